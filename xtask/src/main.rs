@@ -1,0 +1,2 @@
+//! Tasks of the project: `cargo xtask dev | test | build | bench`.
+fn main() {}
