@@ -1,10 +1,18 @@
 //! Organization-scoped API keys, verified at the edge.
 //!
 //! The crate is one Cloudflare Worker and the Durable Objects behind it. Pure
-//! modules decide; [`edge`](crate) carries: it is compiled for `wasm32` alone
-//! and holds every name of the runtime.
+//! modules decide; `edge` carries: it is compiled for `wasm32` alone and holds
+//! every name of the runtime.
 //!
-//! | module | rule it keeps |
+//! | module | what it holds |
 //! |---|---|
+//! | [`key`] | what a key is: form, digest, keyring, record |
+//! | [`sql`] | the port to SQLite
+//! | [`time`], [`random`] | the two inputs from outside: instants and randomness |
 
 #![forbid(unsafe_code)]
+
+pub mod key;
+pub mod random;
+pub mod sql;
+pub mod time;

@@ -1,0 +1,113 @@
+//! Instants of the wall clock, in milliseconds, and their RFC 3339 form.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970-01-01T00:00:00Z. Stored as a number, shown to people
+/// and programs outside as [`Timestamp::to_rfc3339`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub u64);
+
+/// The last instant RFC 3339 can write: 9999-12-31T23:59:59.999Z.
+const LAST: u64 = 253_402_300_799_999;
+
+impl Timestamp {
+    /// The instant `milliseconds` later; stops at the last one RFC 3339 can write.
+    #[must_use]
+    pub fn plus(self, milliseconds: u64) -> Self {
+        Self(self.0.saturating_add(milliseconds).min(LAST))
+    }
+
+    /// Milliseconds from `earlier` to here; 0 when `earlier` lies after.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// `2026-11-24T03:41:14.000Z` (RFC 3339 section 5.6, UTC, milliseconds).
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        let instant = UNIX_EPOCH + Duration::from_millis(self.0.min(LAST));
+        humantime::format_rfc3339_millis(instant).to_string()
+    }
+
+    /// Reads an RFC 3339 instant in UTC (`Z`); anything finer than a
+    /// millisecond is cut off. `None` where it is not one, or lies before 1970.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let instant: SystemTime = humantime::parse_rfc3339(text).ok()?;
+        let since = instant.duration_since(UNIX_EPOCH).ok()?;
+        Some(Self(u64::try_from(since.as_millis()).ok()?.min(LAST)))
+    }
+}
+
+/// `#[serde(with = "rfc3339")]`: a [`Timestamp`] as its text.
+pub mod rfc3339 {
+    use super::Timestamp;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    /// Writes `2026-11-24T03:41:14.000Z`.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&at.to_rfc3339())
+    }
+
+    /// Reads an RFC 3339 instant in UTC.
+    ///
+    /// # Errors
+    /// Where the text is not one.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(from)?;
+        Timestamp::from_rfc3339(&text).ok_or_else(|| {
+            D::Error::custom("not an RFC 3339 time in UTC, as 2026-11-24T03:41:14.000Z")
+        })
+    }
+
+    /// The same for an instant that may be absent (`null`).
+    pub mod option {
+        use super::{super::rfc3339, Timestamp};
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        /// Writes the text, or `null`.
+        ///
+        /// # Errors
+        /// Those of the serializer.
+        pub fn serialize<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+            match at {
+                Some(at) => rfc3339::serialize(at, to),
+                None => to.serialize_none(),
+            }
+        }
+
+        /// Reads the text, or `null`.
+        ///
+        /// # Errors
+        /// Where the text is not an RFC 3339 time.
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<Timestamp>, D::Error> {
+            #[derive(Deserialize)]
+            struct Shown(#[serde(with = "rfc3339")] Timestamp);
+            Ok(Option::<Shown>::deserialize(from)?.map(|shown| shown.0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        let at = Timestamp(1_795_491_674_123);
+        assert_eq!(at.to_rfc3339(), "2026-11-24T03:41:14.123Z");
+        assert_eq!(Timestamp::from_rfc3339(&at.to_rfc3339()), Some(at));
+        assert_eq!(Timestamp::from_rfc3339("2026-11-24"), None);
+        assert_eq!(Timestamp::from_rfc3339("1969-12-31T23:59:59Z"), None);
+        assert_eq!(Timestamp(u64::MAX).to_rfc3339(), "9999-12-31T23:59:59.999Z");
+    }
+}
