@@ -7,6 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`key`] | what a key is: form, digest, keyring, record |
+//! | [`verify`] | facts of a request, records, instant: the decision
 //! | [`sql`] | the port to SQLite
 //! | [`time`], [`random`] | the two inputs from outside: instants and randomness |
 
@@ -16,3 +17,4 @@ pub mod key;
 pub mod random;
 pub mod sql;
 pub mod time;
+pub mod verify;

@@ -1,0 +1,63 @@
+//! From the `Authorization` header to a key that parsed.
+
+use super::decide::Denial;
+use crate::key::{Keyring, PresentedKey, Unreadable};
+
+/// What a request showed.
+pub enum Credentials {
+    /// A key of the right form with a genuine id.
+    Key(PresentedKey),
+    /// Nothing usable, and why.
+    Refused(Denial),
+}
+
+/// The token of `Authorization: Bearer <token>`: the scheme in any case, one
+/// space or more after it (RFC 9110 section 11.4, RFC 6750 section 2.1).
+/// `None` for another scheme. Two `Authorization` headers reach us joined by a
+/// comma, which no key contains: they are refused as malformed.
+#[must_use]
+pub fn bearer_token(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_at_checked("Bearer".len())?;
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return None;
+    }
+    let trimmed = token.trim_start_matches(' ');
+    (trimmed.len() < token.len() || token.is_empty()).then_some(trimmed)
+}
+
+impl Credentials {
+    /// Reads the header's value; no look-up is made.
+    #[must_use]
+    pub fn read(authorization: Option<&str>, keyring: &Keyring) -> Self {
+        let Some(authorization) = authorization else {
+            return Self::Refused(Denial::MissingCredentials);
+        };
+        let Some(token) = bearer_token(authorization) else {
+            // Another scheme is no attempt to use a key (RFC 6750 section 3.1:
+            // no authentication information, no error code).
+            return Self::Refused(Denial::MissingCredentials);
+        };
+        match keyring.read(token) {
+            Ok(key) => Self::Key(key),
+            Err(Unreadable::Malformed) => Self::Refused(Denial::MalformedKey),
+            Err(Unreadable::Forged) => Self::Refused(Denial::InvalidKey),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes() {
+        assert_eq!(bearer_token("Bearer abc"), Some("abc"));
+        assert_eq!(bearer_token("bEARER    abc"), Some("abc"));
+        assert_eq!(bearer_token("Bearer"), Some(""));
+        assert_eq!(bearer_token("Bearer "), Some(""));
+        assert_eq!(bearer_token("Bearerabc"), None);
+        assert_eq!(bearer_token("Basic abc"), None);
+        assert_eq!(bearer_token(""), None);
+        assert_eq!(bearer_token("Béarer x"), None);
+    }
+}

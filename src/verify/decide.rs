@@ -1,0 +1,314 @@
+//! The one place that says yes.
+
+use super::address::ClientAddress;
+use crate::key::{Environment, KeyDigest, KeyRecord, KeyState, OrganizationRecord};
+use crate::time::Timestamp;
+
+/// Whose keys a route takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Audience {
+    /// Clients' routes: `live` and `test` keys.
+    Clients,
+    /// Admin routes: `admin` keys.
+    Admins,
+}
+
+/// What a route asks of a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand<'a> {
+    /// Whose keys it takes.
+    pub audience: Audience,
+    /// The scope it needs; none for the routes that any valid key may use.
+    pub scope: Option<&'a str>,
+}
+
+/// Why a request is refused. Codes and texts are in `http::problem`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Denial {
+    /// No bearer token was presented.
+    MissingCredentials,
+    /// Not of the form, or the checksum is wrong.
+    MalformedKey,
+    /// Forged id, unknown, or wrong secret: one answer for all.
+    InvalidKey,
+    /// Revoked for ever.
+    RevokedKey,
+    /// Its time, or the overlap with its successor, is over.
+    ExpiredKey,
+    /// Paused.
+    DisabledKey,
+    /// The organization's API access is off.
+    ApiAccessDisabled,
+    /// The route needs this scope.
+    InsufficientScope(String),
+    /// A client's key on an admin route, or the other way round, or a test key
+    /// where there is no test upstream.
+    WrongEnvironment,
+    /// The key is tied to networks, and the caller is not in one of them.
+    AddressNotAllowed,
+    /// A browser sent it.
+    BrowserCallRefused,
+}
+
+/// A granted request: the only way to get one is [`decide`].
+#[derive(Clone, Copy, Debug)]
+pub struct Grant<'a> {
+    key: &'a KeyRecord,
+    organization: &'a OrganizationRecord,
+    state: KeyState,
+}
+
+impl<'a> Grant<'a> {
+    /// The key's record.
+    #[must_use]
+    pub const fn key(&self) -> &'a KeyRecord {
+        self.key
+    }
+
+    /// Its organization's record.
+    #[must_use]
+    pub const fn organization(&self) -> &'a OrganizationRecord {
+        self.organization
+    }
+
+    /// `active` or `retiring`.
+    #[must_use]
+    pub const fn state(&self) -> KeyState {
+        self.state
+    }
+}
+
+/// Whether this record proves the presented secret wrong. A digest never
+/// changes, so any record will do, however old.
+#[must_use]
+pub fn secret_is_wrong(presented: &KeyDigest, key: &KeyRecord) -> bool {
+    !key.digest.matches(presented)
+}
+
+/// Decides one request. `key` and `organization` are what is known of the
+/// presented key, `None` where there is no such thing.
+///
+/// The order of the questions is part of the contract. The secret comes first:
+/// whoever cannot prove it learns nothing more.
+///
+/// # Errors
+/// The [`Denial`].
+pub fn decide<'a>(
+    presented: &KeyDigest,
+    key: Option<&'a KeyRecord>,
+    organization: Option<&'a OrganizationRecord>,
+    demand: &Demand<'_>,
+    client: ClientAddress,
+    now: Timestamp,
+) -> Result<Grant<'a>, Denial> {
+    let (Some(key), Some(organization)) = (key, organization) else {
+        return Err(Denial::InvalidKey);
+    };
+    if secret_is_wrong(presented, key) {
+        return Err(Denial::InvalidKey);
+    }
+    let state = key.state(organization, now);
+    match state {
+        KeyState::Revoked => return Err(Denial::RevokedKey),
+        KeyState::Expired => return Err(Denial::ExpiredKey),
+        KeyState::Disabled => return Err(Denial::DisabledKey),
+        KeyState::Active | KeyState::Retiring => {}
+    }
+    let suits = match demand.audience {
+        Audience::Clients => key.environment.is_for_clients(),
+        // Only the platform's own organization can hold admin keys; checked
+        // here again, since this is the door to everything.
+        Audience::Admins => key.environment == Environment::Admin && organization.id.is_platform(),
+    };
+    if !suits {
+        return Err(Denial::WrongEnvironment);
+    }
+    if demand.audience == Audience::Clients && !organization.api_access {
+        return Err(Denial::ApiAccessDisabled);
+    }
+    if !client.is_within(&key.allowed_ips) {
+        return Err(Denial::AddressNotAllowed);
+    }
+    match demand.scope {
+        Some(scope) if !key.scopes.contains(scope) => {
+            Err(Denial::InsufficientScope(scope.to_owned()))
+        }
+        _ => Ok(Grant {
+            key,
+            organization,
+            state,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{OrganizationId, RECORD_VERSION, Scope, Scopes};
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+    const HOME: ClientAddress =
+        ClientAddress::Proven(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+    fn digest(first: u8) -> KeyDigest {
+        let mut text = "A".repeat(43);
+        text.replace_range(0..1, if first == 0 { "A" } else { "B" });
+        KeyDigest::from_text(&text).unwrap()
+    }
+
+    fn key() -> KeyRecord {
+        KeyRecord {
+            v: RECORD_VERSION,
+            revision: 3,
+            issued: 2,
+            digest: digest(0),
+            environment: Environment::Live,
+            name: "Shop".into(),
+            scopes: Scopes::new(vec![Scope::parse("read").unwrap()]).unwrap(),
+            revoked: false,
+            disabled: false,
+            expires_at: None,
+            retires_at: None,
+            allowed_ips: vec![],
+            bound_organization: None,
+        }
+    }
+
+    fn organization() -> OrganizationRecord {
+        OrganizationRecord {
+            v: RECORD_VERSION,
+            revision: 1,
+            id: OrganizationId::parse("acme").unwrap(),
+            api_access: true,
+            keys_revoked_through: 0,
+        }
+    }
+
+    fn outcome(
+        key: &KeyRecord,
+        organization: &OrganizationRecord,
+        scope: Option<&str>,
+    ) -> Result<KeyState, Denial> {
+        let demand = Demand {
+            audience: Audience::Clients,
+            scope,
+        };
+        decide(
+            &digest(0),
+            Some(key),
+            Some(organization),
+            &demand,
+            HOME,
+            NOW,
+        )
+        .map(|grant| grant.state())
+    }
+
+    #[test]
+    fn each_refusal_has_its_reason() {
+        let (key, organization) = (key(), organization());
+        assert_eq!(
+            outcome(&key, &organization, Some("read")),
+            Ok(KeyState::Active)
+        );
+        assert_eq!(outcome(&key, &organization, None), Ok(KeyState::Active));
+        assert_eq!(
+            outcome(&key, &organization, Some("billing")),
+            Err(Denial::InsufficientScope("billing".into()))
+        );
+        let with = |change: &dyn Fn(&mut KeyRecord)| {
+            let mut changed = key.clone();
+            change(&mut changed);
+            outcome(&changed, &organization, Some("read"))
+        };
+        assert_eq!(with(&|k| k.revoked = true), Err(Denial::RevokedKey));
+        assert_eq!(with(&|k| k.disabled = true), Err(Denial::DisabledKey));
+        assert_eq!(with(&|k| k.expires_at = Some(NOW)), Err(Denial::ExpiredKey));
+        assert_eq!(
+            with(&|k| k.expires_at = Some(NOW.plus(1))),
+            Ok(KeyState::Active)
+        );
+        assert_eq!(
+            with(&|k| k.retires_at = Some(NOW.plus(1))),
+            Ok(KeyState::Retiring)
+        );
+        assert_eq!(with(&|k| k.retires_at = Some(NOW)), Err(Denial::ExpiredKey));
+        assert_eq!(
+            with(&|k| k.environment = Environment::Admin),
+            Err(Denial::WrongEnvironment)
+        );
+        assert_eq!(
+            with(&|k| k.allowed_ips = vec!["192.0.2.0/24".parse().unwrap()]),
+            Err(Denial::AddressNotAllowed)
+        );
+        let off = OrganizationRecord {
+            api_access: false,
+            ..organization.clone()
+        };
+        assert_eq!(outcome(&key, &off, None), Err(Denial::ApiAccessDisabled));
+        let all_revoked = OrganizationRecord {
+            keys_revoked_through: 2,
+            ..organization.clone()
+        };
+        assert_eq!(outcome(&key, &all_revoked, None), Err(Denial::RevokedKey));
+        let earlier = OrganizationRecord {
+            keys_revoked_through: 1,
+            ..organization
+        };
+        assert_eq!(outcome(&key, &earlier, None), Ok(KeyState::Active));
+    }
+
+    /// Whatever else is wrong with a key: without its secret there is one answer.
+    #[test]
+    fn only_the_secret_buys_a_reason() {
+        let organization = OrganizationRecord {
+            api_access: false,
+            ..organization()
+        };
+        let key = KeyRecord {
+            revoked: true,
+            disabled: true,
+            expires_at: Some(NOW),
+            ..key()
+        };
+        let demand = Demand {
+            audience: Audience::Clients,
+            scope: Some("billing"),
+        };
+        for record in [Some(&key), None] {
+            let refused = decide(&digest(1), record, Some(&organization), &demand, HOME, NOW);
+            assert_eq!(refused.err(), Some(Denial::InvalidKey));
+        }
+    }
+
+    #[test]
+    fn admin_routes_take_the_platforms_admin_keys_alone() {
+        let demand = Demand {
+            audience: Audience::Admins,
+            scope: None,
+        };
+        let admin = KeyRecord {
+            environment: Environment::Admin,
+            ..key()
+        };
+        let platform = OrganizationRecord {
+            id: OrganizationId::platform(),
+            api_access: false,
+            ..organization()
+        };
+        let on = |key: &KeyRecord, organization: &OrganizationRecord| {
+            decide(
+                &digest(0),
+                Some(key),
+                Some(organization),
+                &demand,
+                HOME,
+                NOW,
+            )
+            .map(|_| ())
+        };
+        assert_eq!(on(&admin, &platform), Ok(()));
+        assert_eq!(on(&admin, &organization()), Err(Denial::WrongEnvironment));
+        assert_eq!(on(&key(), &platform), Err(Denial::WrongEnvironment));
+    }
+}
