@@ -8,11 +8,13 @@
 //! |---|---|
 //! | [`key`] | what a key is: form, digest, keyring, record |
 //! | [`verify`] | facts of a request, records, instant: the decision
+//! | [`http`] | the outside language: paths, problems, routes, answers
 //! | [`sql`] | the port to SQLite
 //! | [`time`], [`random`] | the two inputs from outside: instants and randomness |
 
 #![forbid(unsafe_code)]
 
+pub mod http;
 pub mod key;
 pub mod random;
 pub mod sql;

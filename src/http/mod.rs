@@ -1,0 +1,15 @@
+//! The outside language: paths, problems, routes, answers. Pure.
+
+mod answer;
+mod identity;
+mod path;
+mod place;
+mod problem;
+mod route_table;
+
+pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
+pub use identity::{IDENTITY, Identity, is_stripped_from_request, is_stripped_from_response};
+pub use path::{Query, checked_path};
+pub use place::{AdminPlace, Dialect, KeyAction, Place};
+pub use problem::{Code, Problem};
+pub use route_table::{Freshness, Match, Route, RouteTable, RouteTableError};

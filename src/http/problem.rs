@@ -1,0 +1,395 @@
+//! Problem documents (RFC 9457) and the challenges that go with them
+//! (RFC 9110 section 11.6.1, RFC 6750 section 3).
+
+use serde::Serialize;
+
+use super::answer::{Answer, Body, PROBLEM};
+use crate::verify::Denial;
+
+/// One kind of problem. Its page is `/problems/<code>`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Code {
+    /// No bearer token.
+    MissingCredentials,
+    /// Not of the form, or the checksum is wrong.
+    MalformedKey,
+    /// Forged, unknown, or wrong secret.
+    InvalidKey,
+    /// Revoked for ever.
+    RevokedKey,
+    /// Past its end.
+    ExpiredKey,
+    /// Paused.
+    DisabledKey,
+    /// The organization is switched off.
+    ApiAccessDisabled,
+    /// The key lacks the route's scope.
+    InsufficientScope,
+    /// The key is for other routes.
+    WrongEnvironment,
+    /// The key is tied to other networks.
+    AddressNotAllowed,
+    /// A browser sent it.
+    BrowserCallRefused,
+    /// No keys are issued while API access is off.
+    IssuingDisabled,
+    /// This key cannot be rotated.
+    NotRotatable,
+    /// Revocation is final.
+    AlreadyRevoked,
+    /// The bootstrap token was used.
+    AlreadyBootstrapped,
+    /// The last administrator would lock the door from outside.
+    LastAdmin,
+    /// Another organization has the same tag.
+    OrganizationIdTaken,
+    /// The request was done before; its secret is gone.
+    SecretAlreadyShown,
+    /// The request is wrong; `detail` says where.
+    InvalidRequest,
+    /// There is no such thing.
+    NotFound,
+    /// The thing does not do that.
+    MethodNotAllowed,
+    /// The object changed meanwhile.
+    RevisionMismatch,
+    /// More than 64 KiB.
+    BodyTooLarge,
+    /// Not JSON.
+    UnsupportedMediaType,
+    /// One idempotency key, two requests.
+    IdempotencyKeyReused,
+    /// Too many.
+    RateLimited,
+    /// Nobody could prove how the key stands.
+    FreshnessUnavailable,
+    /// The registry did not answer.
+    RegistryUnavailable,
+    /// The upstream did not answer properly.
+    UpstreamUnavailable,
+    /// The upstream took too long.
+    UpstreamTimeout,
+    /// Our own fault.
+    InternalError,
+}
+
+/// Code, status, title, and what a person does next.
+type Entry = (Code, &'static str, u16, &'static str, &'static str);
+
+#[rustfmt::skip]
+const TABLE: [Entry; 31] = [
+    (Code::MissingCredentials, "missing_credentials", 401, "No API key was sent",
+     "Send the key in the header `Authorization: Bearer <key>`."),
+    (Code::MalformedKey, "malformed_key", 401, "This is not an API key",
+     "Send the whole key exactly as it was shown when it was issued, in one `Authorization` header."),
+    (Code::InvalidKey, "invalid_key", 401, "The API key is not valid",
+     "Check that the key belongs to this service; if its secret was lost, have a new key issued."),
+    (Code::RevokedKey, "revoked_key", 401, "The API key was revoked",
+     "Revocation is final: ask your administrator for a new key."),
+    (Code::ExpiredKey, "expired_key", 401, "The API key has expired",
+     "Use the key that replaced it, or ask your administrator for a new one."),
+    (Code::DisabledKey, "disabled_key", 401, "The API key is disabled",
+     "Ask your administrator to enable it again."),
+    (Code::ApiAccessDisabled, "api_access_disabled", 403, "API access is off for this organization",
+     "An administrator can enable API access for the organization."),
+    (Code::InsufficientScope, "insufficient_scope", 403, "The API key may not do this",
+     "Ask your administrator to add the scope to the key, or use a key that has it."),
+    (Code::WrongEnvironment, "wrong_environment", 403, "The API key is for another environment",
+     "Client routes take `live` keys (and `test` keys where a test upstream is set up); admin routes take `admin` keys."),
+    (Code::AddressNotAllowed, "address_not_allowed", 403, "The API key may not be used from this address",
+     "Call from one of the networks the key is tied to, or have an administrator change them."),
+    (Code::BrowserCallRefused, "browser_call_refused", 403, "API keys do not belong in a browser",
+     "Call from a server. If this key was in a web page, treat it as leaked and rotate it."),
+    (Code::IssuingDisabled, "issuing_disabled", 409, "No keys are issued while API access is off",
+     "Enable API access for the organization first."),
+    (Code::NotRotatable, "not_rotatable", 409, "This key cannot be rotated",
+     "A key that is revoked, expired, disabled or already replaced has no successor: issue a new key."),
+    (Code::AlreadyRevoked, "already_revoked", 409, "The key was revoked, which is final",
+     "Issue a new key."),
+    (Code::AlreadyBootstrapped, "already_bootstrapped", 409, "This bootstrap token was used",
+     "Sign in with an admin key; if none is left, the operator sets a new BOOTSTRAP_TOKEN."),
+    (Code::LastAdmin, "last_admin", 409, "No administrator would be left",
+     "First issue another admin key with `admins:write` that does not expire and is not tied."),
+    (Code::OrganizationIdTaken, "organization_id_taken", 409, "This organization id cannot be used",
+     "Another organization has the same tag: choose another id."),
+    (Code::SecretAlreadyShown, "secret_already_shown", 409, "This request was done before",
+     "The secret was in the first answer and is not stored. If it was lost, rotate the key."),
+    (Code::InvalidRequest, "invalid_request", 400, "The request is not valid",
+     "Correct the request and send it again."),
+    (Code::NotFound, "not_found", 404, "There is no such thing here",
+     "Check the address and the ids in it."),
+    (Code::MethodNotAllowed, "method_not_allowed", 405, "This address does not take that method",
+     "Use one of the methods in the `Allow` header."),
+    (Code::RevisionMismatch, "revision_mismatch", 412, "The object changed meanwhile",
+     "Read it again and repeat the change with its new revision in `If-Match`."),
+    (Code::BodyTooLarge, "body_too_large", 413, "The body is too large",
+     "Admin and OAuth requests carry at most 64 KiB."),
+    (Code::UnsupportedMediaType, "unsupported_media_type", 415, "This media type is not taken",
+     "Send `Content-Type: application/json`."),
+    (Code::IdempotencyKeyReused, "idempotency_key_reused", 422, "This Idempotency-Key was used for another request",
+     "Use a new Idempotency-Key for a new request."),
+    (Code::RateLimited, "rate_limited", 429, "Too many requests",
+     "Wait as long as `Retry-After` says."),
+    (Code::FreshnessUnavailable, "freshness_unavailable", 503, "How the key stands cannot be proven right now",
+     "The key was not judged. Try again after `Retry-After` seconds."),
+    (Code::RegistryUnavailable, "registry_unavailable", 503, "The registry does not answer right now",
+     "Try again after `Retry-After` seconds."),
+    (Code::UpstreamUnavailable, "upstream_unavailable", 502, "The API behind the gateway does not answer",
+     "The key was accepted; the fault is behind it. Try again later."),
+    (Code::UpstreamTimeout, "upstream_timeout", 504, "The API behind the gateway took too long",
+     "The key was accepted; the request may or may not have been done."),
+    (Code::InternalError, "internal_error", 500, "Something went wrong on our side",
+     "Try again; report the request id if it stays."),
+];
+
+impl Code {
+    fn entry(self) -> &'static Entry {
+        // The table is in the order of the variants; a test holds it there.
+        TABLE.get(self as usize).unwrap_or(&TABLE[30])
+    }
+
+    /// As it stands in `code` and in the page's address.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.entry().1
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        self.entry().2
+    }
+
+    /// One line for people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.entry().3
+    }
+
+    /// What to do next, in general.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        self.entry().4
+    }
+
+    /// Every code, in the order of the contract.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|entry| entry.0)
+    }
+
+    /// Reads `as_str` back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::all().find(|code| code.as_str() == text)
+    }
+}
+
+/// A problem on its way out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Its kind.
+    pub code: Code,
+    /// What is wrong here and what to do; the code's advice where not said.
+    pub detail: Option<String>,
+    /// The dotted path of the wrong field, for `invalid_request`.
+    pub field: Option<String>,
+    /// The scope that was missing, for `insufficient_scope`.
+    pub scope: Option<String>,
+    /// The methods there are, for `method_not_allowed`.
+    pub allow: Option<&'static str>,
+    /// Seconds to wait, for 429 and 503.
+    pub retry_after: Option<u64>,
+    /// Further members of the document (RFC 9457 section 3.2), such as the key
+    /// object of `secret_already_shown`.
+    pub extension: Option<(&'static str, serde_json::Value)>,
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        let retry_after = matches!(code.status(), 429 | 503).then_some(1);
+        Self {
+            code,
+            detail: None,
+            field: None,
+            scope: None,
+            allow: None,
+            retry_after,
+            extension: None,
+        }
+    }
+}
+
+impl From<&Denial> for Problem {
+    fn from(denial: &Denial) -> Self {
+        let code = match denial {
+            Denial::MissingCredentials => Code::MissingCredentials,
+            Denial::MalformedKey => Code::MalformedKey,
+            Denial::InvalidKey => Code::InvalidKey,
+            Denial::RevokedKey => Code::RevokedKey,
+            Denial::ExpiredKey => Code::ExpiredKey,
+            Denial::DisabledKey => Code::DisabledKey,
+            Denial::ApiAccessDisabled => Code::ApiAccessDisabled,
+            Denial::InsufficientScope(_) => Code::InsufficientScope,
+            Denial::WrongEnvironment => Code::WrongEnvironment,
+            Denial::AddressNotAllowed => Code::AddressNotAllowed,
+            Denial::BrowserCallRefused => Code::BrowserCallRefused,
+        };
+        let mut problem = Self::from(code);
+        if let Denial::InsufficientScope(scope) = denial {
+            problem.detail = Some(format!(
+                "This route needs the scope `{scope}`, which the key does not have. {}",
+                code.advice()
+            ));
+            problem.scope = Some(scope.clone());
+        }
+        problem
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    #[serde(flatten)]
+    extension: std::collections::BTreeMap<&'a str, &'a serde_json::Value>,
+}
+
+impl Problem {
+    /// A wrong field of a request, or a wrong request where `field` is empty.
+    #[must_use]
+    pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            field: (!field.is_empty()).then(|| field.to_owned()),
+            ..Self::from(Code::InvalidRequest)
+        }
+    }
+
+    /// The same problem with its own words.
+    #[must_use]
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// A method that the address does not take.
+    #[must_use]
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self {
+            allow: Some(allow),
+            ..Self::from(Code::MethodNotAllowed)
+        }
+    }
+
+    /// The `WWW-Authenticate` value: a bare challenge where nothing was
+    /// presented (RFC 6750 section 3.1), else with its error.
+    fn challenge(&self) -> Option<String> {
+        let error = match (self.code, self.code.status()) {
+            (Code::MissingCredentials, _) => return Some(r#"Bearer realm="katalo""#.to_owned()),
+            (Code::InsufficientScope, _) => {
+                let scope = self.scope.as_deref().unwrap_or_default();
+                format!(r#"error="insufficient_scope", scope="{scope}""#)
+            }
+            (_, 401) => r#"error="invalid_token""#.to_owned(),
+            _ => return None,
+        };
+        Some(format!(
+            r#"Bearer realm="katalo", {error}, error_description="{}""#,
+            self.code.title()
+        ))
+    }
+
+    /// The answer. `origin` is the service's own, without a trailing slash.
+    #[must_use]
+    pub fn into_answer(self, origin: &str, request_id: &str) -> Answer {
+        let document = Document {
+            r#type: format!("{origin}/problems/{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status(),
+            detail: self.detail.as_deref().unwrap_or_else(|| self.code.advice()),
+            code: self.code.as_str(),
+            request_id,
+            field: self.field.as_deref(),
+            scope: self.scope.as_deref(),
+            extension: self
+                .extension
+                .iter()
+                .map(|(name, value)| (*name, value))
+                .collect(),
+        };
+        let body = serde_json::to_string(&document).unwrap_or_default();
+        let mut answer = Answer::new(self.code.status(), Body::Text(PROBLEM, body))
+            .with("cache-control", "no-store");
+        if let Some(challenge) = self.challenge() {
+            answer = answer.with("www-authenticate", challenge);
+        }
+        if let Some(allow) = self.allow {
+            answer = answer.with("allow", allow);
+        }
+        if let Some(seconds) = self.retry_after {
+            answer = answer.with("retry-after", seconds.to_string());
+        }
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_variants() {
+        for (place, entry) in TABLE.iter().enumerate() {
+            assert_eq!(entry.0 as usize, place, "{}", entry.1);
+            assert_eq!(Code::parse(entry.1), Some(entry.0));
+            assert!(!entry.3.contains('"'), "titles stand in a quoted-string");
+        }
+    }
+
+    #[test]
+    fn challenges() {
+        let header = |problem: Problem| {
+            problem
+                .into_answer("https://keys.example", "r1")
+                .header("www-authenticate")
+                .map(str::to_owned)
+        };
+        assert_eq!(
+            header(Code::MissingCredentials.into()).unwrap(),
+            r#"Bearer realm="katalo""#
+        );
+        assert!(
+            header(Code::RevokedKey.into())
+                .unwrap()
+                .contains(r#"error="invalid_token""#)
+        );
+        let scope = header(Problem::from(&Denial::InsufficientScope("billing".into()))).unwrap();
+        assert!(scope.contains(r#"error="insufficient_scope", scope="billing""#));
+        assert_eq!(header(Code::WrongEnvironment.into()), None);
+    }
+
+    #[test]
+    fn a_document() {
+        let answer =
+            Problem::invalid("name", "`name` is empty").into_answer("https://keys.example", "r1");
+        let Body::Text(PROBLEM, body) = &answer.body else {
+            panic!("no problem document")
+        };
+        let document: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(
+            document["type"],
+            "https://keys.example/problems/invalid_request"
+        );
+        assert_eq!(document["status"], 400);
+        assert_eq!(document["field"], "name");
+        assert_eq!(document["request_id"], "r1");
+    }
+}

@@ -1,0 +1,311 @@
+//! The protected routes: which method and path need which scope.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::Scope;
+
+/// How sure a route must be of a key's state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Freshness {
+    /// From memory, proven complete within the freshness bound.
+    #[default]
+    Bounded,
+    /// The registry is asked on every request.
+    Strict,
+}
+
+/// One entry of `ROUTES`, as the operator writes it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    method: String,
+    path: String,
+    scope: String,
+    #[serde(default)]
+    freshness: Freshness,
+}
+
+/// One protected route.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    method: String,
+    segments: Vec<Segment>,
+    scope: Scope,
+    freshness: Freshness,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Segment {
+    Literal(String),
+    Any,
+}
+
+impl Route {
+    /// The scope a key needs.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        self.scope.as_str()
+    }
+
+    /// How sure the route must be.
+    #[must_use]
+    pub const fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+}
+
+/// What a method and a path found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Match<'a> {
+    /// The route.
+    Route(&'a Route),
+    /// The path is known, the method is not.
+    OtherMethod,
+    /// No such path.
+    None,
+}
+
+/// Why `ROUTES` cannot be used: which entry (counted from 1), and what is wrong.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouteTableError {
+    /// 1 for the first `[[vars.ROUTES]]`; 0 where the whole is wrong.
+    pub entry: usize,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl fmt::Display for RouteTableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.entry {
+            0 => write!(f, "ROUTES: {}", self.reason),
+            entry => write!(f, "ROUTES, entry {entry}: {}", self.reason),
+        }
+    }
+}
+
+/// All protected routes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RouteTable {
+    routes: Vec<Route>,
+}
+
+/// Paths under `/v1` that the Worker answers itself.
+const OWN: [&str; 2] = ["/v1/key", "/v1/key/usage"];
+
+impl RouteTable {
+    /// Reads `ROUTES`, a JSON list.
+    ///
+    /// # Errors
+    /// The first entry that is wrong.
+    pub fn parse(json: &str) -> Result<Self, RouteTableError> {
+        let entries: Vec<serde_json::Value> =
+            serde_json::from_str(json).map_err(|_| RouteTableError {
+                entry: 0,
+                reason: "not a list of tables".to_owned(),
+            })?;
+        let mut table = Self::default();
+        for (place, entry) in entries.into_iter().enumerate() {
+            let wrong = |reason: String| RouteTableError {
+                entry: place + 1,
+                reason,
+            };
+            let written: Written =
+                serde_json::from_value(entry).map_err(|error| wrong(error.to_string()))?;
+            table.routes.push(read(&written, &table).map_err(wrong)?);
+        }
+        Ok(table)
+    }
+
+    /// Finds the route of a checked path.
+    #[must_use]
+    pub fn find(&self, method: &str, path: &str) -> Match<'_> {
+        let mut known = false;
+        for route in &self.routes {
+            if matches(&route.segments, path) {
+                if route.method == method {
+                    return Match::Route(route);
+                }
+                known = true;
+            }
+        }
+        if known {
+            Match::OtherMethod
+        } else {
+            Match::None
+        }
+    }
+}
+
+fn matches(segments: &[Segment], path: &str) -> bool {
+    let mut given = path.split('/').skip(1);
+    for segment in segments {
+        let fits = match (segment, given.next()) {
+            (Segment::Literal(literal), Some(given)) => literal == given,
+            (Segment::Any, Some(given)) => !given.is_empty(),
+            (_, None) => false,
+        };
+        if !fits {
+            return false;
+        }
+    }
+    given.next().is_none()
+}
+
+fn read(written: &Written, before: &RouteTable) -> Result<Route, String> {
+    let method = &written.method;
+    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Err(format!("`method` is in capitals, as GET; got {method:?}"));
+    }
+    let path = written.path.as_str();
+    if !path.starts_with("/v1/") || super::path::checked_path(path).is_none() {
+        return Err(format!(
+            "`path` starts with /v1/ and has no empty, dot or encoded segments; got {path:?}"
+        ));
+    }
+    let mut segments = Vec::new();
+    for segment in path.split('/').skip(1) {
+        segments.push(
+            match segment
+                .strip_prefix('{')
+                .and_then(|name| name.strip_suffix('}'))
+            {
+                Some(name)
+                    if !name.is_empty()
+                        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') =>
+                {
+                    Segment::Any
+                }
+                None if !segment.is_empty()
+                    && !segment.contains(['{', '}', '*', '?', '#', '%']) =>
+                {
+                    Segment::Literal(segment.to_owned())
+                }
+                _ => {
+                    return Err(format!(
+                        "`path`: {segment:?} is neither a plain segment nor {{name}}"
+                    ));
+                }
+            },
+        );
+    }
+    if OWN.iter().any(|own| matches(&segments, own)) {
+        return Err(format!(
+            "`path` {path:?} covers one that the Worker answers itself"
+        ));
+    }
+    let scope = Scope::parse(&written.scope).ok_or_else(|| {
+        format!(
+            "`scope` is 1 to 64 visible ASCII characters; got {:?}",
+            written.scope
+        )
+    })?;
+    if before
+        .routes
+        .iter()
+        .any(|route| route.method == *method && overlap(&route.segments, &segments))
+    {
+        return Err(format!(
+            "{method} {path} meets the same requests as an earlier entry"
+        ));
+    }
+    Ok(Route {
+        method: method.clone(),
+        segments,
+        scope,
+        freshness: written.freshness,
+    })
+}
+
+/// Whether some path fits both. Then which scope counts would hang on the order
+/// of the entries, which nobody reads for that.
+fn overlap(one: &[Segment], other: &[Segment]) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|pair| match pair {
+            (Segment::Literal(one), Segment::Literal(other)) => one == other,
+            _ => true,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = r#"[
+        {"method":"GET","path":"/v1/catalogs/{id}","scope":"read"},
+        {"method":"POST","path":"/v1/catalogs","scope":"create","freshness":"strict"}]"#;
+
+    #[test]
+    fn finds_exactly() {
+        let table = RouteTable::parse(TABLE).unwrap();
+        let Match::Route(route) = table.find("GET", "/v1/catalogs/7") else {
+            panic!("not found")
+        };
+        assert_eq!(
+            (route.scope(), route.freshness()),
+            ("read", Freshness::Bounded)
+        );
+        let Match::Route(route) = table.find("POST", "/v1/catalogs") else {
+            panic!("not found")
+        };
+        assert_eq!(
+            (route.scope(), route.freshness()),
+            ("create", Freshness::Strict)
+        );
+        assert_eq!(table.find("DELETE", "/v1/catalogs/7"), Match::OtherMethod);
+        for path in [
+            "/v1/catalogs/",
+            "/v1/catalogs/7/x",
+            "/v1/catalogs/7/",
+            "/v1",
+            "/v1/Catalogs",
+        ] {
+            assert_ne!(
+                table.find("GET", path),
+                table.find("GET", "/v1/catalogs/7"),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_the_faulty_entry() {
+        let error = |entries: &str| RouteTable::parse(entries).unwrap_err().to_string();
+        assert!(error("{}").contains("not a list"));
+        for (bad, word) in [
+            (r#"{"method":"get","path":"/v1/a","scope":"s"}"#, "`method`"),
+            (r#"{"method":"GET","path":"/a","scope":"s"}"#, "`path`"),
+            (
+                r#"{"method":"GET","path":"/v1/../a","scope":"s"}"#,
+                "`path`",
+            ),
+            (r#"{"method":"GET","path":"/v1/a*","scope":"s"}"#, "neither"),
+            (
+                r#"{"method":"GET","path":"/v1/a","scope":"s p"}"#,
+                "`scope`",
+            ),
+            (r#"{"method":"GET","path":"/v1/a"}"#, "scope"),
+            (
+                r#"{"method":"GET","path":"/v1/a","scope":"s","fresh":1}"#,
+                "fresh",
+            ),
+            (
+                r#"{"method":"GET","path":"/v1/{x}","scope":"s"}"#,
+                "answers itself",
+            ),
+            (
+                r#"{"method":"GET","path":"/v1/catalogs/all","scope":"s"}"#,
+                "earlier entry",
+            ),
+        ] {
+            let first = r#"{"method":"GET","path":"/v1/catalogs/{id}","scope":"read"}"#;
+            let error = error(&format!("[{first},{bad}]"));
+            assert!(
+                error.contains("entry 2") && error.contains(word),
+                "{bad}: {error}"
+            );
+        }
+    }
+}
