@@ -7,9 +7,10 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`key`] | what a key is: form, digest, keyring, record |
-//! | [`verify`] | facts of a request, records, instant: the decision
-//! | [`http`] | the outside language: paths, problems, routes, answers
-//! | [`sql`] | the port to SQLite
+//! | [`verify`] | facts of a request, records, instant: the decision |
+//! | [`http`] | the outside language: paths, problems, routes, answers |
+//! | [`settings`] | what the operator says |
+//! | [`sql`] | the port to SQLite |
 //! | [`time`], [`random`] | the two inputs from outside: instants and randomness |
 
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@
 pub mod http;
 pub mod key;
 pub mod random;
+pub mod settings;
 pub mod sql;
 pub mod time;
 pub mod verify;
