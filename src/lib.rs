@@ -8,3 +8,6 @@
 //! |---|---|
 
 #![forbid(unsafe_code)]
+
+#[cfg(target_arch = "wasm32")]
+pub mod edge;
