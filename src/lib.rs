@@ -15,6 +15,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(target_arch = "wasm32")]
+pub mod edge;
 pub mod http;
 pub mod key;
 pub mod random;

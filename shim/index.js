@@ -1,0 +1,138 @@
+// The Worker's entry: calls straight into the compiled crate.
+//
+// Why not the shim that worker-build ships: it wraps the Worker and every
+// object in a Proxy, and makes each call asynchronous. Those two, not hashing,
+// are the cost of a warm decision. What it does and this must do too is to
+// recover from a trap: a panic leaves the instance with broken statics, so a
+// new one takes its place before the next call.
+
+import { DurableObject } from "cloudflare:workers";
+import * as crate from "./katalo_keys.js";
+
+// Counts the instances of the crate. Handles into an older one are dead.
+let generation = 0;
+
+// The rejectors of all asynchronous calls under way. A trap ends every one of
+// them: their futures lived in the broken instance and would never settle. The
+// references are weak, because a call whose client went away never settles
+// either, and must not be kept.
+const underWay = new Set();
+const forgotten = new FinalizationRegistry((reference) => underWay.delete(reference));
+
+// Thrown to the callers of everything that was under way when the crate trapped.
+class Trapped extends Error {
+  constructor(cause) {
+    super("the instance trapped", { cause });
+  }
+}
+
+function replaceInstance(cause) {
+  const trapped = new Trapped(cause);
+  generation += 1;
+  crate.__wbg_reset_state();
+  for (const reference of underWay) reference.deref()?.(trapped);
+  underWay.clear();
+  console.error(JSON.stringify({ event: "trap", generation, error: String(cause) }));
+  return trapped;
+}
+
+// Futures are polled from microtasks: a trap there reaches nobody's `catch`.
+addEventListener("error", (event) => void replaceInstance(event.error));
+addEventListener("unhandledrejection", (event) => {
+  if (event.reason instanceof WebAssembly.RuntimeError) replaceInstance(event.reason);
+});
+
+// Calls into the crate. Anything thrown out of it left frames behind that never
+// ran to their end, so the instance is given up, whatever the error was.
+function enter(call) {
+  let result;
+  try {
+    result = call();
+  } catch (error) {
+    throw replaceInstance(error);
+  }
+  return result instanceof Promise ? settle(result) : result;
+}
+
+function settle(promise) {
+  return new Promise((resolve, reject) => {
+    const reference = new WeakRef(reject);
+    underWay.add(reference);
+    forgotten.register(reject, reference);
+    promise.then(
+      (value) => {
+        underWay.delete(reference);
+        resolve(value);
+      },
+      (error) => {
+        underWay.delete(reference);
+        reject(error);
+      },
+    );
+  });
+}
+
+// Says no more than that it failed: details are in the log alone.
+function internalError(request) {
+  const problem = {
+    type: new URL("/problems/internal_error", request.url).href,
+    title: "Internal error",
+    status: 500,
+    detail: "The request could not be handled. It may be sent again.",
+    code: "internal_error",
+    request_id: request.headers.get("cf-ray") ?? crypto.randomUUID(),
+  };
+  return new Response(JSON.stringify(problem), {
+    status: 500,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
+  });
+}
+
+function failed(error, request) {
+  if (!(error instanceof Trapped)) console.error(JSON.stringify({ event: "fault", error: String(error) }));
+  return internalError(request);
+}
+
+// `crate.handle` gives a Response where it can answer at once, else a Promise.
+export default {
+  fetch(request, env, ctx) {
+    try {
+      const answer = enter(() => crate.handle(request, env, ctx));
+      return answer instanceof Promise ? answer.catch((error) => failed(error, request)) : answer;
+    } catch (error) {
+      return failed(error, request);
+    }
+  },
+};
+
+// A Durable Object whose state lives in the crate. After a trap the inner
+// object is made anew from the same storage.
+function durable(name) {
+  return class extends DurableObject {
+    #inner;
+    #generation;
+
+    #call(method, ...values) {
+      return enter(() => {
+        if (this.#generation !== generation) {
+          this.#inner = new crate[name](this.ctx, this.env);
+          this.#generation = generation;
+        }
+        return this.#inner[method](...values);
+      });
+    }
+
+    fetch(request) {
+      return this.#call("fetch", request);
+    }
+
+    alarm() {
+      return this.#call("alarm");
+    }
+  };
+}
+
+export const Registry = durable("Registry");
+export const Directory = durable("Directory");
+export const ChangeLog = durable("ChangeLog");
+export const Relay = durable("Relay");

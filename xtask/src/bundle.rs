@@ -1,0 +1,129 @@
+//! `cargo xtask build`: from the crate to the files that a Worker is made of.
+//!
+//! | file in build/ | made by |
+//! |---|---|
+//! | `index.js` | `shim/index.js`, as it is |
+//! | `katalo_keys.js` | wasm-bindgen: the glue |
+//! | `katalo_keys_bg.wasm` | cargo, wasm-bindgen, wasm-opt |
+
+use crate::{node, project, tools};
+use anyhow::{Context, Result, bail};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use wasm_bindgen_cli_support::Bindgen;
+
+/// Features of WebAssembly that the compiler and wasm-bindgen make use of.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Compile without optimisation: quicker to build, larger and slower to run
+    #[arg(long)]
+    dev: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    tools::need_wasm_target()?;
+    let compiled = compile(options.dev)?;
+    let build = project::build();
+    fs::create_dir_all(&build)?;
+    let stamp = build.join(".inputs");
+    let inputs = fingerprint(&compiled)?;
+    if !fs::read_to_string(&stamp).is_ok_and(|last| last == inputs) {
+        let _ = fs::remove_file(&stamp);
+        bind(&compiled, &build)?;
+        if !options.dev {
+            optimise(&build)?;
+        }
+        fs::write(&stamp, inputs)?;
+    }
+    fs::copy(
+        project::root().join("shim/index.js"),
+        build.join("index.js"),
+    )
+    .context("cannot copy the shim")?;
+    Ok(())
+}
+
+/// Compiles the crate and returns the path of the module.
+fn compile(dev: bool) -> Result<PathBuf> {
+    tools::say("compiling the Worker (the first time takes a few minutes)");
+    let mut cargo = tools::cargo();
+    cargo.args([
+        "build",
+        "--lib",
+        "--package=katalo-keys",
+        "--target=wasm32-unknown-unknown",
+    ]);
+    if !dev {
+        cargo.arg("--release");
+    }
+    tools::run(&mut cargo)?;
+    let metadata =
+        tools::output(tools::cargo().args(["metadata", "--no-deps", "--format-version=1"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let Some(target) = metadata["target_directory"].as_str() else {
+        bail!("cargo metadata names no target directory");
+    };
+    let profile = if dev { "debug" } else { "release" };
+    Ok(Path::new(target)
+        .join("wasm32-unknown-unknown")
+        .join(profile)
+        .join("katalo_keys.wasm"))
+}
+
+/// What the output depends on: the compiled module, and this program.
+fn fingerprint(compiled: &Path) -> Result<String> {
+    let program = std::env::current_exe()?;
+    let modified =
+        |path: &Path| -> Result<_> { Ok(path.metadata().and_then(|data| data.modified())?) };
+    Ok(format!(
+        "{} {:?} {:?}",
+        compiled.display(),
+        modified(compiled)?,
+        modified(&program)?
+    ))
+}
+
+fn bind(compiled: &Path, build: &Path) -> Result<()> {
+    Bindgen::new()
+        .input_path(compiled)
+        .module(true)?
+        // Lets the shim put a new instance in the place of one that trapped.
+        .reset_state_function(true)
+        .typescript(false)
+        .generate(build)
+        .context("wasm-bindgen failed")?;
+    // The generator writes a source-phase import, which Workers do not know:
+    // there, importing a .wasm file already gives the compiled module.
+    let glue = build.join("katalo_keys.js");
+    let text = fs::read_to_string(&glue)?;
+    fs::write(
+        &glue,
+        text.replacen("import source wasmModule", "import wasmModule", 1),
+    )?;
+    Ok(())
+}
+
+fn optimise(build: &Path) -> Result<()> {
+    tools::say("optimising the module");
+    let module = build.join("katalo_keys_bg.wasm");
+    let module = module.as_os_str();
+    tools::run(
+        node::command("wasm-opt")?
+            .arg("-Os")
+            .args(FEATURES)
+            .arg(module)
+            .arg("-o")
+            .arg(module),
+    )
+}
