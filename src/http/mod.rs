@@ -1,6 +1,7 @@
 //! The outside language: paths, problems, routes, answers. Pure.
 
 mod answer;
+mod forward_auth;
 mod identity;
 mod path;
 mod place;
@@ -8,6 +9,7 @@ mod problem;
 mod route_table;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
+pub use forward_auth::{Original, address_behind, for_proxy, original, unknown_route};
 pub use identity::{IDENTITY, Identity, is_stripped_from_request, is_stripped_from_response};
 pub use path::{Query, checked_path};
 pub use place::{AdminPlace, Dialect, KeyAction, Place};

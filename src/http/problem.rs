@@ -189,6 +189,8 @@ impl Code {
 pub struct Problem {
     /// Its kind.
     pub code: Code,
+    /// The status where it is not the code's own: proxies know 401 and 403 alone.
+    pub status: Option<u16>,
     /// What is wrong here and what to do; the code's advice where not said.
     pub detail: Option<String>,
     /// The dotted path of the wrong field, for `invalid_request`.
@@ -209,6 +211,7 @@ impl From<Code> for Problem {
         let retry_after = matches!(code.status(), 429 | 503).then_some(1);
         Self {
             code,
+            status: None,
             detail: None,
             field: None,
             scope: None,
@@ -310,10 +313,11 @@ impl Problem {
     /// The answer. `origin` is the service's own, without a trailing slash.
     #[must_use]
     pub fn into_answer(self, origin: &str, request_id: &str) -> Answer {
+        let status = self.status.unwrap_or_else(|| self.code.status());
         let document = Document {
             r#type: format!("{origin}/problems/{}", self.code.as_str()),
             title: self.code.title(),
-            status: self.code.status(),
+            status,
             detail: self.detail.as_deref().unwrap_or_else(|| self.code.advice()),
             code: self.code.as_str(),
             request_id,
@@ -326,8 +330,8 @@ impl Problem {
                 .collect(),
         };
         let body = serde_json::to_string(&document).unwrap_or_default();
-        let mut answer = Answer::new(self.code.status(), Body::Text(PROBLEM, body))
-            .with("cache-control", "no-store");
+        let mut answer =
+            Answer::new(status, Body::Text(PROBLEM, body)).with("cache-control", "no-store");
         if let Some(challenge) = self.challenge() {
             answer = answer.with("www-authenticate", challenge);
         }

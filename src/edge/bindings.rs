@@ -1,0 +1,63 @@
+//! The runtime's objects, as thin as they come: the worker crate's wrappers
+//! lose what an exception says (`retryable`, `overloaded`) and copy headers.
+
+use js_sys::{Object, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+
+
+#[wasm_bindgen]
+extern "C" {
+    /// A Durable Object namespace.
+    pub(super) type Namespace;
+
+    #[wasm_bindgen(method, catch, js_name = getByName)]
+    pub(super) fn get_by_name(this: &Namespace, name: &str, options: &JsValue) -> Result<Fetcher, JsValue>;
+
+    /// A Durable Object's stub or a service binding: what can be fetched from.
+    pub(super) type Fetcher;
+
+    #[wasm_bindgen(method, catch, js_name = fetch)]
+    pub(super) fn fetch(this: &Fetcher, url: &str, init: &JsValue) -> Result<Promise, JsValue>;
+
+    /// A Workers KV namespace.
+    pub(super) type Kv;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn get(this: &Kv, name: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn put(this: &Kv, name: &str, value: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn delete(this: &Kv, name: &str) -> Result<Promise, JsValue>;
+
+    /// The global `fetch`.
+    #[wasm_bindgen(catch, js_name = fetch)]
+    pub(super) fn global_fetch(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
+}
+
+/// A binding or variable of `env`; `None` where it is not bound.
+pub(super) fn binding(env: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(env, &JsValue::from_str(name)).ok().filter(|value| !value.is_undefined() && !value.is_null())
+}
+
+/// A plain object of these members.
+pub(super) fn object(members: &[(&str, &JsValue)]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in members {
+        // Setting a property of a fresh plain object cannot fail.
+        let _ = Reflect::set(&object, &JsValue::from_str(name), value);
+    }
+    object.into()
+}
+
+/// A flag of a thrown value (`retryable`, `overloaded`).
+pub(super) fn flag(error: &JsValue, name: &str) -> bool {
+    Reflect::get(error, &JsValue::from_str(name)).is_ok_and(|value| value.is_truthy())
+}
+
+/// A response's body as text.
+pub(super) async fn text_of(response: &web_sys::Response) -> Result<String, JsValue> {
+    let text = wasm_bindgen_futures::JsFuture::from(response.text()?).await?;
+    Ok(text.as_string().unwrap_or_default())
+}

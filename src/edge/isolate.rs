@@ -1,0 +1,58 @@
+//! What an isolate keeps between requests: plain data only, never a future or a
+//! handle of the runtime, since those belong to the request that made them.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use worker::worker_sys::Context;
+
+use super::objects::variable;
+use crate::settings::{Given, Settings, names};
+
+thread_local! {
+    static SETTINGS: OnceCell<Option<Rc<Settings>>> = const { OnceCell::new() };
+}
+
+/// One request's view of its isolate: bindings, settings, and where work that
+/// outlives the answer goes.
+#[derive(Clone)]
+pub(super) struct Edge {
+    pub(super) env: JsValue,
+    pub(super) settings: Rc<Settings>,
+    pub(super) context: Rc<Context>,
+}
+
+/// The settings, read by the first request; `None` where they cannot be used,
+/// which is in the log once.
+pub(super) fn settings(env: &JsValue) -> Option<Rc<Settings>> {
+    SETTINGS.with(|settings| settings.get_or_init(|| read(env)).clone())
+}
+
+fn read(env: &JsValue) -> Option<Rc<Settings>> {
+    let given = Given {
+        root_keys: variable(env, names::ROOT_KEYS),
+        bootstrap_token: variable(env, names::BOOTSTRAP_TOKEN),
+        brand: variable(env, names::BRAND),
+        routes: variable(env, names::ROUTES),
+    };
+    match Settings::read(given) {
+        Ok(settings) => Some(Rc::new(settings)),
+        Err(error) => {
+            super::log::misconfigured(&error);
+            None
+        }
+    }
+}
+
+impl Edge {
+    /// Does `work` after the answer has gone out.
+    pub(super) fn after(&self, work: impl Future<Output = ()> + 'static) {
+        let promise = wasm_bindgen_futures::future_to_promise(async move {
+            work.await;
+            Ok(JsValue::UNDEFINED)
+        });
+        // Where the runtime takes no more work, it is simply not done.
+        let _ = self.context.wait_until(&promise);
+    }
+}

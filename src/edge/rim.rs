@@ -1,0 +1,23 @@
+//! The two inputs from outside: the clock and the source of randomness.
+
+use crate::random::Randomness;
+use crate::time::Timestamp;
+
+/// The machine's clock. It moves only with I/O, so it is an input of a request,
+/// never a stopwatch.
+pub(super) fn now() -> Timestamp {
+    Timestamp(js_sys::Date::now() as u64)
+}
+
+/// `crypto.getRandomValues`.
+pub(super) struct Crypto;
+
+impl Randomness for Crypto {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        if getrandom::fill(bytes).is_err() {
+            // Never go on with bytes that are not random. The trap ends this
+            // request; the shim makes a new instance.
+            worker::wasm_bindgen::throw_str("no randomness");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What a proxy asks about: the method and path of the request it holds.
+
+use super::path::checked_path;
+use super::place::Dialect;
+use super::problem::{Code, Problem};
+use crate::verify::ClientAddress;
+
+/// The request a proxy asks about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Original {
+    /// In capitals.
+    pub method: String,
+    /// Checked, without its query.
+    pub path: String,
+}
+
+/// Headers that carry method and target, by dialect.
+const NGINX: [&str; 2] = ["x-original-method", "x-original-uri"];
+const FORWARDED: [&str; 2] = ["x-forwarded-method", "x-forwarded-uri"];
+
+/// Reads the request a proxy asks about. `method` is that of the question
+/// itself, which counts for Envoy alone.
+///
+/// # Errors
+/// 403 (proxies know no other refusal) where a header is missing, repeated, or
+/// belongs to another dialect: whoever mixes them lets the client choose.
+pub fn original(
+    dialect: Dialect<'_>,
+    method: &str,
+    header: &dyn Fn(&str) -> Option<String>,
+) -> Result<Original, Problem> {
+    let foreign: &[&str] = match dialect {
+        Dialect::Nginx => &FORWARDED,
+        Dialect::Forwarded => &NGINX,
+        Dialect::Envoy(_) => &[
+            "x-original-method",
+            "x-original-uri",
+            "x-forwarded-method",
+            "x-forwarded-uri",
+        ],
+    };
+    if let Some(name) = foreign.iter().find(|name| header(name).is_some()) {
+        return Err(refused(
+            name,
+            "belongs to another proxy's dialect; have the proxy remove it",
+        ));
+    }
+    let own = |name: &'static str| header(name).ok_or_else(|| refused(name, "is missing"));
+    let (method, target) = match dialect {
+        Dialect::Nginx => (own(NGINX[0])?, own(NGINX[1])?),
+        Dialect::Forwarded => (own(FORWARDED[0])?, own(FORWARDED[1])?),
+        Dialect::Envoy(appended) => (method.to_owned(), appended.to_owned()),
+    };
+    // Two headers of one name reach us joined by ", ": no method and no target
+    // has a space or, for methods, a comma.
+    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Err(refused("method", "is not one method in capitals"));
+    }
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    match checked_path(path) {
+        Some(path) if !target.contains(' ') => Ok(Original {
+            method,
+            path: path.to_owned(),
+        }),
+        _ => Err(refused(
+            "target",
+            "is not one path that can mean only one thing",
+        )),
+    }
+}
+
+fn refused(name: &str, reason: &str) -> Problem {
+    Problem {
+        status: Some(403),
+        ..Problem::invalid(name, format!("`{name}` {reason}."))
+    }
+}
+
+/// A problem as a proxy takes it: nginx turns any refusal but 401 and 403 into
+/// a 500 of its own.
+#[must_use]
+pub fn for_proxy(problem: Problem) -> Problem {
+    match problem.status.unwrap_or_else(|| problem.code.status()) {
+        401 | 403 | 500.. => problem,
+        _ => Problem {
+            status: Some(403),
+            ..problem
+        },
+    }
+}
+
+/// The client's address as a proxy tells it, once the proxy has proven itself:
+/// `X-Real-IP`, else the last of `X-Forwarded-For`, which is the one the proxy
+/// itself added.
+#[must_use]
+pub fn address_behind(proven: bool, header: &dyn Fn(&str) -> Option<String>) -> ClientAddress {
+    if !proven {
+        return ClientAddress::Unproven;
+    }
+    let told = header("x-real-ip").or_else(|| {
+        header("x-forwarded-for").and_then(|all| all.rsplit(',').next().map(str::to_owned))
+    });
+    ClientAddress::parse(told.as_deref())
+}
+
+/// An unknown route, as a proxy takes it.
+#[must_use]
+pub fn unknown_route() -> Problem {
+    Problem {
+        status: Some(403),
+        ..Problem::from(Code::NotFound).because("No route of the API has this method and path.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(dialect: Dialect<'_>, headers: &[(&str, &str)]) -> Result<Original, u16> {
+        let header = |name: &str| {
+            headers
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        original(dialect, "GET", &header).map_err(|problem| problem.status.unwrap_or(0))
+    }
+
+    #[test]
+    fn each_dialect_reads_its_own_headers_alone() {
+        let nginx = [
+            ("x-original-method", "POST"),
+            ("x-original-uri", "/v1/x?y=1"),
+        ];
+        let forwarded = [
+            ("x-forwarded-method", "POST"),
+            ("x-forwarded-uri", "/v1/x?y=1"),
+        ];
+        let expected = Ok(Original {
+            method: "POST".into(),
+            path: "/v1/x".into(),
+        });
+        assert_eq!(ask(Dialect::Nginx, &nginx), expected);
+        assert_eq!(ask(Dialect::Forwarded, &forwarded), expected);
+        assert_eq!(
+            ask(Dialect::Envoy("/v1/x"), &[]),
+            Ok(Original {
+                method: "GET".into(),
+                path: "/v1/x".into()
+            })
+        );
+        assert_eq!(ask(Dialect::Nginx, &forwarded), Err(403));
+        assert_eq!(ask(Dialect::Forwarded, &nginx), Err(403));
+        let both: Vec<_> = nginx.iter().chain(&forwarded).copied().collect();
+        for dialect in [Dialect::Nginx, Dialect::Forwarded, Dialect::Envoy("/v1/x")] {
+            assert_eq!(ask(dialect, &both), Err(403));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_repeated_or_confusing_is_refused() {
+        for headers in [
+            &[("x-original-method", "GET")][..],
+            &[("x-original-uri", "/v1/x")],
+            &[
+                ("x-original-method", "GET, POST"),
+                ("x-original-uri", "/v1/x"),
+            ],
+            &[
+                ("x-original-method", "GET"),
+                ("x-original-uri", "/v1/x, /v1/y"),
+            ],
+            &[
+                ("x-original-method", "GET"),
+                ("x-original-uri", "/v1/../admin"),
+            ],
+            &[
+                ("x-original-method", "GET"),
+                ("x-original-uri", "http://host/v1/x"),
+            ],
+            &[("x-original-method", "get"), ("x-original-uri", "/v1/x")],
+        ] {
+            assert_eq!(ask(Dialect::Nginx, headers), Err(403), "{headers:?}");
+        }
+    }
+}
