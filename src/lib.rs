@@ -7,6 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`key`] | what a key is: form, digest, keyring, record |
+//! | [`registry`] | the truth about one organization |
 //! | [`sql`] | the port to SQLite
 //! | [`time`], [`random`] | the two inputs from outside: instants and randomness |
 
@@ -14,5 +15,6 @@
 
 pub mod key;
 pub mod random;
+pub mod registry;
 pub mod sql;
 pub mod time;
