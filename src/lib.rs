@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`key`] | what a key is: form, digest, keyring, record |
 //! | [`verify`] | facts of a request, records, instant: the decision |
+//! | [`registry`] | the truth about one organization: commands, transitions, audit |
 //! | [`http`] | the outside language: paths, problems, routes, answers |
 //! | [`settings`] | what the operator says |
 //! | [`sql`] | the port to SQLite |
@@ -20,6 +21,7 @@ pub mod edge;
 pub mod http;
 pub mod key;
 pub mod random;
+pub mod registry;
 pub mod settings;
 pub mod sql;
 pub mod time;

@@ -18,7 +18,8 @@ use super::organization::OrganizationTag;
 
 /// The 30 digits without the prefix. Canonical; whether its tag is genuine only
 /// the [keyring](super::Keyring) can say.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PublicKeyId([u8; PublicKeyId::LENGTH]);
 
 impl PublicKeyId {
@@ -111,6 +112,19 @@ impl fmt::Display for PublicKeyId {
 impl fmt::Debug for PublicKeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl From<PublicKeyId> for String {
+    fn from(id: PublicKeyId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for PublicKeyId {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(text.as_bytes()).ok_or("not a public key id")
     }
 }
 

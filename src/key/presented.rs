@@ -32,7 +32,8 @@ pub struct SecretText {
 }
 
 impl SecretText {
-    pub(super) fn new(text: &[u8]) -> Option<Self> {
+    /// Takes a copy; `None` where it is longer than a presented key can be.
+    pub(crate) fn new(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; MAX_LENGTH];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
         Some(Self {
@@ -77,6 +78,12 @@ impl PresentedKey {
     #[must_use]
     pub const fn text(&self) -> &SecretText {
         &self.text
+    }
+
+    /// The whole string, for the one answer that carries it.
+    #[must_use]
+    pub fn into_text(self) -> SecretText {
+        self.text
     }
 }
 

@@ -1,0 +1,139 @@
+//! Bodies of the admin routes, read straight from the HTTP body. Unknown and
+//! repeated fields are refused; each field's type checks what is in it, so that
+//! an error names its field.
+
+use serde::{Deserialize, Serialize};
+
+use super::field::{
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, Metadata, Name, Note,
+    OverlapSeconds, Patch, RevocationReason, Wait, present,
+};
+use super::view::ExportedKey;
+use crate::key::{Environment, OrganizationId};
+
+/// `PUT /admin/v1/organizations/{org}`; what is not said stays.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PutOrganization {
+    /// What people call it.
+    pub name: Name,
+    /// Whether its keys open anything; off at creation unless said.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub api_access: Option<ApiAccess>,
+    /// Longest life of a key, in days from its creation; `null`: none.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub max_key_lifetime_days: Patch<KeyLifetimeDays>,
+    /// Whether to answer only once enforced.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+/// `POST …/keys`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssueKey {
+    /// What people call it.
+    pub name: Name,
+    /// `live` or `test`; `admin` in `_platform`.
+    pub environment: Environment,
+    /// What it may do.
+    pub scopes: GrantedScopes,
+    /// Not usable from this instant on; must lie ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Instant>,
+    /// Networks it may be used from; everywhere when empty.
+    #[serde(default, skip_serializing_if = "AllowedIps::is_empty")]
+    pub allowed_ips: AllowedIps,
+    /// The caller's own notes.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    /// For an admin key: the one organization it reaches, for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_organization: Option<OrganizationId>,
+}
+
+/// `PATCH …/keys/{key id}`: a merge patch (RFC 7396); `metadata` is replaced
+/// whole.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatchKey {
+    /// A new name; a key always has one.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub name: Option<Name>,
+    /// New scopes; a key always has some.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub scopes: Option<GrantedScopes>,
+    /// A new end, or none.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub expires_at: Patch<Instant>,
+    /// New networks, or everywhere.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub allowed_ips: Patch<AllowedIps>,
+    /// New notes, or none.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub metadata: Patch<Metadata>,
+    /// Whether to answer only once enforced.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+/// `POST …/keys/{key id}/rotate`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKey {
+    /// For how long both work.
+    #[serde(default)]
+    pub overlap_seconds: OverlapSeconds,
+    /// Whether to answer only once enforced.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+/// `POST …/keys/{key id}/revoke`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeKey {
+    /// Why.
+    pub reason: RevocationReason,
+    /// More about it, for the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+    /// Whether to answer only once enforced.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+/// `POST …/{org}/revoke-all`.
+pub type RevokeAll = RevokeKey;
+
+/// A body that says no more than whether to wait: disable, enable, delete.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitOnly {
+    /// Whether to answer only once enforced.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+/// `POST …/{org}/import`: lines of an export.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// The keys.
+    pub keys: Vec<ExportedKey>,
+    /// Whether to answer only once enforced.
+    #[serde(default)]
+    pub wait: Wait,
+}

@@ -1,0 +1,289 @@
+//! The commands: questions first, then orders.
+
+use serde::{Deserialize, Serialize};
+
+use super::body::{
+    Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
+};
+use super::field::{Limit, SessionToken};
+use crate::key::{KeyId, KeyState, OrganizationId, PublicKeyId, Revision, Scope};
+use crate::registry::subject::Subject;
+use crate::time::Timestamp;
+
+/// What a registry can be asked or told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// The strong read of the edge: two look-ups by primary key, no write.
+    /// [`Outcome::Records`](super::Outcome::Records).
+    Records {
+        /// The key presented.
+        key: PublicKeyId,
+    },
+    /// [`Outcome::Organization`](super::Outcome::Organization).
+    GetOrganization {},
+    /// [`Outcome::Key`](super::Outcome::Key).
+    GetKey {
+        /// Which.
+        id: KeyId,
+    },
+    /// Newest first; [`Outcome::Keys`](super::Outcome::Keys).
+    ListKeys(ListKeys),
+    /// Oldest first; [`Outcome::Audit`](super::Outcome::Audit).
+    ListAudit(ListAudit),
+    /// [`Outcome::AuditHead`](super::Outcome::AuditHead).
+    AuditHead {},
+    /// [`Outcome::Usage`](super::Outcome::Usage).
+    ListUsage(ListUsage),
+    /// What a revocation would hit; [`Outcome::Impact`](super::Outcome::Impact).
+    Impact {
+        /// Which key.
+        id: KeyId,
+    },
+    /// [`Outcome::Status`](super::Outcome::Status).
+    Status {
+        /// From how many days without use a key counts as unused.
+        unused_for_days: u32,
+    },
+    /// All keys with their digests, oldest first; only where the operator
+    /// allows it. [`Outcome::Export`](super::Outcome::Export).
+    Export {
+        /// Where the page before ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cursor: Option<String>,
+        /// Most keys of the page.
+        limit: Limit,
+    },
+
+    /// Creates or changes the organization. All orders up to `Import` give
+    /// [`Outcome::Changed`](super::Outcome::Changed).
+    PutOrganization(PutOrganization),
+    /// Makes a key.
+    IssueKey(IssueKey),
+    /// Changes a key.
+    PatchKey {
+        /// Which.
+        id: KeyId,
+        /// The merge patch.
+        patch: PatchKey,
+    },
+    /// Makes a successor.
+    RotateKey {
+        /// Of which.
+        id: KeyId,
+        /// How.
+        rotation: RotateKey,
+    },
+    /// Revokes a key for ever.
+    RevokeKey {
+        /// Which.
+        id: KeyId,
+        /// Why.
+        revocation: RevokeKey,
+    },
+    /// Pauses a key.
+    DisableKey {
+        /// Which.
+        id: KeyId,
+        /// Whether to wait.
+        body: WaitOnly,
+    },
+    /// Ends a pause.
+    EnableKey {
+        /// Which.
+        id: KeyId,
+        /// Whether to wait.
+        body: WaitOnly,
+    },
+    /// Revokes every key there is, as one change.
+    RevokeAll(RevokeAll),
+    /// Revokes everything, switches access off, and lets the records go once
+    /// the audit's retention is over.
+    DeleteOrganization(WaitOnly),
+    /// Takes keys in that were exported; only where the operator allows it.
+    Import(Import),
+
+    /// A browser showed the key. The orders from here to `CountUsage` give
+    /// [`Outcome::Done`](super::Outcome::Done), except `RevokeSelf`.
+    MarkExposed {
+        /// Whose secret was proven.
+        key: PublicKeyId,
+        /// The page's origin, as sent.
+        origin: String,
+    },
+    /// RFC 7009: whoever shows a key can end it. `Outcome::Changed`.
+    RevokeSelf {
+        /// Whose secret was proven.
+        key: PublicKeyId,
+    },
+    /// Adds an isolate's counts; a batch that came before is not added again.
+    CountUsage {
+        /// Names the batch.
+        batch: String,
+        /// Its counts.
+        rows: Vec<UsageCount>,
+    },
+    /// Workers KV was found to hold an older record: write it again.
+    ReportBehind {
+        /// Whose.
+        subject: Subject,
+    },
+
+    /// `_platform`: a preflight asked for `authorization`. `Outcome::Done`.
+    NotePreflight {
+        /// The page's origin, as sent.
+        origin: String,
+    },
+    /// `_platform`: makes the first admin key. `Outcome::Changed`.
+    Bootstrap {
+        /// SHA-256 of the token, in hexadecimal.
+        token_digest: String,
+    },
+    /// `_platform`: opens a dashboard session for the acting key.
+    /// [`Outcome::Session`](super::Outcome::Session), with its token.
+    OpenSession {},
+    /// `_platform`: who is behind a session's token. `Outcome::Session`.
+    ReadSession {
+        /// From the cookie.
+        token: SessionToken,
+    },
+    /// `_platform`: ends a session. `Outcome::Done`.
+    CloseSession {
+        /// From the cookie.
+        token: SessionToken,
+    },
+    /// `_platform`: puts a failed authentication on record. `Outcome::Done`.
+    NoteFailedAuthentication {
+        /// The problem's code.
+        problem: String,
+        /// The key id, where one of ours was shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<KeyId>,
+        /// The route's path pattern.
+        route: String,
+        /// The client's address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+    },
+    /// `_platform`: puts the deletion of an organization on record, once.
+    /// `Outcome::Done`.
+    NoteDeletion {
+        /// Which organization.
+        organization: OrganizationId,
+        /// Its revision at deletion.
+        revision: Revision,
+    },
+}
+
+/// `GET …/keys`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListKeys {
+    /// Only keys that stand so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<KeyState>,
+    /// Only keys whose name has this in it, in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Only keys that were not used, and not issued, for so many days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unused_for_days: Option<u32>,
+    /// Where the page before ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Most items.
+    #[serde(default)]
+    pub limit: Limit,
+}
+
+/// `GET …/audit`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListAudit {
+    /// Only entries after this sequence number.
+    #[serde(default)]
+    pub after: u64,
+    /// Most entries.
+    #[serde(default)]
+    pub limit: Limit,
+}
+
+/// `GET …/usage`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListUsage {
+    /// From the bucket that holds this instant.
+    pub from: Timestamp,
+    /// To before this instant.
+    pub to: Timestamp,
+    /// Width of the buckets.
+    pub by: Span,
+    /// Only this key's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PublicKeyId>,
+    /// Where the page before ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Most rows.
+    #[serde(default)]
+    pub limit: Limit,
+}
+
+/// Width of a usage bucket; buckets begin at whole hours and days of UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Span {
+    /// Kept for 90 days.
+    Hour,
+    /// Kept for as long as the organization.
+    Day,
+}
+
+/// What an isolate counted since its last flush, for one key, scope, outcome
+/// and hour.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UsageCount {
+    /// Whose.
+    pub key: PublicKeyId,
+    /// The scope the route asks for; none for routes without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// `allowed`, or the code of the denial.
+    pub outcome: String,
+    /// How often.
+    pub count: u64,
+    /// When last; its hour is the bucket.
+    pub last_at: Timestamp,
+}
+
+impl Command {
+    /// Whether the caller wants the answer only once the change is enforced.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        match self {
+            Self::PutOrganization(body) => body.wait.0,
+            Self::PatchKey { patch, .. } => patch.wait.0,
+            Self::RotateKey { rotation, .. } => rotation.wait.0,
+            Self::RevokeKey { revocation, .. } => revocation.wait.0,
+            Self::RevokeAll(body) => body.wait.0,
+            Self::DisableKey { body, .. }
+            | Self::EnableKey { body, .. }
+            | Self::DeleteOrganization(body) => body.wait.0,
+            Self::Import(body) => body.wait.0,
+            Self::RevokeSelf { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a registry that holds nothing yet may come to life by it. For
+    /// all others `absent` is the answer, and an
+    /// object that was only asked after stays empty.
+    #[must_use]
+    pub const fn creates(&self) -> bool {
+        matches!(
+            self,
+            Self::PutOrganization(_)
+                | Self::Bootstrap { .. }
+                | Self::NotePreflight { .. }
+                | Self::NoteFailedAuthentication { .. }
+                | Self::NoteDeletion { .. }
+        )
+    }
+}

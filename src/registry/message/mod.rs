@@ -1,0 +1,104 @@
+//! What the edge Worker and a registry object say to each other.
+//!
+//! During a deployment the two may be of different versions for minutes. The
+//! envelopes ([`Request`], [`Outcome`]) therefore carry a version and skip fields
+//! they do not know. The bodies of the admin routes ([`IssueKey`] and its like)
+//! refuse them, in both places: an older object that skipped a new `allowed_ips`
+//! would make a key that opens more than was asked for.
+
+mod body;
+mod command;
+mod field;
+mod outcome;
+mod refusal;
+mod view;
+
+use serde::{Deserialize, Serialize};
+
+pub use body::{
+    Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
+};
+pub use command::{Command, ListAudit, ListKeys, ListUsage, Span, UsageCount};
+pub use field::{
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, Limit, Metadata, Name, Note,
+    OverlapSeconds, Patch, RevocationReason, SessionToken, Wait,
+};
+pub use outcome::{
+    AuditPage, Awaited, Changed, Impact, Issued, Object, OutboxDepth, Outcome, Page, Preflight,
+    Records, Secret, Session, Status, Successor, UsageRow, WindowUse,
+};
+pub use refusal::Refusal;
+pub use view::{AuditHead, ExportedKey, KeyCounts, KeyView, OrganizationView, Who};
+
+use crate::key::{KeyId, OrganizationId, Revision, Scopes};
+
+/// Version of the messages.
+pub const MESSAGE_VERSION: u8 = 1;
+
+/// One question or order to a registry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// [`MESSAGE_VERSION`].
+    pub v: u8,
+    /// The organization meant; `None` where only a key, and so only its tag, is
+    /// known. A registry that holds another id refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<OrganizationId>,
+    /// Who asks, as the edge proved it.
+    pub actor: Actor,
+    /// The HTTP request it belongs to; stands in the audit.
+    pub request_id: String,
+    /// `If-Match`: the revision that the object of the route must still have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<Revision>,
+    /// `Idempotency-Key` of an issue or a rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
+    /// What to do.
+    pub command: Command,
+}
+
+/// What comes back.
+pub type Reply = Result<Outcome, Refusal>;
+
+/// Who acts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Actor {
+    /// An admin key, presented.
+    Key(Admin),
+    /// An admin key, through a dashboard session.
+    Session(Admin),
+    /// Whoever showed the key it is about.
+    Holder {
+        /// That key.
+        id: KeyId,
+    },
+    /// The holder of the bootstrap token.
+    Bootstrap,
+    /// The system itself: the edge's counts and reports.
+    System,
+}
+
+/// An admin key as the edge proved it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Admin {
+    /// Its key id.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The one organization it reaches, or all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_organization: Option<OrganizationId>,
+}
+
+/// A caller's word that two requests are the same one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// The header's value; counts per actor.
+    pub key: String,
+    /// A digest over method, path and body.
+    pub body_digest: String,
+}

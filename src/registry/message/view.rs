@@ -1,0 +1,189 @@
+//! Objects as the admin routes show them. Never a digest, except in the lines
+//! of an export.
+
+use serde::{Deserialize, Serialize};
+
+use super::field::{AllowedIps, ApiAccess, Metadata, RevocationReason};
+use crate::key::{Environment, KeyDigest, KeyId, KeyState, OrganizationId, Revision, Scopes};
+use crate::time::{Timestamp, rfc3339};
+
+/// Who did something.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Who {
+    /// `key`, `session`, `holder`, `bootstrap`, `system`.
+    pub kind: String,
+    /// The key id of the acting key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What that key was called then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// The key object.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyView {
+    /// The key id.
+    pub id: KeyId,
+    /// Its owner.
+    pub organization: OrganizationId,
+    /// What people call it.
+    pub name: String,
+    /// Who it is for.
+    pub environment: Environment,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// How it stands at the time of the answer.
+    pub state: KeyState,
+    /// When it was issued.
+    #[serde(with = "rfc3339")]
+    pub created_at: Timestamp,
+    /// Who issued it.
+    pub created_by: Who,
+    /// Not usable from this instant on.
+    #[serde(with = "rfc3339::option")]
+    pub expires_at: Option<Timestamp>,
+    /// When the overlap with its successor ends.
+    #[serde(with = "rfc3339::option")]
+    pub retires_at: Option<Timestamp>,
+    /// When it last opened something, as far as counts have come in.
+    #[serde(with = "rfc3339::option")]
+    pub last_used_at: Option<Timestamp>,
+    /// Its predecessor.
+    pub replaces: Option<KeyId>,
+    /// Its successor.
+    pub replaced_by: Option<KeyId>,
+    /// When it was revoked.
+    #[serde(with = "rfc3339::option")]
+    pub revoked_at: Option<Timestamp>,
+    /// Why.
+    pub revocation_reason: Option<RevocationReason>,
+    /// When a browser last showed it.
+    #[serde(with = "rfc3339::option")]
+    pub exposed_at: Option<Timestamp>,
+    /// The origin of that page.
+    pub exposed_origin: Option<String>,
+    /// Networks it may be used from; everywhere when empty.
+    pub allowed_ips: AllowedIps,
+    /// The caller's own notes.
+    pub metadata: Metadata,
+    /// For an admin key: the one organization it reaches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_organization: Option<OrganizationId>,
+    /// Whether every edge decides by this state.
+    pub enforced: bool,
+    /// Since when; `null` while not enforced.
+    #[serde(with = "rfc3339::option")]
+    pub effective_at: Option<Timestamp>,
+    /// Revision of its last change.
+    pub revision: Revision,
+}
+
+/// The organization object.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OrganizationView {
+    /// Its id.
+    pub id: OrganizationId,
+    /// What people call it.
+    pub name: String,
+    /// Whether its keys open anything.
+    pub api_access: ApiAccess,
+    /// Longest life of a key in days, from its creation.
+    pub max_key_lifetime_days: Option<u64>,
+    /// When it was made here.
+    #[serde(with = "rfc3339")]
+    pub created_at: Timestamp,
+    /// When it was deleted; its records go once the audit's retention is over.
+    #[serde(with = "rfc3339::option")]
+    pub deleted_at: Option<Timestamp>,
+    /// Its keys by state.
+    pub keys: KeyCounts,
+    /// Whether every edge decides by this state.
+    pub enforced: bool,
+    /// Since when; `null` while not enforced.
+    #[serde(with = "rfc3339::option")]
+    pub effective_at: Option<Timestamp>,
+    /// Revision of the last change of its own fields.
+    pub revision: Revision,
+}
+
+/// How many keys stand how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct KeyCounts {
+    /// Usable.
+    pub active: u64,
+    /// In their overlap.
+    pub retiring: u64,
+    /// Paused.
+    pub disabled: u64,
+    /// Over.
+    pub expired: u64,
+    /// Revoked.
+    pub revoked: u64,
+}
+
+/// The end of an audit chain, signed: whoever keeps it can tell later whether
+/// anything before it was altered or left out.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AuditHead {
+    /// Whose chain.
+    pub organization: OrganizationId,
+    /// Entries so far.
+    pub count: u64,
+    /// The last entry's hash; with no entry, the chain's beginning.
+    pub hash: String,
+    /// Under the keyring's key for audit heads.
+    pub signature: String,
+}
+
+/// A line of an export: all there is to a key but the audit. Its digest can be
+/// checked only where the same root keys are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportedKey {
+    /// Version of this form.
+    pub v: u8,
+    /// The key id.
+    pub id: KeyId,
+    /// Digest of the presented key.
+    pub digest: KeyDigest,
+    /// What people call it.
+    pub name: super::Name,
+    /// What it may do.
+    pub scopes: super::GrantedScopes,
+    /// When it was issued.
+    #[serde(with = "rfc3339")]
+    pub created_at: Timestamp,
+    /// Who issued it.
+    pub created_by: Who,
+    /// Not usable from this instant on.
+    #[serde(default, with = "rfc3339::option")]
+    pub expires_at: Option<Timestamp>,
+    /// When its overlap ends.
+    #[serde(default, with = "rfc3339::option")]
+    pub retires_at: Option<Timestamp>,
+    /// Whether it is paused.
+    #[serde(default)]
+    pub disabled: bool,
+    /// When it was revoked.
+    #[serde(default, with = "rfc3339::option")]
+    pub revoked_at: Option<Timestamp>,
+    /// Why.
+    #[serde(default)]
+    pub revocation_reason: Option<RevocationReason>,
+    /// When it was last used.
+    #[serde(default, with = "rfc3339::option")]
+    pub last_used_at: Option<Timestamp>,
+    /// Its predecessor.
+    #[serde(default)]
+    pub replaces: Option<KeyId>,
+    /// Its successor.
+    #[serde(default)]
+    pub replaced_by: Option<KeyId>,
+    /// Networks it may be used from.
+    #[serde(default)]
+    pub allowed_ips: AllowedIps,
+    /// The caller's own notes.
+    #[serde(default)]
+    pub metadata: Metadata,
+}
