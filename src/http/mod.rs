@@ -1,5 +1,6 @@
 //! The outside language: paths, problems, routes, answers. Pure.
 
+pub mod admin;
 mod answer;
 mod forward_auth;
 mod identity;

@@ -1,0 +1,188 @@
+//! From what a registry says to the answer of an admin route.
+
+use serde_json::{Value, json};
+
+use crate::http::answer::{Answer, Body, JSON, NDJSON};
+use crate::http::problem::{Code, Problem};
+use crate::key::Revision;
+use crate::registry::message::{AuditPage, Changed, Object, Outcome, Refusal, Session};
+
+/// The problem of a refusal.
+#[must_use]
+pub fn problem_of(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::NotFound => Code::NotFound.into(),
+        Refusal::InvalidRequest { field, detail } => Problem::invalid(&field, detail),
+        Refusal::RevisionMismatch { current } => Problem {
+            extension: Some(("current_revision", json!(current))),
+            ..Problem::from(Code::RevisionMismatch)
+        },
+        Refusal::InsufficientScope { scope } => {
+            let detail = format!("This takes the scope `{scope}`, which your key does not have.");
+            Problem {
+                scope: Some(scope.to_string()),
+                ..Problem::from(Code::InsufficientScope).because(detail)
+            }
+        }
+        Refusal::IssuingDisabled => Code::IssuingDisabled.into(),
+        Refusal::NotRotatable => Code::NotRotatable.into(),
+        Refusal::AlreadyRevoked => Code::AlreadyRevoked.into(),
+        Refusal::AlreadyBootstrapped => Code::AlreadyBootstrapped.into(),
+        Refusal::LastAdmin => Code::LastAdmin.into(),
+        Refusal::OrganizationIdTaken => Code::OrganizationIdTaken.into(),
+        Refusal::SecretAlreadyShown { key } => Problem {
+            extension: Some(("key", json!(key))),
+            ..Problem::from(Code::SecretAlreadyShown)
+        },
+        Refusal::IdempotencyKeyReused => Code::IdempotencyKeyReused.into(),
+        Refusal::NoSession => Problem::from(Code::MissingCredentials)
+            .because("The dashboard session is over: sign in again."),
+        Refusal::UnsupportedVersion => Code::RegistryUnavailable.into(),
+    }
+}
+
+/// An object with its revision as entity tag (RFC 9110 section 8.8.3), which
+/// `If-Match` takes back.
+fn tagged(status: u16, value: &impl serde::Serialize, revision: Revision) -> Answer {
+    Answer::json(status, value)
+        .with("cache-control", "no-store")
+        .with("etag", format!("\"{revision}\""))
+}
+
+/// The answer of a route about one organization. `ndjson`: the caller asked for
+/// lines.
+#[must_use]
+pub fn answer_to(outcome: Outcome, ndjson: bool) -> Answer {
+    match outcome {
+        Outcome::Organization(organization) => tagged(200, &organization, organization.revision),
+        Outcome::Key(key) => tagged(200, &key, key.revision),
+        Outcome::Keys(page) => plain(&page),
+        Outcome::Audit(page) => audit_answer(&page, ndjson),
+        Outcome::AuditHead(head) => plain(&head),
+        Outcome::Usage(page) => plain(&page),
+        Outcome::Impact(impact) => plain(&impact),
+        Outcome::Status(status) => plain(&status),
+        Outcome::Export(page) if ndjson => lines(
+            page.items
+                .iter()
+                .filter_map(|key| serde_json::to_string(key).ok()),
+        ),
+        Outcome::Export(page) => plain(&page),
+        Outcome::Changed(changed) => changed_answer(&changed),
+        Outcome::Session(session) => session_answer(&session),
+        // Never asked for by a route about an organization.
+        Outcome::Records(_) | Outcome::Done {} => Answer::new(204, Body::Empty),
+    }
+}
+
+/// Every listing and reading leaves as JSON that nobody may store.
+fn plain(value: &impl serde::Serialize) -> Answer {
+    Answer::json(200, value).with("cache-control", "no-store")
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> Answer {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Answer::new(200, Body::Text(NDJSON, text)).with("cache-control", "no-store")
+}
+
+/// Entries are passed on as the bytes that were hashed: parsing and writing them
+/// again could change what the hash covers.
+fn audit_answer(page: &AuditPage, ndjson: bool) -> Answer {
+    if ndjson {
+        return lines(page.lines.iter().cloned());
+    }
+    let next = page
+        .next_after
+        .map_or_else(|| "null".to_owned(), |after| format!("\"{after}\""));
+    let text = format!(
+        r#"{{"items":[{}],"next_cursor":{next}}}"#,
+        page.lines.join(",")
+    );
+    Answer::new(200, Body::Text(JSON, text)).with("cache-control", "no-store")
+}
+
+/// 200 or 201 where every edge decides by the change, 202 where not yet.
+fn changed_answer(changed: &Changed) -> Answer {
+    let enforced = changed.enforced();
+    let enforcement = [
+        ("enforced", json!(enforced)),
+        (
+            "effective_at",
+            json!(
+                changed
+                    .effective_at()
+                    .map(crate::time::Timestamp::to_rfc3339)
+            ),
+        ),
+    ];
+    let status = match (enforced, changed.created) {
+        (false, _) => 202,
+        (true, true) => 201,
+        (true, false) => 200,
+    };
+    let (members, revision) = match &changed.object {
+        Object::Key(key) => (vec![("key", json!(key))], key.revision),
+        // The one place where a secret leaves.
+        Object::Issued(issued) => {
+            let mut members = vec![("key", json!(issued.key)), ("secret", json!(issued.secret))];
+            members.extend(
+                issued
+                    .replaced
+                    .as_ref()
+                    .map(|replaced| ("replaced", json!(replaced))),
+            );
+            (members, issued.key.revision)
+        }
+        Object::Organization(organization) => (
+            vec![("organization", json!(organization))],
+            organization.revision,
+        ),
+        Object::Imported {
+            imported,
+            skipped,
+            organization,
+        } => {
+            let counts = [("imported", json!(imported)), ("skipped", json!(skipped))];
+            let members = counts
+                .into_iter()
+                .chain([("organization", json!(organization))])
+                .collect();
+            (members, organization.revision)
+        }
+    };
+    beside(status, &members, revision, enforcement)
+}
+
+/// An object under its name, with `enforced` and `effective_at` beside it.
+fn beside(
+    status: u16,
+    members: &[(&'static str, Value)],
+    revision: Revision,
+    enforcement: [(&'static str, Value); 2],
+) -> Answer {
+    let body: serde_json::Map<String, Value> = members
+        .iter()
+        .cloned()
+        .chain(enforcement)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    tagged(status, &body, revision)
+}
+
+/// Who is signed in. The token goes into the cookie, never into the body.
+#[must_use]
+pub fn session_answer(session: &Session) -> Answer {
+    let body = json!({
+        "key_id": session.id,
+        "name": session.record.name,
+        "scopes": session.record.scopes,
+        "bound_organization": session.record.bound_organization,
+        "csrf_token": session.csrf_token,
+        "expires_at": session.expires_at.to_rfc3339(),
+    });
+    Answer::json(200, &body).with("cache-control", "no-store")
+}

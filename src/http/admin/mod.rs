@@ -1,0 +1,8 @@
+//! The admin API between HTTP and the registry: a request becomes a command
+//! with the scope it needs, an outcome becomes an answer. Pure.
+
+mod answer;
+mod request;
+
+pub use answer::{answer_to, problem_of, session_answer};
+pub use request::{Ask, Facts, ask, parse_body};

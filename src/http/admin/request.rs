@@ -1,0 +1,524 @@
+//! From an admin request to what the registry is asked.
+
+use serde::de::DeserializeOwned;
+
+use crate::http::path::Query;
+use crate::http::place::{AdminPlace, KeyAction};
+use crate::http::problem::{Code, Problem};
+use crate::key::{KeyId, KeyState, OrganizationId, Revision};
+use crate::registry::message::{Command, Limit, ListAudit, ListKeys, ListUsage, Span, WaitOnly};
+use crate::time::Timestamp;
+
+/// What is known of the request besides its place.
+pub struct Facts<'a> {
+    /// In capitals.
+    pub method: &'a str,
+    /// Without its `?`.
+    pub query: &'a str,
+    /// The body; empty where the method has none.
+    pub body: &'a [u8],
+    /// The value of `If-Match`.
+    pub if_match: Option<&'a str>,
+    /// When the request came.
+    pub now: Timestamp,
+}
+
+/// What a registry is asked, and what that takes.
+#[derive(Debug)]
+pub struct Ask {
+    /// Whose registry.
+    pub organization: OrganizationId,
+    /// The scope the administrator needs.
+    pub scope: &'static str,
+    /// The revision the object must still have.
+    pub if_match: Option<Revision>,
+    /// What to do.
+    pub command: Command,
+}
+
+const MILLISECONDS_OF_A_DAY: u64 = 86_400_000;
+
+/// Reads a JSON body into `T`; the problem names the field.
+///
+/// # Errors
+/// `invalid_request`.
+pub fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.into_inner().to_string();
+        // Where serde could not go into the field, its message names it.
+        let field = if path == "." {
+            message.split('`').nth(1).unwrap_or_default().to_owned()
+        } else {
+            path
+        };
+        Problem::invalid(&field, message)
+    })?;
+    json.end()
+        .map_err(|error| Problem::invalid("", error.to_string()))?;
+    Ok(value)
+}
+
+/// The same, where an empty body means all defaults.
+fn parse_optional_body<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() {
+        Ok(T::default())
+    } else {
+        parse_body(body)
+    }
+}
+
+/// The organization's id from the path. An id that cannot be is one that does
+/// not exist; only its creation says what is wrong with it.
+fn organization(text: &str, creates: bool) -> Result<OrganizationId, Problem> {
+    OrganizationId::parse(text).ok_or_else(|| {
+        if creates {
+            Problem::invalid(
+                "organization",
+                "An organization id is 1 to 64 of A-Z a-z 0-9 _ -, and does not start with _.",
+            )
+        } else {
+            Code::NotFound.into()
+        }
+    })
+}
+
+fn key(text: &str) -> Result<KeyId, Problem> {
+    KeyId::parse(text).ok_or_else(|| Code::NotFound.into())
+}
+
+/// `If-Match` (RFC 9110 section 13.1.1): one strong entity tag that is a
+/// revision, or `*`.
+fn if_match(value: Option<&str>) -> Result<Option<Revision>, Problem> {
+    let Some(value) = value.map(str::trim).filter(|value| *value != "*") else {
+        return Ok(None);
+    };
+    let number = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    match number.and_then(|number| number.parse().ok()) {
+        Some(revision) => Ok(Some(revision)),
+        None => Err(Problem::invalid(
+            "If-Match",
+            r#"`If-Match` is a revision in quotes, as "7"."#,
+        )),
+    }
+}
+
+struct Parameters(Query);
+
+impl Parameters {
+    fn read(query: &str, known: &[&str]) -> Result<Self, Problem> {
+        let query = Query::parse(query).ok_or_else(|| {
+            Problem::invalid(
+                "",
+                "The query is not well-formed, or has a parameter twice.",
+            )
+        })?;
+        match query.unknown(known) {
+            Some(name) => Err(Problem::invalid(
+                name,
+                format!("There is no parameter `{name}` here."),
+            )),
+            None => Ok(Self(query)),
+        }
+    }
+
+    fn parse<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.0.value(name) else {
+            return Ok(None);
+        };
+        read(text)
+            .map(Some)
+            .ok_or_else(|| Problem::invalid(name, format!("`{name}` is {expected}.")))
+    }
+
+    fn limit(&self) -> Result<Limit, Problem> {
+        let read = |text: &str| Limit::try_from(text.parse::<u64>().ok()?).ok();
+        Ok(self
+            .parse("limit", "a number from 1 to 200", read)?
+            .unwrap_or_default())
+    }
+
+    fn cursor(&self) -> Option<String> {
+        self.0.value("cursor").map(str::to_owned)
+    }
+}
+
+/// What the registry is asked for a place that concerns one organization;
+/// `None` for the others (bootstrap, session, status, list of organizations).
+///
+/// # Errors
+/// What is wrong with the request.
+pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Problem> {
+    if !place
+        .allow()
+        .split(", ")
+        .any(|method| method == facts.method)
+    {
+        return Err(Problem::method_not_allowed(place.allow()));
+    }
+    let body = facts.body;
+    let changes = facts.method != "GET";
+    if changes {
+        Parameters::read(facts.query, &[])?;
+    }
+    let no_parameters = || Parameters::read(facts.query, &[]).map(|_| ());
+    let (id, scope, command) = match *place {
+        AdminPlace::Bootstrap
+        | AdminPlace::Session
+        | AdminPlace::Status
+        | AdminPlace::Organizations => return Ok(None),
+        AdminPlace::Organization(id) => match facts.method {
+            "PUT" => (
+                organization(id, true)?,
+                "organizations:write",
+                Command::PutOrganization(parse_body(body)?),
+            ),
+            "DELETE" => {
+                let wait: WaitOnly = parse_optional_body(body)?;
+                (
+                    organization(id, false)?,
+                    "organizations:write",
+                    Command::DeleteOrganization(wait),
+                )
+            }
+            _ => {
+                no_parameters()?;
+                (
+                    organization(id, false)?,
+                    "organizations:read",
+                    Command::GetOrganization {},
+                )
+            }
+        },
+        AdminPlace::Keys(id) if changes => (
+            organization(id, false)?,
+            "keys:write",
+            Command::IssueKey(parse_body(body)?),
+        ),
+        AdminPlace::Keys(id) => (
+            organization(id, false)?,
+            "keys:read",
+            Command::ListKeys(list_keys(facts)?),
+        ),
+        AdminPlace::Key(id, key_id) if changes => {
+            let command = Command::PatchKey {
+                id: key(key_id)?,
+                patch: parse_body(body)?,
+            };
+            (organization(id, false)?, "keys:write", command)
+        }
+        AdminPlace::Key(id, key_id) => {
+            no_parameters()?;
+            (
+                organization(id, false)?,
+                "keys:read",
+                Command::GetKey { id: key(key_id)? },
+            )
+        }
+        AdminPlace::KeyAction(id, key_id, action) => {
+            let id = organization(id, false)?;
+            let key = key(key_id)?;
+            let command = match action {
+                KeyAction::Rotate => Command::RotateKey {
+                    id: key,
+                    rotation: parse_optional_body(body)?,
+                },
+                KeyAction::Revoke => Command::RevokeKey {
+                    id: key,
+                    revocation: parse_body(body)?,
+                },
+                KeyAction::Disable => Command::DisableKey {
+                    id: key,
+                    body: parse_optional_body(body)?,
+                },
+                KeyAction::Enable => Command::EnableKey {
+                    id: key,
+                    body: parse_optional_body(body)?,
+                },
+            };
+            (id, "keys:write", command)
+        }
+        AdminPlace::Impact(id, key_id) => {
+            no_parameters()?;
+            (
+                organization(id, false)?,
+                "usage:read",
+                Command::Impact { id: key(key_id)? },
+            )
+        }
+        AdminPlace::RevokeAll(id) => (
+            organization(id, false)?,
+            "keys:write",
+            Command::RevokeAll(parse_body(body)?),
+        ),
+        AdminPlace::Audit(id) => {
+            let parameters = Parameters::read(facts.query, &["after", "limit"])?;
+            let after = parameters
+                .parse("after", "a sequence number", |text| text.parse().ok())?
+                .unwrap_or(0);
+            (
+                organization(id, false)?,
+                "audit:read",
+                Command::ListAudit(ListAudit {
+                    after,
+                    limit: parameters.limit()?,
+                }),
+            )
+        }
+        AdminPlace::AuditHead(id) => {
+            no_parameters()?;
+            (
+                organization(id, false)?,
+                "audit:read",
+                Command::AuditHead {},
+            )
+        }
+        AdminPlace::Usage(id) => (
+            organization(id, false)?,
+            "usage:read",
+            Command::ListUsage(list_usage(facts)?),
+        ),
+        AdminPlace::Export(id) => {
+            let parameters = Parameters::read(facts.query, &["cursor", "limit"])?;
+            let command = Command::Export {
+                cursor: parameters.cursor(),
+                limit: parameters.limit()?,
+            };
+            (organization(id, false)?, "organizations:write", command)
+        }
+        AdminPlace::Import(id) => (
+            organization(id, false)?,
+            "organizations:write",
+            Command::Import(parse_body(body)?),
+        ),
+    };
+    // Nothing but `admins:write` reaches the platform's own organization.
+    let scope = if id.is_platform() {
+        "admins:write"
+    } else {
+        scope
+    };
+    let if_match = if changes {
+        if_match(facts.if_match)?
+    } else {
+        None
+    };
+    Ok(Some(Ask {
+        organization: id,
+        scope,
+        if_match,
+        command,
+    }))
+}
+
+fn list_keys(facts: &Facts<'_>) -> Result<ListKeys, Problem> {
+    let parameters = Parameters::read(
+        facts.query,
+        &["state", "name", "unused_for_days", "cursor", "limit"],
+    )?;
+    let states = [
+        KeyState::Active,
+        KeyState::Retiring,
+        KeyState::Disabled,
+        KeyState::Expired,
+        KeyState::Revoked,
+    ];
+    let state = parameters.parse(
+        "state",
+        "active, retiring, disabled, expired or revoked",
+        |text| states.into_iter().find(|state| state.as_str() == text),
+    )?;
+    let days = |text: &str| {
+        text.parse::<u32>()
+            .ok()
+            .filter(|days| (1..=36_500).contains(days))
+    };
+    Ok(ListKeys {
+        state,
+        name: parameters.parse("name", "1 to 100 characters", |text| {
+            (1..=100)
+                .contains(&text.chars().count())
+                .then(|| text.to_owned())
+        })?,
+        unused_for_days: parameters.parse(
+            "unused_for_days",
+            "a number of days from 1 to 36500",
+            days,
+        )?,
+        cursor: parameters.cursor(),
+        limit: parameters.limit()?,
+    })
+}
+
+fn list_usage(facts: &Facts<'_>) -> Result<ListUsage, Problem> {
+    let parameters =
+        Parameters::read(facts.query, &["from", "to", "by", "key", "cursor", "limit"])?;
+    let instant =
+        |name: &str| parameters.parse(name, "an RFC 3339 time in UTC", Timestamp::from_rfc3339);
+    let by = parameters.parse("by", "hour or day", |text| match text {
+        "hour" => Some(Span::Hour),
+        "day" => Some(Span::Day),
+        _ => None,
+    })?;
+    // The last 30 days unless said.
+    let to = instant("to")?.unwrap_or_else(|| facts.now.plus(1));
+    let from =
+        instant("from")?.unwrap_or(Timestamp(to.0.saturating_sub(30 * MILLISECONDS_OF_A_DAY)));
+    if from > to {
+        return Err(Problem::invalid("from", "`from` lies after `to`."));
+    }
+    Ok(ListUsage {
+        from,
+        to,
+        by: by.unwrap_or(Span::Hour),
+        key: parameters
+            .parse("key", "a key id", KeyId::parse)?
+            .map(|id| id.public),
+        cursor: parameters.cursor(),
+        limit: parameters.limit()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Place;
+
+    fn asked(method: &str, path: &str, query: &str, body: &str) -> Result<Ask, Problem> {
+        let Place::Admin(place) = Place::of(path) else {
+            panic!("{path} is no admin place")
+        };
+        let facts = Facts {
+            method,
+            query,
+            body: body.as_bytes(),
+            if_match: None,
+            now: Timestamp(0),
+        };
+        ask(&place, &facts).map(Option::unwrap)
+    }
+
+    #[test]
+    fn the_problem_names_the_field() {
+        let field = |body: &str| {
+            let problem = asked("POST", "/admin/v1/organizations/acme/keys", "", body).unwrap_err();
+            assert_eq!(problem.code, Code::InvalidRequest);
+            problem.field.unwrap_or_default()
+        };
+        assert_eq!(
+            field(r#"{"name":"","environment":"live","scopes":["read"]}"#),
+            "name"
+        );
+        assert_eq!(field(r#"{"environment":"live","scopes":["read"]}"#), "name");
+        assert_eq!(
+            field(r#"{"name":"a","environment":"prod","scopes":["read"]}"#),
+            "environment"
+        );
+        assert_eq!(
+            field(r#"{"name":"a","environment":"live","scopes":["re ad"]}"#),
+            "scopes[0]"
+        );
+        assert_eq!(
+            field(r#"{"name":"a","name":"b","environment":"live","scopes":["read"]}"#),
+            "name"
+        );
+        assert_eq!(
+            field(r#"{"name":"a","environment":"live","scopes":["read"],"colour":1}"#),
+            "colour"
+        );
+        assert_eq!(
+            field(r#"{"name":"a","environment":"live","scopes":["read"],"expires_at":"soon"}"#),
+            "expires_at"
+        );
+        assert_eq!(
+            field(r#"{"name":"a","environment":"live","scopes":["read"],"allowed_ips":["x"]}"#),
+            "allowed_ips"
+        );
+        assert_eq!(field("nonsense"), "");
+    }
+
+    #[test]
+    fn scopes_and_the_platforms_own() {
+        let ask = asked(
+            "GET",
+            "/admin/v1/organizations/acme/keys",
+            "limit=7&state=revoked",
+            "",
+        )
+        .unwrap();
+        assert_eq!(ask.scope, "keys:read");
+        assert!(
+            matches!(ask.command, Command::ListKeys(ListKeys { limit, .. }) if limit.get() == 7)
+        );
+        let ask = asked("GET", "/admin/v1/organizations/_platform/keys", "", "").unwrap();
+        assert_eq!(ask.scope, "admins:write");
+    }
+
+    #[test]
+    fn wrong_requests() {
+        let code = |method: &str, path: &str, query: &str| {
+            asked(method, path, query, "").unwrap_err().code
+        };
+        assert_eq!(
+            code("PUT", "/admin/v1/organizations/acme/keys", ""),
+            Code::MethodNotAllowed
+        );
+        assert_eq!(
+            code("GET", "/admin/v1/organizations/a%20b/keys", ""),
+            Code::NotFound
+        );
+        assert_eq!(
+            code("GET", "/admin/v1/organizations/_x/keys", ""),
+            Code::NotFound
+        );
+        assert_eq!(
+            code("PUT", "/admin/v1/organizations/_x", ""),
+            Code::InvalidRequest
+        );
+        assert_eq!(
+            code("GET", "/admin/v1/organizations/acme/keys/nonsense", ""),
+            Code::NotFound
+        );
+        for query in [
+            "limit=0",
+            "limit=201",
+            "limit=x",
+            "state=gone",
+            "colour=red",
+            "limit=1&limit=2",
+            "name=",
+        ] {
+            assert_eq!(
+                code("GET", "/admin/v1/organizations/acme/keys", query),
+                Code::InvalidRequest,
+                "{query}"
+            );
+        }
+        assert_eq!(
+            code(
+                "GET",
+                "/admin/v1/organizations/acme/usage",
+                "from=yesterday"
+            ),
+            Code::InvalidRequest
+        );
+    }
+
+    #[test]
+    fn if_match_is_one_revision_in_quotes() {
+        assert_eq!(if_match(None), Ok(None));
+        assert_eq!(if_match(Some("*")), Ok(None));
+        assert_eq!(if_match(Some("\"7\"")), Ok(Some(7)));
+        for bad in ["7", "W/\"7\"", "\"7\", \"8\"", "\"x\"", ""] {
+            assert!(if_match(Some(bad)).is_err(), "{bad}");
+        }
+    }
+}
