@@ -6,5 +6,8 @@
 //!
 //! | module | rule it keeps |
 //! |---|---|
+//! | [`freshness`] | what is revoked is revoked everywhere once the call returned |
 
 #![forbid(unsafe_code)]
+
+pub mod freshness;
