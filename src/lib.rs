@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`key`] | what a key is: form, digest, keyring, record |
 //! | [`verify`] | facts of a request, records, instant: the decision |
+//! | [`freshness`] | what is revoked is revoked everywhere once the call returned |
 //! | [`registry`] | the truth about one organization: commands, transitions, audit |
 //! | [`http`] | the outside language: paths, problems, routes, answers |
 //! | [`settings`] | what the operator says |
@@ -18,6 +19,7 @@
 
 #[cfg(target_arch = "wasm32")]
 pub mod edge;
+pub mod freshness;
 pub mod http;
 pub mod key;
 pub mod random;

@@ -1,0 +1,268 @@
+//! The change log: for every subject that ever changed its greatest revision,
+//! and the order of the changes. One object for the whole deployment, and the
+//! owner of the freshness bound.
+//!
+//! **Safety argument.** The object handles one event at a time, and each event
+//! reads storage before it answers (an object that was replaced unnoticed is
+//! found out there). So for any append and any question one is first. If the
+//! append is, the answer carries the change. If the question is, its proof
+//! dates from before the append, and the acknowledgement states a wait that
+//! outlasts the lease in that answer.
+//!
+//! **The bound.** An answer grants a lease; an acknowledgement states how long
+//! leases may still run. The log does not keep leases: it states the wait for
+//! the greatest bound that any running lease may have. Both bounds are in
+//! storage, so a restart forgets nothing. Raising the bound raises both at
+//! once. Lowering it lowers the lease at once, and what is waited for only
+//! after the old leases have run out on this object's clock, counted anew
+//! after a restart, whose clock may be another machine's.
+
+use super::ask::{
+    Ack, Answer, Append, Change, Cursor, Incarnation, Question, Required, Revision, Standing,
+    StandingQuestion, Version,
+};
+use super::subject::Subject;
+use super::time::{Bound, LogClock, Millis, Reading};
+
+/// What the log keeps beside its subjects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LogMeta {
+    /// The life of this log.
+    pub incarnation: Incarnation,
+    /// The bound granted in answers.
+    pub lease: Bound,
+    /// The greatest bound a running lease may have; never below `lease`.
+    pub wait_for: Bound,
+}
+
+/// Storage of the log. Writes of one event are committed together or not at
+/// all, and nothing the event sends leaves before they are durable; a Durable
+/// Object gives both to writes without an await between them.
+/// [`sql`](super::sql) has the statements.
+pub trait LogStore {
+    /// Why storage failed.
+    type Error;
+
+    /// The row beside the subjects; none in a new log.
+    ///
+    /// # Errors
+    /// If storage fails, as for every method here.
+    fn meta(&self) -> Result<Option<LogMeta>, Self::Error>;
+    /// Writes that row.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn set_meta(&mut self, meta: &LogMeta) -> Result<(), Self::Error>;
+    /// The greatest sequence number; zero in an empty log.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn head(&self) -> Result<u64, Self::Error>;
+    /// Writes the row of the change's subject, which belongs to
+    /// `organization`.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn upsert_subject(&mut self, change: &Change, organization: Subject)
+    -> Result<(), Self::Error>;
+    /// Subjects whose row is after `seq`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn changes_since(&self, seq: u64, limit: usize) -> Result<Vec<Change>, Self::Error>;
+    /// The revision of a subject; none if it never changed.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Self::Error>;
+    /// The greatest revision among an organization's subjects; zero without
+    /// one.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn greatest_revision_of(&self, organization: Subject) -> Result<Revision, Self::Error>;
+    /// An organization's subjects ordered by revision and subject, from the
+    /// first one above `revision` or, where `after` is given, at `revision`
+    /// and after that subject; at most `limit`.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn beyond(
+        &self,
+        organization: Subject,
+        revision: Revision,
+        after: Option<Subject>,
+        limit: usize,
+    ) -> Result<Vec<Required>, Self::Error>;
+}
+
+/// The change log over its storage.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChangeLog<S> {
+    store: S,
+    /// What a new log would be called.
+    incarnation: Incarnation,
+    /// Since when, on this object's clock, only the lowered bound has been
+    /// granted. Memory only: a restart counts anew.
+    lowered_at: Option<Reading<LogClock>>,
+}
+
+impl<S: LogStore> ChangeLog<S> {
+    /// The log at the start of its object. A new log takes `incarnation` and
+    /// [`Bound::DEFAULT`] at its first event; an old one keeps its own.
+    #[must_use]
+    pub const fn start(store: S, incarnation: Incarnation) -> Self {
+        Self {
+            store,
+            incarnation,
+            lowered_at: None,
+        }
+    }
+
+    /// Records a change. Repeats and late arrivals are harmless: only the
+    /// greatest revision of a subject counts, and the acknowledgement holds
+    /// for whatever recorded it.
+    ///
+    /// # Errors
+    /// If storage fails; then nothing may be answered.
+    pub fn append(&mut self, append: &Append, now: Reading<LogClock>) -> Result<Ack, S::Error> {
+        let meta = self.meta(now)?;
+        let organization = append.subject.organization();
+        let known = self.store.revision_of(append.subject)?;
+        let greatest = self.store.greatest_revision_of(organization)?;
+        if known.is_none_or(|known| known < append.revision) {
+            let change = Change {
+                subject: append.subject,
+                revision: append.revision,
+                seq: self.store.head()? + 1,
+            };
+            self.store.upsert_subject(&change, organization)?;
+        }
+        Ok(Ack {
+            v: Version::CURRENT,
+            wait_ms: meta.wait_for.wait(),
+            greatest: greatest.max(append.revision),
+        })
+    }
+
+    /// Answers a relay, or an edge that reaches none. Grants a lease.
+    ///
+    /// # Errors
+    /// If storage fails.
+    pub fn ask(&mut self, question: &Question, now: Reading<LogClock>) -> Result<Answer, S::Error> {
+        let meta = self.meta(now)?;
+        let head = Cursor {
+            incarnation: meta.incarnation,
+            seq: self.store.head()?,
+        };
+        let changes = self.changes_for(question.cursor, head)?;
+        let mut required = Vec::new();
+        for subject in question.subjects.iter().take(Question::MAX_SUBJECTS) {
+            required.push(Required {
+                subject: *subject,
+                revision: self.store.revision_of(*subject)?.unwrap_or_default(),
+            });
+        }
+        Ok(Answer {
+            v: Version::CURRENT,
+            reset: changes.is_none(),
+            cursor: head,
+            age_ms: Millis::ZERO,
+            bound_ms: meta.lease,
+            changes: changes.unwrap_or_default(),
+            required,
+        })
+    }
+
+    /// Tells a registry that has just started what the log knows of its
+    /// organization beyond a revision.
+    ///
+    /// # Errors
+    /// If storage fails.
+    pub fn standing(&self, question: &StandingQuestion) -> Result<Standing, S::Error> {
+        let organization = question.organization;
+        let mut beyond = self.store.beyond(
+            organization,
+            question.above,
+            question.after_subject,
+            Standing::PAGE + 1,
+        )?;
+        let more = beyond.len() > Standing::PAGE;
+        beyond.truncate(Standing::PAGE);
+        Ok(Standing {
+            v: Version::CURRENT,
+            greatest: self.store.greatest_revision_of(organization)?,
+            beyond,
+            more,
+        })
+    }
+
+    /// Sets the bound. See the module on what takes effect when.
+    ///
+    /// # Errors
+    /// If storage fails; the old bound then holds.
+    pub fn set_bound(&mut self, bound: Bound, now: Reading<LogClock>) -> Result<(), S::Error> {
+        let meta = self.meta(now)?;
+        let changed = LogMeta {
+            lease: bound,
+            wait_for: meta.wait_for.max(bound),
+            ..meta
+        };
+        self.store.set_meta(&changed)?;
+        self.lowered_at = Some(now);
+        Ok(())
+    }
+
+    /// The bound, the incarnation and, by `head`, the length: for the status.
+    ///
+    /// # Errors
+    /// If storage fails.
+    pub fn status(&mut self, now: Reading<LogClock>) -> Result<(LogMeta, u64), S::Error> {
+        Ok((self.meta(now)?, self.store.head()?))
+    }
+
+    /// The row beside the subjects, after lowering what is waited for if the
+    /// old leases have run out.
+    fn meta(&mut self, now: Reading<LogClock>) -> Result<LogMeta, S::Error> {
+        let mut meta = match self.store.meta()? {
+            Some(meta) => meta,
+            None => {
+                let new = LogMeta {
+                    incarnation: self.incarnation,
+                    lease: Bound::DEFAULT,
+                    wait_for: Bound::DEFAULT,
+                };
+                self.store.set_meta(&new)?;
+                new
+            }
+        };
+        if meta.wait_for > meta.lease {
+            let since = *self.lowered_at.get_or_insert(now);
+            if now < since {
+                self.lowered_at = Some(now);
+            } else if now.since(&since) >= meta.wait_for.wait() {
+                meta.wait_for = meta.lease;
+                self.store.set_meta(&meta)?;
+            }
+        }
+        Ok(meta)
+    }
+
+    /// Changes after `cursor`; none if it cannot be continued.
+    fn changes_for(
+        &self,
+        cursor: Option<Cursor>,
+        head: Cursor,
+    ) -> Result<Option<Vec<Change>>, S::Error> {
+        let Some(cursor) = cursor else {
+            return Ok(Some(Vec::new()));
+        };
+        if cursor.incarnation != head.incarnation || head.is_behind(&cursor) {
+            return Ok(None);
+        }
+        let changes = self
+            .store
+            .changes_since(cursor.seq, Answer::MAX_CHANGES + 1)?;
+        Ok((changes.len() <= Answer::MAX_CHANGES).then_some(changes))
+    }
+}

@@ -1,0 +1,43 @@
+//! Revoked means revoked: how every edge knows that what it decides on is
+//! still true.
+//!
+//! **Guarantee.** When a call that changes how requests are decided has
+//! returned `enforced: true`, no request that *arrives* afterwards, at any
+//! edge, is decided on the older state. Freshness that cannot be proven is
+//! refused, never guessed. `docs/freshness.md` gives the assumptions and the
+//! proof.
+//!
+//! Everything here is a state machine: no I/O, no clock, no runtime, no
+//! randomness. Clock readings and messages are passed in, messages and
+//! verdicts come out, so the model checker, the simulation and the deployed
+//! objects drive the very same code.
+//!
+//! | module | rule it keeps |
+//! |---|---|
+//! | [`time`] | durations are shared, clock readings are not; how much longer than the bound a change waits |
+//! | [`subject`] | what a change is about: a key or an organization, in 30 bytes |
+//! | [`ask`] | the one question and its answer, and the registry's messages, as they go over the wire |
+//! | [`change_log`] | the greatest revision of every subject that ever changed, in the order of change; owner of the bound |
+//! | [`sql`] | the log's tables and statements |
+//! | [`follower`] | what relay and edge share: cursor, proof, one asker |
+//! | [`relay`] | answers a region from memory, asks the log at a quarter of the bound |
+//! | [`records`] | the edge's records under a memory limit |
+//! | [`view`] | what an isolate may decide from memory, and the race fence |
+//! | [`commit_wait`] | when the registry may say `enforced`, and what it does when it was restored from a backup |
+//! | [`failover`] | whom an edge asks next, and how long |
+
+pub mod ask;
+pub mod change_log;
+pub mod commit_wait;
+pub mod failover;
+pub mod follower;
+pub mod records;
+pub mod relay;
+pub mod sql;
+pub mod subject;
+pub mod time;
+pub mod view;
+
+pub use ask::{Ack, Answer, Append, Change, Cursor, Incarnation, Question, Revision};
+pub use subject::Subject;
+pub use time::{Bound, Clock, EdgeClock, LogClock, Millis, Reading, RegistryClock, RelayClock};

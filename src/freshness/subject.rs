@@ -1,0 +1,154 @@
+//! What a change is about.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A public key id (30 base62 characters) or an organization tag (11), held
+/// in place: a view follows tens of thousands of them.
+///
+/// A public key id contains the tag of its organization, so nobody has to say
+/// whose key it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Subject {
+    /// The characters, then zeros. Base62 has no zero byte, so the length
+    /// needs no field.
+    bytes: [u8; Subject::KEY_LENGTH],
+}
+
+/// The text is neither a public key id nor an organization tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotASubject;
+
+impl fmt::Display for NotASubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a subject is 30 or 11 base62 characters")
+    }
+}
+
+impl std::error::Error for NotASubject {}
+
+impl Subject {
+    /// Characters of a public key id: ring 1, jurisdiction 1, organization
+    /// tag 11, nonce 11, id tag 6.
+    pub const KEY_LENGTH: usize = 30;
+    /// Characters of an organization tag.
+    pub const ORGANIZATION_LENGTH: usize = 11;
+    /// Where the tag stands in a public key id: after ring and jurisdiction.
+    const TAG_AT: usize = 2;
+
+    /// Reads a public key id or an organization tag.
+    ///
+    /// # Errors
+    /// If the text is of neither length or has a character outside base62.
+    pub fn parse(text: &str) -> Result<Self, NotASubject> {
+        let known_length =
+            text.len() == Self::KEY_LENGTH || text.len() == Self::ORGANIZATION_LENGTH;
+        if !known_length || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(NotASubject);
+        }
+        Ok(Self::padded(text.as_bytes()))
+    }
+
+    /// The organization this subject is, or belongs to.
+    #[must_use]
+    pub fn organization(&self) -> Self {
+        if self.is_organization() {
+            return *self;
+        }
+        let tag = self
+            .bytes
+            .get(Self::TAG_AT..Self::TAG_AT + Self::ORGANIZATION_LENGTH);
+        Self::padded(tag.unwrap_or_default())
+    }
+
+    /// Whether this is an organization tag.
+    #[must_use]
+    pub fn is_organization(&self) -> bool {
+        self.bytes.last() == Some(&0)
+    }
+
+    /// The characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let length = if self.is_organization() {
+            Self::ORGANIZATION_LENGTH
+        } else {
+            Self::KEY_LENGTH
+        };
+        let characters = self.bytes.get(..length).unwrap_or_default();
+        std::str::from_utf8(characters).unwrap_or_default()
+    }
+
+    fn padded(characters: &[u8]) -> Self {
+        let mut bytes = [0; Self::KEY_LENGTH];
+        for (slot, character) in bytes.iter_mut().zip(characters) {
+            *slot = *character;
+        }
+        Self { bytes }
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl TryFrom<String> for Subject {
+    type Error = NotASubject;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Subject> for String {
+    fn from(subject: Subject) -> Self {
+        subject.as_str().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "20abcdefghijkNONCENONCE0TAGTAG";
+
+    #[test]
+    fn a_key_belongs_to_the_organization_in_its_id() {
+        let key = Subject::parse(KEY).unwrap();
+        assert_eq!(key.as_str(), KEY);
+        assert_eq!(key.organization().as_str(), "abcdefghijk");
+        assert!(!key.is_organization());
+        let organization = key.organization();
+        assert!(organization.is_organization());
+        assert_eq!(organization.organization(), organization);
+    }
+
+    #[test]
+    fn other_texts_are_no_subjects() {
+        for text in [
+            "",
+            "abcdefghij",
+            "abcdefghijkl",
+            "abcdefghij-",
+            "ábcdefghij",
+            "20abcdefghijkNONCENONCE0TAGTA\0",
+        ] {
+            assert_eq!(Subject::parse(text), Err(NotASubject), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn it_takes_thirty_bytes() {
+        assert_eq!(size_of::<Subject>(), 30);
+    }
+}
