@@ -29,6 +29,14 @@ pub mod names {
     pub const DIRECTORY: &str = "DIRECTORY";
     /// Durable Object: what changed, in order.
     pub const CHANGE_LOG: &str = "CHANGE_LOG";
+    /// Variable: the freshness bound in milliseconds, 200 to 600000.
+    pub const FRESHNESS_BOUND_MS: &str = "FRESHNESS_BOUND_MS";
+    /// Variable: this edge's own, shorter bound in milliseconds.
+    pub const FRESHNESS_AT_MOST_MS: &str = "FRESHNESS_AT_MOST_MS";
+    /// Variable: replicas of the relay in each region; 1 where absent.
+    pub const RELAY_REPLICAS: &str = "RELAY_REPLICAS";
+    /// Variable: the region whose relay is asked, whatever `request.cf` says.
+    pub const RELAY_REGION: &str = "RELAY_REGION";
     /// Durable Object: between the edges of a region and the change log.
     pub const RELAY: &str = "RELAY";
 }

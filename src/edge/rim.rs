@@ -1,5 +1,6 @@
 //! The two inputs from outside: the clock and the source of randomness.
 
+use crate::freshness::Reading;
 use crate::random::Randomness;
 use crate::time::Timestamp;
 
@@ -7,6 +8,11 @@ use crate::time::Timestamp;
 /// never a stopwatch.
 pub(super) fn now() -> Timestamp {
     Timestamp(js_sys::Date::now() as u64)
+}
+
+/// The same clock for the freshness protocol, which only ever subtracts.
+pub(super) fn reading<C>() -> Reading<C> {
+    Reading::at(now().0)
 }
 
 /// `crypto.getRandomValues`.

@@ -184,12 +184,15 @@ impl CommitWait {
         }
     }
 
-    /// A change is committed. A row of the same subject that was still waiting
+    /// A change is committed; told again it says nothing new. A row of the same subject that was still waiting
     /// is replaced: whoever waits for it waits for the new one. A right that
     /// changed before is not settled by a renaming after.
     pub fn committed(&mut self, row: Unsettled) {
         self.revision = self.revision.max(row.revision);
         let earlier = self.unsettled.get(&row.subject);
+        if earlier.is_some_and(|earlier| earlier.revision == row.revision) {
+            return;
+        }
         let waits = row.waits || earlier.is_some_and(|earlier| earlier.waits);
         self.unsettled.insert(
             row.subject,
@@ -267,6 +270,17 @@ impl CommitWait {
         if (self.unsettled.get(&row.subject)).is_some_and(|held| held.revision == row.revision) {
             self.unsettled.remove(&row.subject);
         }
+    }
+
+    /// How long until every acknowledged change is enforced; none where none is
+    /// waited for.
+    pub fn longest_wait(&mut self, now: Reading<RegistryClock>) -> Option<Millis> {
+        self.observe(now);
+        let left = |progress: &Progress| match progress.enforcement(now) {
+            Enforcement::Waiting(left) => Some(left),
+            Enforcement::Enforced | Enforcement::Unacknowledged => None,
+        };
+        self.unsettled.values().filter_map(left).max()
     }
 
     /// Changes not yet settled, for the status.

@@ -25,12 +25,16 @@
 //! | [`view`] | what an isolate may decide from memory, and the race fence |
 //! | [`commit_wait`] | when the registry may say `enforced`, and what it does when it was restored from a backup |
 //! | [`failover`] | whom an edge asks next, and how long |
+//! | [`message`] | what can be said to the change log and to a relay |
+//! | [`near`] | which region an edge is near |
 
 pub mod ask;
 pub mod change_log;
 pub mod commit_wait;
 pub mod failover;
 pub mod follower;
+pub mod message;
+pub mod near;
 pub mod records;
 pub mod relay;
 pub mod sql;

@@ -279,6 +279,13 @@ impl<R: Record> View<R> {
         (self.records.len(), self.records.weight())
     }
 
+    /// A record however old: good for what never changes, such as the digest
+    /// that proves a secret wrong.
+    #[must_use]
+    pub fn peek(&self, subject: &Subject) -> Option<&R> {
+        self.records.get(subject)?.record.as_ref()
+    }
+
     /// Whether a record is held; what a decision needs beside it is
     /// [`Self::lookup`]'s.
     #[must_use]

@@ -1,0 +1,404 @@
+//! From a presented key to a decision: from memory at once where that is
+//! proven, else by Workers KV, relays, the change log and the registry.
+//!
+//! Shared is data alone: a request never awaits what another one drives. A
+//! request that waits looks at the view again, on a timer of its own.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, join3, select};
+use worker::Delay;
+
+use super::isolate::Edge;
+use super::memory::{self, Held};
+use super::{change_log, kv, objects, registry, rim};
+use crate::freshness::failover::{Failover, Hop, Region};
+use crate::freshness::follower::Ask;
+use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
+use crate::freshness::view::{Entered, Load, Lookup, Refresh};
+use crate::freshness::{Answer, EdgeClock, Millis, Reading, Subject};
+use crate::http::{Code, Freshness, Problem};
+use crate::key::{
+    KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, kv_name_of_key, kv_name_of_organization,
+};
+use crate::registry::message::Command;
+use crate::registry::subject::Subject as RegistrySubject;
+use crate::settings::names;
+use crate::time::Timestamp;
+use crate::verify::{ClientAddress, Demand, Denial, decide, secret_is_wrong};
+
+/// How often a waiting request looks at the view, in milliseconds.
+const LOOK_EVERY: u64 = 5;
+/// How long a read of Workers KV may take before it counts as a miss.
+const KV_DEADLINE: Millis = Millis(1_000);
+
+/// A question: may this key do this, now, from there?
+pub(super) struct Asked<'a> {
+    pub(super) id: KeyId,
+    pub(super) digest: KeyDigest,
+    pub(super) demand: Demand<'a>,
+    pub(super) client: ClientAddress,
+    pub(super) arrived: Timestamp,
+    pub(super) region: Region,
+    key: Subject,
+    organization: Subject,
+}
+
+impl<'a> Asked<'a> {
+    /// `None` where the key's root key was taken out of the ring meanwhile.
+    pub(super) fn of(
+        edge: &Edge,
+        presented: &PresentedKey,
+        demand: Demand<'a>,
+        client: ClientAddress,
+        region: Region,
+        arrived: Timestamp,
+    ) -> Option<Self> {
+        let id = *presented.id();
+        Some(Self {
+            id,
+            digest: edge.settings.keyring.digest(presented)?,
+            demand,
+            client,
+            arrived,
+            region,
+            key: Subject::parse(id.public.as_str()).ok()?,
+            organization: Subject::parse(id.public.organization_tag().as_str()).ok()?,
+        })
+    }
+
+    fn reading(&self) -> Reading<EdgeClock> {
+        Reading::at(self.arrived.0)
+    }
+}
+
+/// Where the records came from that a request was decided on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    Memory,
+    Kv,
+    Registry,
+}
+
+/// A granted request.
+pub(super) struct Granted {
+    pub(super) id: KeyId,
+    pub(super) key: Rc<KeyRecord>,
+    pub(super) organization: Rc<OrganizationRecord>,
+    pub(super) state: KeyState,
+    source: Source,
+    age: Millis,
+}
+
+impl Granted {
+    /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.
+    pub(super) fn decision(&self) -> String {
+        let source = match self.source {
+            Source::Memory => "memory",
+            Source::Kv => "kv",
+            Source::Registry => "registry",
+        };
+        let revision = self.key.revision.max(self.organization.revision);
+        format!("source={source}, age={}, revision={revision}", self.age.0)
+    }
+}
+
+fn judge(
+    asked: &Asked<'_>,
+    key: Option<&Rc<KeyRecord>>,
+    organization: Option<&Rc<OrganizationRecord>>,
+    source: Source,
+    age: Millis,
+) -> Result<Granted, Denial> {
+    let grant = decide(
+        &asked.digest,
+        key.map(AsRef::as_ref),
+        organization.map(AsRef::as_ref),
+        &asked.demand,
+        asked.client,
+        asked.arrived,
+    )?;
+    let state = grant.state();
+    match (key, organization) {
+        (Some(key), Some(organization)) => Ok(Granted {
+            id: asked.id,
+            key: Rc::clone(key),
+            organization: Rc::clone(organization),
+            state,
+            source,
+            age,
+        }),
+        // `decide` grants nothing without both.
+        _ => Err(Denial::InvalidKey),
+    }
+}
+
+/// Decides from memory, without any I/O; `None` where that takes more.
+pub(super) fn at_once(edge: &Edge, asked: &Asked<'_>, freshness: Freshness) -> Option<Result<Granted, Denial>> {
+    memory::with(edge.settings.at_most, |memory| {
+        let view = &mut memory.view;
+        // A digest never changes: any record, however old, proves a wrong secret.
+        let wrong = view.peek(&asked.key).and_then(Held::key).is_some_and(|key| secret_is_wrong(&asked.digest, key));
+        if wrong || memory.is_unknown(&asked.key, asked.arrived.0) {
+            return Some(Err(Denial::InvalidKey));
+        }
+        if freshness == Freshness::Strict {
+            return None;
+        }
+        let now = asked.reading();
+        match memory.view.lookup(&asked.key, &asked.organization, now, now) {
+            Lookup::Ready { key, organization, age } => {
+                Some(judge(asked, key.key(), organization.organization(), Source::Memory, age))
+            }
+            Lookup::Unproven | Lookup::Missing => None,
+        }
+    })
+}
+
+/// Whether the proof should be renewed off the request's path.
+pub(super) fn should_refresh(edge: &Edge, asked: &Asked<'_>) -> bool {
+    memory::with(edge.settings.at_most, |memory| memory.view.should_refresh(asked.reading()))
+}
+
+/// Renews the proof, for the requests to come.
+pub(super) async fn refresh(edge: Edge, region: Region) {
+    let ask = memory::with(edge.settings.at_most, |memory| memory.view.begin_refresh(rim::reading()));
+    if let Refresh::Ask(mut ask) = ask {
+        ask_somebody(&edge, region, &mut ask).await;
+    }
+}
+
+/// Decides with whatever I/O that takes.
+pub(super) async fn authorize(edge: &Edge, asked: &Asked<'_>, freshness: Freshness) -> Result<Granted, Problem> {
+    if let Some(decided) = at_once(edge, asked, freshness) {
+        return decided.map_err(|denial| Problem::from(&denial));
+    }
+    if freshness == Freshness::Strict {
+        return strict(edge, asked).await;
+    }
+    let mut source = Source::Memory;
+    loop {
+        let now = rim::reading();
+        if now.since(&asked.reading()) > Failover::TOTAL {
+            return strong(edge, asked, None).await;
+        }
+        let found = memory::with(edge.settings.at_most, |memory| {
+            match memory.view.lookup(&asked.key, &asked.organization, asked.reading(), now) {
+                Lookup::Ready { key, organization, age } => {
+                    Next::Decided(judge(asked, key.key(), organization.organization(), source, age))
+                }
+                Lookup::Unproven => match memory.view.begin_refresh(now) {
+                    Refresh::Ask(ask) => Next::Ask(ask),
+                    Refresh::Wait(most) => Next::Wait(most),
+                    Refresh::Failing => Next::Strong,
+                },
+                Lookup::Missing => match memory.view.begin_load(&[asked.key, asked.organization], now) {
+                    Some(load) => Next::Load(load),
+                    None => Next::Wait(Millis(LOOK_EVERY)),
+                },
+            }
+        });
+        match found {
+            Next::Decided(decided) => return decided.map_err(|denial| Problem::from(&denial)),
+            Next::Wait(most) => Delay::from(Duration::from_millis(most.0.clamp(1, LOOK_EVERY))).await,
+            Next::Strong => return strong(edge, asked, None).await,
+            Next::Ask(mut ask) => {
+                if !ask_somebody(edge, asked.region, &mut ask).await {
+                    return strong(edge, asked, None).await;
+                }
+            }
+            Next::Load(load) => {
+                if let Some(decided) = fill(edge, asked, load).await {
+                    return decided;
+                }
+                source = Source::Kv;
+            }
+        }
+    }
+}
+
+/// What the view lets a request do next.
+enum Next {
+    Decided(Result<Granted, Denial>),
+    Wait(Millis),
+    Strong,
+    Ask(Ask<EdgeClock>),
+    Load(Load),
+}
+
+/// Reads what a load registered from Workers KV while asking what is required
+/// of it. `None` where the view holds the records now; else the decision.
+async fn fill(edge: &Edge, asked: &Asked<'_>, mut load: Load) -> Option<Result<Granted, Problem>> {
+    let wants = |subject: Subject| load.subjects().any(|wanted| wanted == subject);
+    let (wants_key, wants_organization) = (wants(asked.key), wants(asked.organization));
+    let mut ask = load.ask.take();
+    let question = async {
+        match &mut ask {
+            Some(ask) => ask_somebody(edge, asked.region, ask).await,
+            None => true,
+        }
+    };
+    let key_read = read_key(edge, asked, wants_key);
+    let organization_read = read_organization(edge, asked, wants_organization);
+    let (answered, key, organization) = join3(question, key_read, organization_read).await;
+    if key.as_ref().is_some_and(|key| secret_is_wrong(&asked.digest, key)) {
+        // Whoever has a right secret may still want the record.
+        enter(edge, &load, asked.key, key.map(Held::Key));
+        memory::with(edge.settings.at_most, |memory| memory.view.abandon(&load));
+        return Some(Err(Problem::from(&Denial::InvalidKey)));
+    }
+    let mut held = answered;
+    if wants_key {
+        held &= enter(edge, &load, asked.key, key.map(Held::Key));
+    }
+    if wants_organization {
+        held &= enter(edge, &load, asked.organization, organization.map(Held::Organization));
+    }
+    if held { None } else { Some(strong(edge, asked, Some(load)).await) }
+}
+
+/// Puts a record into the view, if it may be there.
+fn enter(edge: &Edge, load: &Load, subject: Subject, record: Option<Held>) -> bool {
+    let Some(record) = record else {
+        return false;
+    };
+    let entered = memory::with(edge.settings.at_most, |memory| memory.view.enter(load, &subject, record));
+    if entered == Entered::Behind {
+        report_behind(edge, subject);
+    }
+    matches!(entered, Entered::Held)
+}
+
+/// Has the registry write a record that Workers KV still holds in an older form.
+fn report_behind(edge: &Edge, subject: Subject) {
+    let Some(subject) = RegistrySubject::parse(subject.as_str()) else {
+        return;
+    };
+    let env = edge.env.clone();
+    edge.after(async move {
+        let _ = registry::tell(&env, subject.organization_tag(), Command::ReportBehind { subject }).await;
+    });
+}
+
+async fn within<T>(deadline: Millis, work: impl Future<Output = Option<T>>) -> Option<T> {
+    let timer = std::pin::pin!(Delay::from(Duration::from_millis(deadline.0)));
+    match select(std::pin::pin!(work), timer).await {
+        Either::Left((done, _)) => done,
+        Either::Right(_) => None,
+    }
+}
+
+async fn read_key(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<KeyRecord>> {
+    if !wanted {
+        return None;
+    }
+    let name = kv_name_of_key(&asked.id.public);
+    within(KV_DEADLINE, kv::read(&edge.env, &edge.settings.keyring, &name)).await.map(Rc::new)
+}
+
+async fn read_organization(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<OrganizationRecord>> {
+    if !wanted {
+        return None;
+    }
+    let name = kv_name_of_organization(asked.id.public.organization_tag());
+    within(KV_DEADLINE, kv::read(&edge.env, &edge.settings.keyring, &name)).await.map(Rc::new)
+}
+
+/// Asks relays, then the change log, until one answers; whether one did.
+async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> bool {
+    let settings = &edge.settings;
+    let replica = memory::with(settings.at_most, |memory| memory.replica);
+    let mut hops = Failover::new(region, replica, settings.relay_replicas, Failover::TOTAL);
+    let began = rim::reading::<EdgeClock>();
+    while let Some((hop, deadline)) = hops.next(rim::reading().since(&began)) {
+        ask.sent_again(rim::reading());
+        let answer = match hop {
+            Hop::Relay(name) => within(deadline, ask_relay(edge, name, ask)).await,
+            Hop::ChangeLog => within(deadline, ask_change_log(edge, ask)).await,
+            // Proves single records, not the view: the caller's last resort.
+            Hop::Registry => break,
+        };
+        if let Some(answer) = answer {
+            memory::with(settings.at_most, |memory| memory.view.accept(ask, &answer, rim::reading()));
+            return true;
+        }
+    }
+    memory::with(settings.at_most, |memory| memory.view.failed(ask, rim::reading()));
+    false
+}
+
+async fn ask_relay(
+    edge: &Edge,
+    name: crate::freshness::failover::RelayName,
+    ask: &Ask<EdgeClock>,
+) -> Option<Answer> {
+    let message = RelayRequest::Ask(ask.question.clone());
+    let hint = Some(name.region.hint());
+    match objects::ask_at(&edge.env, names::RELAY, &name.to_string(), hint, &message).await {
+        Ok(RelayReply::Answer(answer)) => Some(answer),
+        _ => None,
+    }
+}
+
+async fn ask_change_log(edge: &Edge, ask: &Ask<EdgeClock>) -> Option<Answer> {
+    let message = LogRequest::Ask(ask.question.clone());
+    match objects::ask(&edge.env, names::CHANGE_LOG, change_log::NAME, &message).await {
+        Ok(LogReply::Answer(answer)) => Some(answer),
+        _ => None,
+    }
+}
+
+/// For `strict` routes. Without a record at hand, Workers KV is looked at first:
+/// a wrong secret under a genuine id must not load the registry.
+async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
+    let at_hand = memory::with(edge.settings.at_most, |memory| memory.view.peek(&asked.key).is_some());
+    if !at_hand {
+        let key = read_key(edge, asked, true).await;
+        if key.is_some_and(|key| secret_is_wrong(&asked.digest, &key)) {
+            return Err(Problem::from(&Denial::InvalidKey));
+        }
+    }
+    strong(edge, asked, None).await
+}
+
+/// Asks the registry, whose answer proves these two records for this request.
+/// With a load that was answered they enter the view as well.
+async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Granted, Problem> {
+    let at_most = edge.settings.at_most;
+    let read = if memory::with(at_most, memory::Memory::begin_strong_read) {
+        let read = within(Failover::TOTAL, registry::read(&edge.env, &asked.id)).await;
+        memory::with(at_most, memory::Memory::strong_read_ended);
+        read
+    } else {
+        None
+    };
+    let Some(read) = read else {
+        if let Some(load) = &load {
+            memory::with(at_most, |memory| memory.view.abandon(load));
+        }
+        return Err(Code::FreshnessUnavailable.into());
+    };
+    let key = read.records.key.map(Rc::new);
+    let organization = read.records.organization.map(Rc::new);
+    memory::with(at_most, |memory| {
+        if key.is_none() {
+            memory.note_unknown(asked.key, rim::now().0);
+        }
+        let Some(load) = &load else { return };
+        // Not yet in the change log: good for this request, not for keeping.
+        if read.may_keep {
+            for (subject, record) in [
+                (asked.key, key.clone().map(Held::Key)),
+                (asked.organization, organization.clone().map(Held::Organization)),
+            ] {
+                if let Some(record) = record {
+                    memory.view.enter(load, &subject, record);
+                }
+            }
+        }
+        memory.view.abandon(load);
+    });
+    judge(asked, key.as_ref(), organization.as_ref(), Source::Registry, Millis::ZERO)
+        .map_err(|denial| Problem::from(&denial))
+}

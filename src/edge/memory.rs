@@ -1,0 +1,123 @@
+//! What an isolate remembers of keys: the view, and what bounds its I/O.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::freshness::records::Record;
+use crate::freshness::view::View;
+use crate::freshness::{Bound, Revision, Subject};
+use crate::key::{KeyRecord, OrganizationRecord};
+use crate::random::Randomness as _;
+
+use super::rim::Crypto;
+
+/// Bytes that the records of one isolate may take, of its 128 MB.
+const VIEW_BYTES: usize = 32 << 20;
+/// Strong reads under way from one isolate; more are refused, so that a lost
+/// relay does not become a flood of registry calls.
+const STRONG_READS: usize = 64;
+/// For how long an id that its registry does not know is refused without
+/// asking again, in milliseconds. A genuine id without a key is a copy from
+/// another installation or a restored one: no client of ours sends it.
+const UNKNOWN_FOR: u64 = 5_000;
+/// Most such ids remembered.
+const UNKNOWN_MOST: usize = 1_024;
+
+/// A record of the view.
+#[derive(Clone, Debug)]
+pub(super) enum Held {
+    Key(Rc<KeyRecord>),
+    Organization(Rc<OrganizationRecord>),
+}
+
+impl Held {
+    pub(super) fn key(&self) -> Option<&Rc<KeyRecord>> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Organization(_) => None,
+        }
+    }
+
+    pub(super) fn organization(&self) -> Option<&Rc<OrganizationRecord>> {
+        match self {
+            Self::Organization(organization) => Some(organization),
+            Self::Key(_) => None,
+        }
+    }
+}
+
+impl Record for Held {
+    fn revision(&self) -> Revision {
+        Revision(match self {
+            Self::Key(key) => key.revision,
+            Self::Organization(organization) => organization.revision,
+        })
+    }
+
+    fn weight_bytes(&self) -> usize {
+        // The two counters of an `Rc` beside its value.
+        2 * size_of::<usize>()
+            + size_of::<Self>()
+            + match self {
+                Self::Key(key) => size_of::<KeyRecord>() + key.weight(),
+                Self::Organization(organization) => {
+                    size_of::<OrganizationRecord>() + organization.id.as_str().len()
+                }
+            }
+    }
+}
+
+/// The isolate's memory.
+pub(super) struct Memory {
+    pub(super) view: View<Held>,
+    /// Which of a region's relays this isolate prefers: spreads isolates evenly.
+    pub(super) replica: u8,
+    strong_reads: usize,
+    /// Ids that no registry knows, and until when that is taken for granted.
+    unknown: Vec<(Subject, u64)>,
+}
+
+thread_local! {
+    static MEMORY: RefCell<Option<Memory>> = const { RefCell::new(None) };
+}
+
+/// Uses the memory, without an await in between. `at_most` counts at the first
+/// use alone.
+pub(super) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T {
+    MEMORY.with_borrow_mut(|memory| {
+        work(memory.get_or_insert_with(|| {
+            let mut replica = [0];
+            Crypto.fill(&mut replica);
+            let [replica] = replica;
+            Memory { view: View::new(VIEW_BYTES, at_most), replica, strong_reads: 0, unknown: Vec::new() }
+        }))
+    })
+}
+
+impl Memory {
+    /// Whether the id was unknown to its registry a moment ago.
+    pub(super) fn is_unknown(&mut self, key: &Subject, now: u64) -> bool {
+        self.unknown.retain(|(_, until)| now < *until && *until <= now + UNKNOWN_FOR);
+        self.unknown.iter().any(|(known, _)| known == key)
+    }
+
+    /// Its registry does not know this id.
+    pub(super) fn note_unknown(&mut self, key: Subject, now: u64) {
+        if self.unknown.len() >= UNKNOWN_MOST {
+            self.unknown.swap_remove(0);
+        }
+        self.unknown.push((key, now + UNKNOWN_FOR));
+    }
+
+    /// Takes a place for a strong read; give it back with
+    /// [`Self::strong_read_ended`].
+    pub(super) fn begin_strong_read(&mut self) -> bool {
+        let free = self.strong_reads < STRONG_READS;
+        self.strong_reads += usize::from(free);
+        free
+    }
+
+    pub(super) fn strong_read_ended(&mut self) {
+        self.strong_reads = self.strong_reads.saturating_sub(1);
+    }
+}

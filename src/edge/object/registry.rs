@@ -1,0 +1,310 @@
+//! The registry's object: one per organization, named by its tag.
+//!
+//! **Atomicity.** A command runs from its first read to its last write in one
+//! SQLite transaction without an await, and the alarm that will carry its
+//! outbox on is set in the same turn. What follows (telling the change log,
+//! waiting) may stop anywhere: every step is done again from the outbox, by the
+//! next request or the alarm. Workers KV is written by the alarm alone.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use wasm_bindgen::JsValue;
+use worker::{Delay, DurableObject, Env, Response, Result, State, durable_object};
+
+use super::alarm;
+use super::sql::ObjectSql;
+use crate::edge::registry::Said;
+use crate::edge::{isolate, kv, log, objects, rim};
+use crate::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
+use crate::freshness::message::{LogReply, LogRequest};
+use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
+use crate::key::OrganizationTag;
+use crate::registry::message::{Awaited, Command, Outcome, Request};
+use crate::registry::{self, Subject, outbox};
+use crate::settings::{Settings, names};
+use crate::sql::SqlError;
+use crate::time::Timestamp;
+
+/// How long a change waits for the change log's acknowledgement before it is
+/// answered as not yet enforced, in milliseconds.
+const ACKNOWLEDGEMENT: u64 = 10_000;
+/// How soon the alarm tries the change log again, in milliseconds.
+const TRY_AGAIN: u64 = 1_000;
+/// Subjects told or published in one go.
+const BATCH: u64 = 100;
+
+/// The object.
+#[durable_object(alarm)]
+pub struct Registry {
+    state: State,
+    env: JsValue,
+    sql: ObjectSql,
+    /// `None` until the organization exists.
+    wait: RefCell<Option<CommitWait>>,
+}
+
+fn reading() -> Reading<RegistryClock> {
+    rim::reading()
+}
+
+/// Both name the same thing; the log holds it in place, the registry by parts.
+fn log_subject(subject: Subject) -> Option<LogSubject> {
+    LogSubject::parse(&subject.to_string()).ok()
+}
+
+fn tag_of(request: &Request) -> Option<OrganizationTag> {
+    match (&request.organization, &request.command) {
+        (Some(organization), _) => Some(organization.tag()),
+        (None, Command::Records { key } | Command::MarkExposed { key, .. } | Command::RevokeSelf { key }) => {
+            Some(key.organization_tag())
+        }
+        (None, Command::ReportBehind { subject }) => Some(subject.organization_tag()),
+        (None, Command::CountUsage { rows, .. }) => rows.first().map(|row| row.key.organization_tag()),
+        (None, _) => None,
+    }
+}
+
+impl DurableObject for Registry {
+    fn new(state: State, env: Env) -> Self {
+        let sql = ObjectSql::of(&state);
+        if let Err(error) = registry::migrate(&sql) {
+            log::storage_failed("Registry", &error);
+        }
+        Self { state, env: env.into(), sql, wait: RefCell::new(None) }
+    }
+
+    async fn fetch(&self, mut request: worker::Request) -> Result<Response> {
+        let request: Request = serde_json::from_str(&request.text().await?)?;
+        let Some(settings) = isolate::settings(&self.env) else {
+            return Response::error("misconfigured", 500);
+        };
+        match self.answer(&settings, &request).await {
+            Ok(said) => Response::from_json(&said),
+            Err(error) => {
+                log::storage_failed("Registry", &error);
+                Response::error("storage", 500)
+            }
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        if let Some(settings) = isolate::settings(&self.env)
+            && let Err(error) = self.carry_on(&settings).await
+        {
+            log::storage_failed("Registry", &error);
+        }
+        Response::empty()
+    }
+}
+
+impl Registry {
+    async fn answer(&self, settings: &Rc<Settings>, request: &Request) -> std::result::Result<Said, SqlError> {
+        let Some(tag) = tag_of(request) else {
+            return Ok(Said { reply: Some(Err(registry::message::Refusal::NotFound)), may_keep: false });
+        };
+        if !self.make_sure(tag, request.command.creates()).await? {
+            return Ok(Said { reply: None, may_keep: false });
+        }
+        let limits = settings.registry.clone();
+        let mut reply =
+            registry::handle(&self.sql, &settings.keyring, &limits, request, rim::now(), &mut rim::Crypto)?;
+        // Still the same turn: no await since the transaction.
+        self.take_up_changes()?;
+        let may_keep = match &request.command {
+            Command::Records { key } => self.may_keep(&[Subject::Key(*key), Subject::Organization(tag)]),
+            _ => false,
+        };
+        if let Ok(Outcome::Changed(changed)) = &mut reply {
+            self.tell_change_log().await;
+            if request.command.waits() {
+                self.wait_for(&changed.awaits).await?;
+            }
+            outbox::refresh(&self.sql, &settings.keyring, changed, rim::now())?;
+        }
+        Ok(Said { reply: Some(reply), may_keep })
+    }
+
+    /// Makes sure, once after every start, that the registry lost nothing the
+    /// change log knows of; whether it may serve. An organization that does not
+    /// exist has lost nothing, unless it is about to be made.
+    async fn make_sure(&self, tag: OrganizationTag, creates: bool) -> std::result::Result<bool, SqlError> {
+        if self.wait.borrow().is_none() {
+            if !creates && !registry::exists(&self.sql)? {
+                return Ok(true);
+            }
+            let Some(organization) = log_subject(Subject::Organization(tag)) else {
+                return Ok(false);
+            };
+            let revision = Revision(registry::revision(&self.sql)?);
+            let rows = outbox::pending_appends(&self.sql, u64::from(u32::MAX))?;
+            let rows = rows.iter().filter_map(unsettled);
+            *self.wait.borrow_mut() = Some(CommitWait::start(organization, revision, rows));
+        }
+        loop {
+            let question = match self.wait.borrow().as_ref() {
+                Some(wait) if wait.may_serve() => return Ok(true),
+                Some(wait) => wait.standing_question(),
+                None => return Ok(true),
+            };
+            let Some(question) = question else {
+                self.recover()?;
+                continue;
+            };
+            let message = LogRequest::Standing(question);
+            match objects::ask(&self.env, names::CHANGE_LOG, super::change_log::NAME, &message).await {
+                Ok(LogReply::Standing(standing)) => {
+                    if let Some(wait) = self.wait.borrow_mut().as_mut() {
+                        wait.standing_answered(&question, &standing);
+                    }
+                }
+                _ => return Ok(false),
+            }
+        }
+    }
+
+    /// It was restored from a backup: what was lost is locked, at a revision
+    /// past all that was ever shown.
+    fn recover(&self) -> std::result::Result<(), SqlError> {
+        let mut wait = self.wait.borrow_mut();
+        let Some(wait) = wait.as_mut() else { return Ok(()) };
+        let Some(recovery) = wait.recovery() else { return Ok(()) };
+        let lost: Vec<Subject> =
+            recovery.lost.iter().filter_map(|subject| Subject::parse(subject.as_str())).collect();
+        registry::recover(&self.sql, recovery.revision.0, &lost, rim::now())?;
+        wait.recovered();
+        Ok(())
+    }
+
+    /// Takes new rows of the outbox up, and has the alarm carry on with them if
+    /// this process does not live to.
+    fn take_up_changes(&self) -> std::result::Result<(), SqlError> {
+        let mut wait = self.wait.borrow_mut();
+        let Some(wait) = wait.as_mut() else { return Ok(()) };
+        let rows = outbox::pending_appends(&self.sql, BATCH)?;
+        for row in rows.iter().filter_map(unsettled) {
+            wait.committed(row);
+        }
+        if !rows.is_empty() || outbox::next_publication(&self.sql)?.is_some() {
+            alarm::set(&self.state, rim::now());
+        }
+        Ok(())
+    }
+
+    fn may_keep(&self, subjects: &[Subject]) -> bool {
+        let wait = self.wait.borrow();
+        let Some(wait) = wait.as_ref() else { return false };
+        subjects.iter().all(|subject| log_subject(*subject).is_some_and(|subject| wait.may_publish(&subject)))
+    }
+
+    /// Tells the change log what it has not acknowledged; whether it has all now.
+    async fn tell_change_log(&self) -> bool {
+        loop {
+            let append = self.wait.borrow().as_ref().and_then(CommitWait::next_append);
+            let Some(append) = append else { return true };
+            let message = LogRequest::Append(append);
+            let reply = objects::ask(&self.env, names::CHANGE_LOG, super::change_log::NAME, &message).await;
+            let Ok(LogReply::Ack(ack)) = reply else { return false };
+            if let Some(wait) = self.wait.borrow_mut().as_mut() {
+                wait.acknowledged(&append, &ack, reading());
+            }
+        }
+    }
+
+    /// Waits until these changes are enforced, or until the acknowledgement has
+    /// failed to come for too long.
+    async fn wait_for(&self, awaited: &[Awaited]) -> std::result::Result<(), SqlError> {
+        let give_up = rim::now().plus(ACKNOWLEDGEMENT);
+        loop {
+            self.settle()?;
+            let mut pause = None;
+            for awaited in awaited.iter().filter_map(|awaited| log_subject(awaited.subject)) {
+                let enforcement =
+                    self.wait.borrow_mut().as_mut().map(|wait| wait.enforcement(&awaited, reading()));
+                match enforcement {
+                    None | Some(Enforcement::Enforced) => {}
+                    Some(Enforcement::Waiting(left)) => pause = pause.max(Some(left)),
+                    Some(Enforcement::Unacknowledged) => {
+                        if !self.tell_change_log().await {
+                            if rim::now() >= give_up {
+                                return Ok(());
+                            }
+                            pause = pause.max(Some(Millis(100)));
+                        } else {
+                            pause = pause.max(Some(Millis(1)));
+                        }
+                    }
+                }
+            }
+            match pause {
+                None => return Ok(()),
+                Some(pause) => Delay::from(Duration::from_millis(pause.0.max(1))).await,
+            }
+        }
+    }
+
+    /// Notes what is enforced by now.
+    fn settle(&self) -> std::result::Result<(), SqlError> {
+        let mut wait = self.wait.borrow_mut();
+        let Some(wait) = wait.as_mut() else { return Ok(()) };
+        for row in wait.due(reading()) {
+            if let Some(subject) = Subject::parse(row.subject.as_str()) {
+                outbox::mark_enforced(&self.sql, subject, row.revision.0, rim::now())?;
+            }
+            wait.settled(&row);
+        }
+        Ok(())
+    }
+
+    /// The alarm: does what is left of the outbox, and sets itself again while
+    /// something is.
+    async fn carry_on(&self, settings: &Settings) -> std::result::Result<(), SqlError> {
+        let Some(tag) = registry::tag(&self.sql)? else { return Ok(()) };
+        let ready = self.make_sure(tag, false).await?;
+        let told = ready && self.tell_change_log().await;
+        if ready {
+            self.publish(settings).await?;
+        }
+        self.settle()?;
+        let now = rim::now();
+        let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
+        let retry = (!told).then(|| now.plus(TRY_AGAIN));
+        let waiting = self.longest_wait().map(|left| now.plus(left.0));
+        if let Some(next) = [due, retry, waiting].into_iter().flatten().min() {
+            alarm::set(&self.state, next);
+        }
+        Ok(())
+    }
+
+    /// How long until all that is acknowledged is enforced.
+    fn longest_wait(&self) -> Option<Millis> {
+        self.wait.borrow_mut().as_mut().and_then(|wait| wait.longest_wait(reading()))
+    }
+
+    /// Writes a batch to Workers KV: what the change log has acknowledged, since
+    /// no revision may be seen anywhere that the log does not know.
+    async fn publish(&self, settings: &Settings) -> std::result::Result<(), SqlError> {
+        for row in outbox::pending_publications(&self.sql, rim::now(), BATCH)? {
+            if !self.may_keep(&[row.subject]) {
+                outbox::put_off(&self.sql, row.subject, rim::now())?;
+                continue;
+            }
+            let name = row.subject.kv_name();
+            let written = match outbox::kv_value(&self.sql, row.subject)? {
+                Some(value) => kv::write(&self.env, &settings.keyring, &name, &value).await,
+                None => kv::delete(&self.env, &name).await,
+            };
+            match written {
+                Some(()) => outbox::mark_published(&self.sql, row.subject, row.revision, rim::now()).map(|_| ())?,
+                None => outbox::put_off(&self.sql, row.subject, rim::now())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unsettled(row: &Awaited) -> Option<Unsettled> {
+    // Renames and issues wait for nobody; the outbox gives those that do.
+    Some(Unsettled { subject: log_subject(row.subject)?, revision: Revision(row.revision), waits: row.decides })
+}

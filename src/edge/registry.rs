@@ -1,0 +1,65 @@
+//! Questions to a registry's object.
+
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+
+use super::objects::{self, Unanswered};
+use crate::key::{KeyId, OrganizationTag};
+use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Records, Reply, Request};
+use crate::settings::names;
+
+/// What the object says: the registry's reply, and what only the object knows.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Said {
+    /// `None` where the registry may not serve: it was just started and could
+    /// not yet make sure that it lost nothing.
+    pub(super) reply: Option<Reply>,
+    /// Whether records may be kept, as the change log knows of their revisions.
+    #[serde(default)]
+    pub(super) may_keep: bool,
+}
+
+/// Asks the registry of this tag.
+pub(super) async fn ask(env: &JsValue, tag: OrganizationTag, request: &Request) -> Result<Reply, Unanswered> {
+    let said: Said = objects::ask(env, names::REGISTRY, tag.as_str(), request).await?;
+    said.reply.ok_or(Unanswered::Unreachable)
+}
+
+fn by_system(command: Command, request_id: String) -> Request {
+    Request {
+        v: MESSAGE_VERSION,
+        organization: None,
+        actor: Actor::System,
+        request_id,
+        if_match: None,
+        idempotency: None,
+        command,
+    }
+}
+
+/// Tells the registry something on the edge's own behalf.
+pub(super) async fn tell(env: &JsValue, tag: OrganizationTag, command: Command) -> Result<Reply, Unanswered> {
+    ask(env, tag, &by_system(command, String::new())).await
+}
+
+/// A strong read.
+pub(super) struct Read {
+    pub(super) records: Records,
+    pub(super) may_keep: bool,
+}
+
+/// Reads a key's and its organization's records at the source; `None` where the
+/// registry does not answer.
+pub(super) async fn read(env: &JsValue, id: &KeyId) -> Option<Read> {
+    let request = by_system(Command::Records { key: id.public }, String::new());
+    let tag = id.public.organization_tag();
+    let said: Said = objects::ask(env, names::REGISTRY, tag.as_str(), &request).await.ok()?;
+    match said.reply? {
+        Ok(Outcome::Records(records)) => Some(Read { records: *records, may_keep: said.may_keep }),
+        // No such organization: no such key.
+        Err(crate::registry::message::Refusal::NotFound) => {
+            Some(Read { records: Records { key: None, organization: None }, may_keep: false })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! What can be said to the change log and to a relay, as one JSON value each.
+
+use serde::{Deserialize, Serialize};
+
+use super::ask::{Ack, Answer, Append, Incarnation, Question, Standing, StandingQuestion};
+use super::change_log::LogMeta;
+use super::time::{Bound, Millis};
+
+/// To the change log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogRequest {
+    /// By a relay, or an edge that reaches none: [`LogReply::Answer`].
+    Ask(Question),
+    /// By a registry: [`LogReply::Ack`].
+    Append(Append),
+    /// By a registry that has just started: [`LogReply::Standing`].
+    Standing(StandingQuestion),
+    /// For the status: [`LogReply::Status`].
+    Status {},
+}
+
+/// From the change log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogReply {
+    /// The answer.
+    Answer(Answer),
+    /// It is recorded.
+    Ack(Ack),
+    /// What is known beyond a revision.
+    Standing(Standing),
+    /// How the log stands.
+    Status(LogStatus),
+}
+
+/// How the change log stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// Its life.
+    pub incarnation: Incarnation,
+    /// The number of its last change.
+    pub head: u64,
+    /// The freshness bound granted in answers, in milliseconds.
+    pub bound_ms: Bound,
+    /// The bound that changes still wait for, in milliseconds.
+    pub wait_for_ms: Bound,
+}
+
+impl LogMeta {
+    /// The status of a log with this row and this head.
+    #[must_use]
+    pub const fn into_status(self, head: u64) -> LogStatus {
+        LogStatus { incarnation: self.incarnation, head, bound_ms: self.lease, wait_for_ms: self.wait_for }
+    }
+}
+
+/// To a relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelayRequest {
+    /// By an edge: [`RelayReply::Answer`] or [`RelayReply::Unavailable`].
+    Ask(Question),
+    /// For the status: [`RelayReply::Status`].
+    Status {},
+}
+
+/// From a relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelayReply {
+    /// The answer.
+    Answer(Answer),
+    /// Nothing proven is left to say: ask elsewhere.
+    Unavailable {},
+    /// Age of the relay's proof in milliseconds, if it has one.
+    Status {
+        /// The age.
+        proof_age_ms: Option<Millis>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::freshness::ask::{Revision, Version};
+    use crate::freshness::subject::Subject;
+
+    #[test]
+    fn the_envelopes_are_pinned() {
+        let subject = Subject::parse("abcdefghijk").unwrap();
+        let append = Append { v: Version::CURRENT, subject, revision: Revision(7) };
+        assert_eq!(
+            serde_json::to_string(&LogRequest::Append(append)).unwrap(),
+            r#"{"append":{"v":1,"subject":"abcdefghijk","revision":7}}"#
+        );
+        assert_eq!(serde_json::to_string(&LogRequest::Status {}).unwrap(), r#"{"status":{}}"#);
+        assert_eq!(serde_json::to_string(&RelayReply::Unavailable {}).unwrap(), r#"{"unavailable":{}}"#);
+    }
+}
