@@ -35,11 +35,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tools::need_wasm_target()?;
     let compiled = compile(options.dev)?;
     let build = project::build();
-    fs::create_dir_all(&build)?;
     let stamp = build.join(".inputs");
     let inputs = fingerprint(&compiled)?;
     if !fs::read_to_string(&stamp).is_ok_and(|last| last == inputs) {
-        let _ = fs::remove_file(&stamp);
+        if build.exists() {
+            fs::remove_dir_all(&build)?;
+        }
         bind(&compiled, &build)?;
         if !options.dev {
             optimise(&build)?;
