@@ -43,7 +43,6 @@ impl Client {
     }
 
     /// A request, to be completed and sent.
-    #[must_use]
     pub fn call(&self, method: &str, path: &str) -> Call<'_> {
         Call {
             client: self,

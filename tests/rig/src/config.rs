@@ -86,7 +86,7 @@ const modules :List(Workerd.Worker.Module) = [
 ];
 {workers}"#,
             self.upstream,
-            modules.iter().map(module).collect::<String>(),
+            modules.iter().map(|path| module(path)).collect::<String>(),
         )
     }
 
@@ -151,7 +151,7 @@ pub(crate) fn edge(index: usize) -> String {
     format!("edge{index}")
 }
 
-fn module(path: &PathBuf) -> String {
+fn module(path: &Path) -> String {
     let kind = if path.extension().is_some_and(|end| end == "wasm") {
         "wasm"
     } else {
