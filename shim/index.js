@@ -36,10 +36,15 @@ function replaceInstance(cause) {
   return trapped;
 }
 
+// Also what a stack that ran out throws.
+function isTrap(error) {
+  return error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+}
+
 // Futures are polled from microtasks: a trap there reaches nobody's `catch`.
 addEventListener("error", (event) => void replaceInstance(event.error));
 addEventListener("unhandledrejection", (event) => {
-  if (event.reason instanceof WebAssembly.RuntimeError) replaceInstance(event.reason);
+  if (isTrap(event.reason)) replaceInstance(event.reason);
 });
 
 // Calls into the crate. Anything thrown out of it left frames behind that never
@@ -66,7 +71,8 @@ function settle(promise) {
       },
       (error) => {
         underWay.delete(reference);
-        reject(error);
+        // A trap while the promise was being made comes out as its rejection.
+        reject(isTrap(error) ? replaceInstance(error) : error);
       },
     );
   });
@@ -112,14 +118,21 @@ function durable(name) {
     #inner;
     #generation;
 
-    #call(method, ...values) {
-      return enter(() => {
-        if (this.#generation !== generation) {
-          this.#inner = new crate[name](this.ctx, this.env);
-          this.#generation = generation;
-        }
-        return this.#inner[method](...values);
-      });
+    async #call(method, ...values) {
+      try {
+        return await enter(() => {
+          if (this.#generation !== generation) {
+            this.#inner = new crate[name](this.ctx, this.env);
+            this.#generation = generation;
+          }
+          return this.#inner[method](...values);
+        });
+      } catch (error) {
+        // What was written since the last await must not be committed by half:
+        // to abort takes it back, and ends the other calls to this object too.
+        if (error instanceof Trapped) this.ctx.abort(error.message);
+        throw error;
+      }
     }
 
     fetch(request) {

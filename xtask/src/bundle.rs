@@ -24,7 +24,7 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Options {
     /// Compile without optimisation: quicker to build, larger and slower to run
     #[arg(long)]
@@ -35,11 +35,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tools::need_wasm_target()?;
     let compiled = compile(options.dev)?;
     let build = project::build();
-    fs::create_dir_all(&build)?;
     let stamp = build.join(".inputs");
     let inputs = fingerprint(&compiled)?;
     if !fs::read_to_string(&stamp).is_ok_and(|last| last == inputs) {
-        let _ = fs::remove_file(&stamp);
+        if build.exists() {
+            fs::remove_dir_all(&build)?;
+        }
         bind(&compiled, &build)?;
         if !options.dev {
             optimise(&build)?;
@@ -71,7 +72,10 @@ fn compile(dev: bool) -> Result<PathBuf> {
     let metadata =
         tools::output(tools::cargo().args(["metadata", "--no-deps", "--format-version=1"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let Some(target) = metadata["target_directory"].as_str() else {
+    let Some(target) = metadata
+        .get("target_directory")
+        .and_then(|path| path.as_str())
+    else {
         bail!("cargo metadata names no target directory");
     };
     let profile = if dev { "debug" } else { "release" };

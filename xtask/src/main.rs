@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask build`.
+//! Tasks of the project: `cargo xtask build | dev | test`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -7,9 +7,14 @@
 )]
 
 mod bundle;
+mod dev;
 mod node;
 mod project;
+mod ready;
+mod server;
+mod test;
 mod tools;
+mod variables;
 
 use clap::{Parser, Subcommand};
 
@@ -24,10 +29,16 @@ struct Arguments {
 enum Task {
     /// Compile the crate to WebAssembly and lay the Worker out in build/
     Build(bundle::Options),
+    /// Run everything on this machine, with a demo organization and key
+    Dev(dev::Options),
+    /// Run what CI runs, in the same order
+    Test(test::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Build(options) => bundle::run(&options),
+        Task::Dev(options) => dev::run(&options),
+        Task::Test(options) => test::run(&options),
     }
 }

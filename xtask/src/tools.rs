@@ -1,7 +1,24 @@
 //! Running other programs, and saying clearly which one is missing.
 
 use anyhow::{Context, Result, anyhow, bail};
-use std::{io::ErrorKind, process::Command};
+use std::{
+    io::ErrorKind,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// From now on Ctrl-C and SIGTERM do not end the program: [`stopped`] tells of them.
+pub(crate) fn stop_on_signals() -> Result<()> {
+    ctrlc::set_handler(|| STOPPED.store(true, Ordering::Relaxed))
+        .context("cannot listen for Ctrl-C")
+}
+
+/// Whether the user has asked for the end.
+pub(crate) fn stopped() -> bool {
+    STOPPED.load(Ordering::Relaxed)
+}
 
 /// Says on stderr what is going on.
 pub(crate) fn say(message: impl std::fmt::Display) {

@@ -1,0 +1,185 @@
+//! The configuration that workerd is started on, in the text form of Cap'n Proto.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use crate::objects::Class;
+
+/// Names the KV view of the asking service to the rig's KV.
+pub(crate) const VIEW: &str = "rig-view";
+
+/// Everything that differs from one rig to the next.
+pub(crate) struct Config {
+    pub(crate) compatibility_date: String,
+    pub(crate) edges: Vec<SocketAddr>,
+    pub(crate) objects: SocketAddr,
+    pub(crate) kv: SocketAddr,
+    pub(crate) upstream: SocketAddr,
+    pub(crate) variables: BTreeMap<String, Value>,
+}
+
+impl Config {
+    /// Copies the built Worker into `folder` and writes the configuration there.
+    pub(crate) fn write(&self, build: &Path, folder: &Path) -> Result<()> {
+        let mut modules = Vec::new();
+        for (name, text) in [
+            ("tap.js", include_str!("../js/tap.js")),
+            ("trap.js", include_str!("../js/trap.js")),
+        ] {
+            fs::write(folder.join(name), text)?;
+            modules.push(PathBuf::from(name));
+        }
+        copy_modules(build, Path::new(""), folder, &mut modules)
+            .context("the Worker is not built; run: cargo xtask build")?;
+        fs::create_dir_all(folder.join("state"))?;
+        fs::write(folder.join("config.capnp"), self.text(&modules))?;
+        Ok(())
+    }
+
+    fn text(&self, modules: &[PathBuf]) -> String {
+        let mut services = String::new();
+        let mut sockets = String::new();
+        let mut workers = String::new();
+        let mut places: Vec<(String, SocketAddr)> = self
+            .edges
+            .iter()
+            .enumerate()
+            .map(|(index, address)| (edge(index), *address))
+            .collect();
+        places.push((OBJECTS.to_owned(), self.objects));
+        for (name, address) in &places {
+            let _ = writeln!(
+                services,
+                r#"(name = "{name}", worker = .{name}),
+    (name = "kv-{name}", external = (address = "{}", http = (injectRequestHeaders = [(name = "{VIEW}", value = "{name}")]))),"#,
+                self.kv
+            );
+            let _ = writeln!(
+                sockets,
+                r#"(name = "{name}", address = "{address}", http = (), service = "{name}"),"#
+            );
+            let _ = writeln!(workers, "{}", self.worker(name));
+        }
+        format!(
+            r#"using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    {services}
+    (name = "upstream", external = (address = "{}", http = ())),
+    (name = "state", disk = (path = "state", writable = true)),
+  ],
+  sockets = [
+    {sockets}
+  ],
+);
+
+const modules :List(Workerd.Worker.Module) = [
+  {}
+];
+{workers}"#,
+            self.upstream,
+            modules.iter().map(|path| module(path)).collect::<String>(),
+        )
+    }
+
+    fn worker(&self, name: &str) -> String {
+        let mut bindings = format!(
+            r#"(name = "KEYS", kvNamespace = "kv-{name}"),
+    (name = "UPSTREAM", service = "upstream"),
+"#
+        );
+        for class in Class::ALL {
+            let _ = writeln!(
+                bindings,
+                r#"    (name = "{}", durableObjectNamespace = (className = "{}", serviceName = "{OBJECTS}")),"#,
+                class.binding(),
+                class.name(),
+            );
+        }
+        for (name, value) in &self.variables {
+            let value = match value {
+                Value::String(text) => format!("text = {}", Value::from(text.as_str())),
+                other => format!("json = {}", Value::from(other.to_string())),
+            };
+            let _ = writeln!(bindings, r#"    (name = "{name}", {value}),"#);
+        }
+        let objects = if name == OBJECTS {
+            let classes: String = Class::ALL
+                .iter()
+                .map(|class| {
+                    format!(
+                        r#"(className = "{0}", uniqueKey = "{0}", enableSql = true), "#,
+                        class.name()
+                    )
+                })
+                .collect();
+            format!(
+                r#"durableObjectNamespaces = [{classes}],
+  durableObjectStorage = (localDisk = "state"),"#
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            r#"
+const {name} :Workerd.Worker = (
+  modules = .modules,
+  compatibilityDate = "{}",
+  bindings = [
+    {bindings}
+  ],
+  {objects}
+);"#,
+            self.compatibility_date
+        )
+    }
+}
+
+/// The service of all Durable Objects.
+pub(crate) const OBJECTS: &str = "objects";
+
+/// The service of one edge.
+pub(crate) fn edge(index: usize) -> String {
+    format!("edge{index}")
+}
+
+fn module(path: &Path) -> String {
+    let kind = if path.extension().is_some_and(|end| end == "wasm") {
+        "wasm"
+    } else {
+        "esModule"
+    };
+    let path = path.display();
+    format!("(name = \"{path}\", {kind} = embed \"{path}\"),\n  ")
+}
+
+fn copy_modules(
+    build: &Path,
+    inner: &Path,
+    folder: &Path,
+    modules: &mut Vec<PathBuf>,
+) -> Result<()> {
+    for entry in fs::read_dir(build.join(inner))? {
+        let entry = entry?;
+        let path = inner.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir_all(folder.join(&path))?;
+            copy_modules(build, &path, folder, modules)?;
+        } else if path
+            .extension()
+            .is_some_and(|end| end == "js" || end == "wasm")
+        {
+            fs::copy(entry.path(), folder.join(&path))?;
+            modules.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! Runs the built Worker in plain workerd, with as many edges as a test asks
+//! for, between a KV and an upstream that the test controls.
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! let rig = katalo_rig::Rig::builder().edges(2).start()?;
+//! assert_eq!(rig.edge(1).get("/healthz")?.status, 200);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `cargo xtask build` must have run. Every rig has its own folder, ports and
+//! processes, and takes them with it when it is dropped.
+
+#![forbid(unsafe_code)]
+
+mod admin;
+mod client;
+mod config;
+mod kv;
+mod objects;
+mod process;
+mod raw;
+mod rig;
+mod server;
+mod upstream;
+
+pub use admin::{Admin, Issued};
+pub use client::{Answer, Call, Client};
+pub use kv::{Kv, KvCounts, KvView};
+pub use objects::{Calls, Class, Objects};
+pub use raw::exchange;
+pub use rig::{Builder, Rig};
+pub use upstream::{Body, Received, Reply, Upstream};

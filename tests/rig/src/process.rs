@@ -1,0 +1,118 @@
+//! One workerd process.
+
+use anyhow::{Context, Result, bail};
+use std::{
+    fs,
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Runs a program for as long as the pipe on stdin is open. workerd thus ends
+/// when the test process does, in whatever way that came about.
+const WHILE_STDIN_IS_OPEN: &str = r#"
+exec 3<&0
+"$@" 3<&- </dev/null &
+program=$!
+echo $program >"$PID_FILE"
+{ read -r _ <&3; kill -9 $program; } &
+watcher=$!
+wait $program
+kill $watcher 2>/dev/null
+"#;
+
+const START: Duration = Duration::from_secs(30);
+
+pub(crate) struct Process {
+    shell: Child,
+    stdin: Option<ChildStdin>,
+    pid: u32,
+}
+
+impl Process {
+    /// Starts workerd on the configuration in `folder` and waits until it
+    /// listens on all `addresses`.
+    pub(crate) fn start(folder: &Path, addresses: &[SocketAddr]) -> Result<Self> {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log(folder))?;
+        let pid_file = folder.join("pid");
+        let _ = fs::remove_file(&pid_file);
+        let mut shell = Command::new("sh")
+            .arg("-c")
+            .arg(WHILE_STDIN_IS_OPEN)
+            .arg("sh")
+            .arg(workerd()?)
+            .args(["serve", "config.capnp", "--experimental"])
+            .current_dir(folder)
+            .env("PID_FILE", &pid_file)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("cannot start workerd")?;
+        let stdin = shell.stdin.take();
+        let mut process = Self {
+            shell,
+            stdin,
+            pid: 0,
+        };
+        process.wait_until_listening(folder, addresses)?;
+        process.pid = fs::read_to_string(&pid_file)?.trim().parse()?;
+        Ok(process)
+    }
+
+    fn wait_until_listening(&mut self, folder: &Path, addresses: &[SocketAddr]) -> Result<()> {
+        let until = Instant::now() + START;
+        for address in addresses {
+            while TcpStream::connect(address).is_err() {
+                if self.shell.try_wait()?.is_some() || Instant::now() > until {
+                    let log = fs::read_to_string(log(folder)).unwrap_or_default();
+                    bail!("workerd did not start:\n{log}");
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Ok(())
+    }
+
+    /// The process id of workerd itself.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+}
+
+impl Drop for Process {
+    /// Ends workerd by SIGKILL, and returns when it is gone.
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.shell.wait();
+    }
+}
+
+/// Where workerd's stdout and stderr go.
+pub(crate) fn log(folder: &Path) -> PathBuf {
+    folder.join("workerd.log")
+}
+
+fn workerd() -> Result<PathBuf> {
+    let system = if cfg!(target_os = "macos") {
+        "darwin"
+    } else {
+        "linux"
+    };
+    let machine = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "64"
+    };
+    let path = crate::rig::checkout().join(format!(
+        "node_modules/@cloudflare/workerd-{system}-{machine}/bin/workerd"
+    ));
+    if !path.exists() {
+        bail!("workerd is not installed; run: cargo xtask build");
+    }
+    Ok(path)
+}

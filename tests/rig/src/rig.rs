@@ -1,0 +1,230 @@
+//! A rig: edges, objects, KV and upstream, wired together.
+
+use crate::{
+    Admin, Client, Kv, Objects, Upstream,
+    config::Config,
+    process::{self, Process},
+};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+/// The bootstrap token of every rig.
+const BOOTSTRAP_TOKEN: &str = "bootstrap-token-of-the-rig-0123456789";
+
+/// The root keys of every rig: 32 bytes each.
+const ROOT_KEYS: &str =
+    r#"{"current":"1","keys":{"1":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}}"#;
+
+/// Katalo's five endpoints: method, path, scope.
+const ROUTES: [[&str; 3]; 5] = [
+    ["POST", "/v1/catalogs", "create"],
+    ["GET", "/v1/catalogs/{id}", "read"],
+    ["POST", "/v1/catalogs/{id}/regenerate", "regenerate"],
+    ["GET", "/v1/usage", "usage"],
+    ["GET", "/v1/billing", "billing"],
+];
+
+/// What a rig is to be like.
+#[derive(Debug)]
+pub struct Builder {
+    edges: usize,
+    variables: BTreeMap<String, Value>,
+}
+
+impl Builder {
+    /// How many edges there are: Workers with an isolate, a port and a view of
+    /// KV of their own. One, unless this is said.
+    #[must_use]
+    pub fn edges(mut self, edges: usize) -> Self {
+        self.edges = edges;
+        self
+    }
+
+    /// Sets a variable or secret of the Worker: text is bound as text, all else
+    /// as JSON, as wrangler does. `ROOT_KEYS`, `BOOTSTRAP_TOKEN` and `ROUTES`
+    /// (Katalo's five, strict) are set already.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.variables.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
+    /// Starts the rig, and returns once it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// When the Worker is not built, or workerd does not start.
+    pub fn start(self) -> Result<Rig> {
+        let folder = tempfile::Builder::new().prefix("katalo-rig-").tempdir()?;
+        let kv = Kv::start()?;
+        let upstream = Upstream::start()?;
+        let mut ports = free_ports(self.edges + 1)?.into_iter();
+        let objects = ports.next().context("no port for the objects")?;
+        let edges: Vec<SocketAddr> = ports.collect();
+        let config = Config {
+            compatibility_date: compatibility_date()?,
+            edges: edges.clone(),
+            objects,
+            kv: kv.address(),
+            upstream: upstream.address(),
+            variables: self.variables,
+        };
+        config.write(&checkout().join("build"), folder.path())?;
+        let mut rig = Rig {
+            edges: edges.into_iter().map(Client::new).collect(),
+            objects: Objects::new(Client::new(objects)),
+            process: None,
+            kv,
+            upstream,
+            folder,
+        };
+        rig.start()?;
+        Ok(rig)
+    }
+}
+
+/// The built Worker at work, until this is dropped.
+pub struct Rig {
+    // Ends first, while what it speaks to is still there.
+    process: Option<Process>,
+    edges: Vec<Client>,
+    objects: Objects,
+    kv: Kv,
+    upstream: Upstream,
+    folder: tempfile::TempDir,
+}
+
+impl Rig {
+    /// A rig of one edge, unless told otherwise.
+    #[must_use]
+    pub fn builder() -> Builder {
+        let routes: Vec<Value> = ROUTES
+            .iter()
+            .map(|[method, path, scope]| {
+                json!({ "method": method, "path": path, "scope": scope, "freshness": "strict" })
+            })
+            .collect();
+        Builder {
+            edges: 1,
+            variables: BTreeMap::new(),
+        }
+        .variable("ROUTES", routes)
+        .variable("ROOT_KEYS", ROOT_KEYS)
+        .variable("BOOTSTRAP_TOKEN", BOOTSTRAP_TOKEN)
+    }
+
+    /// A client of one edge.
+    ///
+    /// # Panics
+    ///
+    /// When there are not that many.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a mistake in the test")]
+    pub fn edge(&self, index: usize) -> &Client {
+        self.edges.get(index).expect("the rig has fewer edges")
+    }
+
+    /// The Durable Objects: their counts and faults.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// The KV namespace.
+    #[must_use]
+    pub fn kv(&self) -> &Kv {
+        &self.kv
+    }
+
+    /// The API behind the gateway.
+    #[must_use]
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// Makes the first administrator, through the first edge.
+    ///
+    /// # Errors
+    ///
+    /// When that was done before.
+    pub fn bootstrap(&self) -> Result<Admin> {
+        Admin::bootstrap(self.edge(0), BOOTSTRAP_TOKEN)
+    }
+
+    /// Kills workerd (SIGKILL) with all edges and objects. State stays.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts workerd again after [`kill`](Self::kill), on the same ports and
+    /// the same state.
+    ///
+    /// # Errors
+    ///
+    /// When workerd does not start.
+    pub fn start(&mut self) -> Result<()> {
+        let addresses: Vec<SocketAddr> = self.edges.iter().map(Client::address).collect();
+        self.process = Some(Process::start(self.folder.path(), &addresses)?);
+        Ok(())
+    }
+
+    /// The process id of workerd, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
+    /// What workerd and the Worker have written to stdout and stderr.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn log(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(process::log(self.folder.path()))?).into_owned())
+    }
+
+    /// The folder in which the objects keep their SQLite files.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+}
+
+/// The root of the checkout.
+pub(crate) fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The date that the Worker is deployed with.
+fn compatibility_date() -> Result<String> {
+    let text = fs::read_to_string(checkout().join("wrangler.toml"))?;
+    let date = text
+        .lines()
+        .find_map(|line| line.strip_prefix("compatibility_date = "))
+        .context("wrangler.toml has no compatibility_date")?;
+    Ok(date.trim_matches('"').to_owned())
+}
+
+/// Ports that nobody listens on. They are let go all at once, so no two are the same.
+fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
+    let held: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind("127.0.0.1:0"))
+        .collect::<std::io::Result<_>>()?;
+    Ok(held
+        .iter()
+        .map(TcpListener::local_addr)
+        .collect::<std::io::Result<_>>()?)
+}

@@ -1,0 +1,122 @@
+//! `wrangler dev` as a child: its process group, its log, its end.
+
+use crate::{node, project, tools};
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Child, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// The first start of wrangler takes seconds; a slow machine gets its time.
+const START: Duration = Duration::from_secs(120);
+/// How long children may take to end by themselves.
+const STOP: Duration = Duration::from_secs(5);
+
+/// wrangler with all that it started: gone when this is dropped.
+pub(crate) struct Server {
+    wrangler: Child,
+    group: Pid,
+    origin: String,
+}
+
+impl Server {
+    /// Serves the Worker with its demo upstream on 127.0.0.1:`port`, with state
+    /// in `state`.
+    pub(crate) fn start(port: u16, state: &Path) -> Result<Self> {
+        if TcpListener::bind(("127.0.0.1", port)).is_err() {
+            bail!("port {port} is taken; choose another with --port");
+        }
+        let inspector = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        fs::create_dir_all(project::dev())?;
+        let log = project::dev().join("wrangler.log");
+        let output = fs::File::create(&log)?;
+        tools::say(format_args!(
+            "starting wrangler dev (its log: {})",
+            shown(&log)
+        ));
+        let wrangler = node::command("wrangler")?
+            .args(["dev", "--local", "--ip=127.0.0.1"])
+            .arg(format!("--port={port}"))
+            .arg(format!("--inspector-port={inspector}"))
+            .arg("--persist-to")
+            .arg(state)
+            .args(["-c", "wrangler.toml", "-c", "demo/upstream/wrangler.toml"])
+            .envs([
+                ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
+                ("WRANGLER_SEND_METRICS", "false"),
+                ("WRANGLER_HIDE_BANNER", "true"),
+                ("CI", "1"),
+            ])
+            // Other copies on this machine must not find this one's Workers.
+            .env("WRANGLER_REGISTRY_PATH", project::dev().join("registry"))
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .spawn()
+            .context("cannot start wrangler")?;
+        let group = Pid::from_child(&wrangler);
+        let mut server = Self {
+            wrangler,
+            group,
+            origin: format!("http://127.0.0.1:{port}"),
+        };
+        server.wait_until_healthy(&log)?;
+        Ok(server)
+    }
+
+    /// Where it serves: scheme, host and port.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether wrangler still runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        matches!(self.wrangler.try_wait(), Ok(None))
+    }
+
+    fn wait_until_healthy(&mut self, log: &Path) -> Result<()> {
+        let health = format!("{}/healthz", self.origin);
+        let until = Instant::now() + START;
+        while ureq::get(&health).call().is_err() {
+            if !self.runs() || Instant::now() > until || tools::stopped() {
+                let text = fs::read_to_string(log).unwrap_or_default();
+                bail!("wrangler dev did not come up:\n{text}");
+            }
+            sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = kill_process_group(self.group, Signal::TERM);
+        let until = Instant::now() + STOP;
+        while Instant::now() < until {
+            // Reaps wrangler; the group lives on while workerd does.
+            let ended = self
+                .wrangler
+                .try_wait()
+                .is_ok_and(|status| status.is_some());
+            if ended && test_kill_process_group(self.group).is_err() {
+                return;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        let _ = kill_process_group(self.group, Signal::KILL);
+        let _ = self.wrangler.wait();
+    }
+}
+
+/// A path as seen from the checkout.
+fn shown(path: &Path) -> String {
+    let inside = path.strip_prefix(project::root()).unwrap_or(path);
+    inside.display().to_string()
+}
