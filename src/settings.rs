@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use crate::freshness::Bound;
+use crate::freshness::failover::Region;
 use crate::http::{RouteTable, RouteTableError};
 use crate::key::{Brand, Keyring, KeyringError};
+use crate::registry::RegistrySettings;
 
 /// Names of variables and secrets.
 pub mod names {
@@ -11,6 +14,8 @@ pub mod names {
     pub const ROOT_KEYS: &str = "ROOT_KEYS";
     /// Secret: opens `POST /admin/v1/bootstrap` once.
     pub const BOOTSTRAP_TOKEN: &str = "BOOTSTRAP_TOKEN";
+    /// Secret: shown by a forward-auth proxy that tells the client's address.
+    pub const FORWARD_AUTH_SECRET: &str = "FORWARD_AUTH_SECRET";
     /// Variable: what keys begin with; `kat` where absent.
     pub const BRAND: &str = "BRAND";
     /// Variable: the protected routes.
@@ -48,10 +53,18 @@ pub struct Given {
     pub root_keys: Option<String>,
     /// [`names::BOOTSTRAP_TOKEN`]
     pub bootstrap_token: Option<String>,
+    /// [`names::FORWARD_AUTH_SECRET`]
+    pub forward_auth_secret: Option<String>,
     /// [`names::BRAND`]
     pub brand: Option<String>,
     /// [`names::ROUTES`], as JSON
     pub routes: Option<String>,
+    /// [`names::FRESHNESS_AT_MOST_MS`]
+    pub at_most: Option<String>,
+    /// [`names::RELAY_REPLICAS`]
+    pub relay_replicas: Option<String>,
+    /// [`names::RELAY_REGION`]
+    pub relay_region: Option<String>,
 }
 
 /// Settings that can be worked with. No `Debug`: they hold secrets.
@@ -60,6 +73,16 @@ pub struct Settings {
     pub keyring: Keyring,
     /// The protected routes.
     pub routes: RouteTable,
+    /// This edge's own limit of the freshness bound.
+    pub at_most: Bound,
+    /// Relays in each region.
+    pub relay_replicas: u8,
+    /// The region whose relay is asked, where the operator fixed it.
+    pub relay_region: Option<Region>,
+    /// What the registries are told.
+    pub registry: RegistrySettings,
+    /// What a proxy shows to be believed about the client's address.
+    pub forward_auth_secret: Option<zeroize::Zeroizing<String>>,
     /// The one-time token, unless the operator took it away.
     pub bootstrap_token: Option<zeroize::Zeroizing<String>>,
 }
@@ -75,8 +98,15 @@ pub enum SettingsError {
     Brand,
     /// `ROUTES`
     Routes(RouteTableError),
-    /// `BOOTSTRAP_TOKEN`
-    BootstrapToken,
+    /// A secret of fewer than 32 characters.
+    Short(&'static str),
+    /// A number out of its range, or a name that is none.
+    Value {
+        /// Of which variable.
+        name: &'static str,
+        /// What it would be.
+        expected: &'static str,
+    },
 }
 
 impl fmt::Display for SettingsError {
@@ -86,7 +116,8 @@ impl fmt::Display for SettingsError {
             Self::Keyring(error) => error.fmt(f),
             Self::Brand => f.write_str("BRAND is 2 to 8 of a-z"),
             Self::Routes(error) => error.fmt(f),
-            Self::BootstrapToken => f.write_str("BOOTSTRAP_TOKEN has at least 32 characters"),
+            Self::Value { name, expected } => write!(f, "{name} is {expected}"),
+            Self::Short(name) => write!(f, "{name} has at least 32 characters"),
         }
     }
 }
@@ -118,10 +149,48 @@ impl Settings {
         {
             return Err(SettingsError::BootstrapToken);
         }
+        let at_most = value(
+            given.at_most,
+            names::FRESHNESS_AT_MOST_MS,
+            "200 to 600000",
+            |text| Bound::new(text.parse().ok()?),
+        )?;
+        let relay_replicas = value(
+            given.relay_replicas,
+            names::RELAY_REPLICAS,
+            "1 to 16",
+            |text| text.parse().ok().filter(|count| (1..=16).contains(count)),
+        )?;
+        let relay_region = value(
+            given.relay_region,
+            names::RELAY_REGION,
+            "a location hint, as weur",
+            |text| Region::ALL.into_iter().find(|region| region.hint() == text),
+        )?;
         Ok(Self {
+            at_most: at_most.unwrap_or(Bound::MAX),
+            relay_replicas: relay_replicas.unwrap_or(1),
+            relay_region,
+            registry: RegistrySettings::default(),
             keyring: Keyring::parse(brand, &root_keys).map_err(SettingsError::Keyring)?,
             routes: RouteTable::parse(&routes).map_err(SettingsError::Routes)?,
+            forward_auth_secret,
             bootstrap_token,
         })
+    }
+}
+
+/// Reads a variable that may be absent.
+fn value<T>(
+    text: Option<String>,
+    name: &'static str,
+    expected: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, SettingsError> {
+    match text.as_deref() {
+        None | Some("") => Ok(None),
+        Some(text) => read(text)
+            .map(Some)
+            .ok_or(SettingsError::Value { name, expected }),
     }
 }

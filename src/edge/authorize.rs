@@ -18,9 +18,10 @@ use crate::freshness::follower::Ask;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::view::{Entered, Load, Lookup, Refresh};
 use crate::freshness::{Answer, EdgeClock, Millis, Reading, Subject};
-use crate::http::{Code, Freshness, Problem};
+use crate::http::{Answer, Code, Freshness, Identity, Problem};
 use crate::key::{
-    KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, kv_name_of_key, kv_name_of_organization,
+    KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, kv_name_of_key,
+    kv_name_of_organization,
 };
 use crate::registry::message::Command;
 use crate::registry::subject::Subject as RegistrySubject;
@@ -92,6 +93,34 @@ pub(super) struct Granted {
 }
 
 impl Granted {
+    /// Who is calling.
+    pub(super) fn identity(&self) -> Identity {
+        Identity {
+            organization: self.organization.id.as_str().to_owned(),
+            key_id: self.id.to_string(),
+            environment: self.key.environment.as_str(),
+            scopes: self.key.scopes.to_string(),
+        }
+    }
+
+    /// `GET /v1/key`: what a client may know of its own key.
+    pub(super) fn own_key(&self) -> Answer {
+        let at = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
+        Answer::json(
+            200,
+            &serde_json::json!({
+                "id": self.id,
+                "organization": self.organization.id,
+                "name": self.key.name,
+                "environment": self.key.environment,
+                "scopes": self.key.scopes,
+                "state": self.state,
+                "expires_at": at(self.key.expires_at),
+                "retires_at": at(self.key.retires_at),
+            }),
+        )
+    }
+
     /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.
     pub(super) fn decision(&self) -> String {
         let source = match self.source {
@@ -135,11 +164,18 @@ fn judge(
 }
 
 /// Decides from memory, without any I/O; `None` where that takes more.
-pub(super) fn at_once(edge: &Edge, asked: &Asked<'_>, freshness: Freshness) -> Option<Result<Granted, Denial>> {
+pub(super) fn at_once(
+    edge: &Edge,
+    asked: &Asked<'_>,
+    freshness: Freshness,
+) -> Option<Result<Granted, Denial>> {
     memory::with(edge.settings.at_most, |memory| {
         let view = &mut memory.view;
         // A digest never changes: any record, however old, proves a wrong secret.
-        let wrong = view.peek(&asked.key).and_then(Held::key).is_some_and(|key| secret_is_wrong(&asked.digest, key));
+        let wrong = view
+            .peek(&asked.key)
+            .and_then(Held::key)
+            .is_some_and(|key| secret_is_wrong(&asked.digest, key));
         if wrong || memory.is_unknown(&asked.key, asked.arrived.0) {
             return Some(Err(Denial::InvalidKey));
         }
@@ -147,10 +183,21 @@ pub(super) fn at_once(edge: &Edge, asked: &Asked<'_>, freshness: Freshness) -> O
             return None;
         }
         let now = asked.reading();
-        match memory.view.lookup(&asked.key, &asked.organization, now, now) {
-            Lookup::Ready { key, organization, age } => {
-                Some(judge(asked, key.key(), organization.organization(), Source::Memory, age))
-            }
+        match memory
+            .view
+            .lookup(&asked.key, &asked.organization, now, now)
+        {
+            Lookup::Ready {
+                key,
+                organization,
+                age,
+            } => Some(judge(
+                asked,
+                key.key(),
+                organization.organization(),
+                Source::Memory,
+                age,
+            )),
             Lookup::Unproven | Lookup::Missing => None,
         }
     })
@@ -158,19 +205,27 @@ pub(super) fn at_once(edge: &Edge, asked: &Asked<'_>, freshness: Freshness) -> O
 
 /// Whether the proof should be renewed off the request's path.
 pub(super) fn should_refresh(edge: &Edge, asked: &Asked<'_>) -> bool {
-    memory::with(edge.settings.at_most, |memory| memory.view.should_refresh(asked.reading()))
+    memory::with(edge.settings.at_most, |memory| {
+        memory.view.should_refresh(asked.reading())
+    })
 }
 
 /// Renews the proof, for the requests to come.
 pub(super) async fn refresh(edge: Edge, region: Region) {
-    let ask = memory::with(edge.settings.at_most, |memory| memory.view.begin_refresh(rim::reading()));
+    let ask = memory::with(edge.settings.at_most, |memory| {
+        memory.view.begin_refresh(rim::reading())
+    });
     if let Refresh::Ask(mut ask) = ask {
         ask_somebody(&edge, region, &mut ask).await;
     }
 }
 
 /// Decides with whatever I/O that takes.
-pub(super) async fn authorize(edge: &Edge, asked: &Asked<'_>, freshness: Freshness) -> Result<Granted, Problem> {
+pub(super) async fn authorize(
+    edge: &Edge,
+    asked: &Asked<'_>,
+    freshness: Freshness,
+) -> Result<Granted, Problem> {
     if let Some(decided) = at_once(edge, asked, freshness) {
         return decided.map_err(|denial| Problem::from(&denial));
     }
@@ -184,16 +239,30 @@ pub(super) async fn authorize(edge: &Edge, asked: &Asked<'_>, freshness: Freshne
             return strong(edge, asked, None).await;
         }
         let found = memory::with(edge.settings.at_most, |memory| {
-            match memory.view.lookup(&asked.key, &asked.organization, asked.reading(), now) {
-                Lookup::Ready { key, organization, age } => {
-                    Next::Decided(judge(asked, key.key(), organization.organization(), source, age))
-                }
+            match memory
+                .view
+                .lookup(&asked.key, &asked.organization, asked.reading(), now)
+            {
+                Lookup::Ready {
+                    key,
+                    organization,
+                    age,
+                } => Next::Decided(judge(
+                    asked,
+                    key.key(),
+                    organization.organization(),
+                    source,
+                    age,
+                )),
                 Lookup::Unproven => match memory.view.begin_refresh(now) {
                     Refresh::Ask(ask) => Next::Ask(ask),
                     Refresh::Wait(most) => Next::Wait(most),
                     Refresh::Failing => Next::Strong,
                 },
-                Lookup::Missing => match memory.view.begin_load(&[asked.key, asked.organization], now) {
+                Lookup::Missing => match memory
+                    .view
+                    .begin_load(&[asked.key, asked.organization], now)
+                {
                     Some(load) => Next::Load(load),
                     None => Next::Wait(Millis(LOOK_EVERY)),
                 },
@@ -201,7 +270,9 @@ pub(super) async fn authorize(edge: &Edge, asked: &Asked<'_>, freshness: Freshne
         });
         match found {
             Next::Decided(decided) => return decided.map_err(|denial| Problem::from(&denial)),
-            Next::Wait(most) => Delay::from(Duration::from_millis(most.0.clamp(1, LOOK_EVERY))).await,
+            Next::Wait(most) => {
+                Delay::from(Duration::from_millis(most.0.clamp(1, LOOK_EVERY))).await
+            }
             Next::Strong => return strong(edge, asked, None).await,
             Next::Ask(mut ask) => {
                 if !ask_somebody(edge, asked.region, &mut ask).await {
@@ -242,7 +313,10 @@ async fn fill(edge: &Edge, asked: &Asked<'_>, mut load: Load) -> Option<Result<G
     let key_read = read_key(edge, asked, wants_key);
     let organization_read = read_organization(edge, asked, wants_organization);
     let (answered, key, organization) = join3(question, key_read, organization_read).await;
-    if key.as_ref().is_some_and(|key| secret_is_wrong(&asked.digest, key)) {
+    if key
+        .as_ref()
+        .is_some_and(|key| secret_is_wrong(&asked.digest, key))
+    {
         // Whoever has a right secret may still want the record.
         enter(edge, &load, asked.key, key.map(Held::Key));
         memory::with(edge.settings.at_most, |memory| memory.view.abandon(&load));
@@ -253,9 +327,18 @@ async fn fill(edge: &Edge, asked: &Asked<'_>, mut load: Load) -> Option<Result<G
         held &= enter(edge, &load, asked.key, key.map(Held::Key));
     }
     if wants_organization {
-        held &= enter(edge, &load, asked.organization, organization.map(Held::Organization));
+        held &= enter(
+            edge,
+            &load,
+            asked.organization,
+            organization.map(Held::Organization),
+        );
     }
-    if held { None } else { Some(strong(edge, asked, Some(load)).await) }
+    if held {
+        None
+    } else {
+        Some(strong(edge, asked, Some(load)).await)
+    }
 }
 
 /// Puts a record into the view, if it may be there.
@@ -263,7 +346,9 @@ fn enter(edge: &Edge, load: &Load, subject: Subject, record: Option<Held>) -> bo
     let Some(record) = record else {
         return false;
     };
-    let entered = memory::with(edge.settings.at_most, |memory| memory.view.enter(load, &subject, record));
+    let entered = memory::with(edge.settings.at_most, |memory| {
+        memory.view.enter(load, &subject, record)
+    });
     if entered == Entered::Behind {
         report_behind(edge, subject);
     }
@@ -277,7 +362,12 @@ fn report_behind(edge: &Edge, subject: Subject) {
     };
     let env = edge.env.clone();
     edge.after(async move {
-        let _ = registry::tell(&env, subject.organization_tag(), Command::ReportBehind { subject }).await;
+        let _ = registry::tell(
+            &env,
+            subject.organization_tag(),
+            Command::ReportBehind { subject },
+        )
+        .await;
     });
 }
 
@@ -294,15 +384,29 @@ async fn read_key(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<Key
         return None;
     }
     let name = kv_name_of_key(&asked.id.public);
-    within(KV_DEADLINE, kv::read(&edge.env, &edge.settings.keyring, &name)).await.map(Rc::new)
+    within(
+        KV_DEADLINE,
+        kv::read(&edge.env, &edge.settings.keyring, &name),
+    )
+    .await
+    .map(Rc::new)
 }
 
-async fn read_organization(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<OrganizationRecord>> {
+async fn read_organization(
+    edge: &Edge,
+    asked: &Asked<'_>,
+    wanted: bool,
+) -> Option<Rc<OrganizationRecord>> {
     if !wanted {
         return None;
     }
     let name = kv_name_of_organization(asked.id.public.organization_tag());
-    within(KV_DEADLINE, kv::read(&edge.env, &edge.settings.keyring, &name)).await.map(Rc::new)
+    within(
+        KV_DEADLINE,
+        kv::read(&edge.env, &edge.settings.keyring, &name),
+    )
+    .await
+    .map(Rc::new)
 }
 
 /// Asks relays, then the change log, until one answers; whether one did.
@@ -320,11 +424,15 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> 
             Hop::Registry => break,
         };
         if let Some(answer) = answer {
-            memory::with(settings.at_most, |memory| memory.view.accept(ask, &answer, rim::reading()));
+            memory::with(settings.at_most, |memory| {
+                memory.view.accept(ask, &answer, rim::reading())
+            });
             return true;
         }
     }
-    memory::with(settings.at_most, |memory| memory.view.failed(ask, rim::reading()));
+    memory::with(settings.at_most, |memory| {
+        memory.view.failed(ask, rim::reading())
+    });
     false
 }
 
@@ -352,7 +460,9 @@ async fn ask_change_log(edge: &Edge, ask: &Ask<EdgeClock>) -> Option<Answer> {
 /// For `strict` routes. Without a record at hand, Workers KV is looked at first:
 /// a wrong secret under a genuine id must not load the registry.
 async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
-    let at_hand = memory::with(edge.settings.at_most, |memory| memory.view.peek(&asked.key).is_some());
+    let at_hand = memory::with(edge.settings.at_most, |memory| {
+        memory.view.peek(&asked.key).is_some()
+    });
     if !at_hand {
         let key = read_key(edge, asked, true).await;
         if key.is_some_and(|key| secret_is_wrong(&asked.digest, &key)) {
@@ -390,7 +500,10 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
         if read.may_keep {
             for (subject, record) in [
                 (asked.key, key.clone().map(Held::Key)),
-                (asked.organization, organization.clone().map(Held::Organization)),
+                (
+                    asked.organization,
+                    organization.clone().map(Held::Organization),
+                ),
             ] {
                 if let Some(record) = record {
                     memory.view.enter(load, &subject, record);
@@ -399,6 +512,12 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
         }
         memory.view.abandon(load);
     });
-    judge(asked, key.as_ref(), organization.as_ref(), Source::Registry, Millis::ZERO)
-        .map_err(|denial| Problem::from(&denial))
+    judge(
+        asked,
+        key.as_ref(),
+        organization.as_ref(),
+        Source::Registry,
+        Millis::ZERO,
+    )
+    .map_err(|denial| Problem::from(&denial))
 }

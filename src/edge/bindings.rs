@@ -4,14 +4,17 @@
 use js_sys::{Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 
-
 #[wasm_bindgen]
 extern "C" {
     /// A Durable Object namespace.
     pub(super) type Namespace;
 
     #[wasm_bindgen(method, catch, js_name = getByName)]
-    pub(super) fn get_by_name(this: &Namespace, name: &str, options: &JsValue) -> Result<Fetcher, JsValue>;
+    pub(super) fn get_by_name(
+        this: &Namespace,
+        name: &str,
+        options: &JsValue,
+    ) -> Result<Fetcher, JsValue>;
 
     /// A Durable Object's stub or a service binding: what can be fetched from.
     pub(super) type Fetcher;
@@ -38,7 +41,9 @@ extern "C" {
 
 /// A binding or variable of `env`; `None` where it is not bound.
 pub(super) fn binding(env: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(env, &JsValue::from_str(name)).ok().filter(|value| !value.is_undefined() && !value.is_null())
+    Reflect::get(env, &JsValue::from_str(name))
+        .ok()
+        .filter(|value| !value.is_undefined() && !value.is_null())
 }
 
 /// A plain object of these members.

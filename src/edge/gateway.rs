@@ -6,7 +6,9 @@ use futures_util::future::{Either, select};
 use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Headers, Request, RequestInit, RequestRedirect, Response, ResponseInit};
+use web_sys::{
+    AbortController, Headers, Request, RequestInit, RequestRedirect, Response, ResponseInit,
+};
 
 use super::bindings::{self, Fetcher};
 use super::incoming::Incoming;
@@ -48,7 +50,9 @@ pub(super) enum Behind {
 
 /// The API behind for this environment; `None` where there is none.
 pub(super) fn behind(env: &JsValue, environment: Environment) -> Option<Behind> {
-    let service = |name| bindings::binding(env, name).map(|service| Behind::Service(service.unchecked_into()));
+    let service = |name| {
+        bindings::binding(env, name).map(|service| Behind::Service(service.unchecked_into()))
+    };
     match environment {
         Environment::Test => service(names::UPSTREAM_TEST),
         Environment::Live | Environment::Admin => service(names::UPSTREAM).or_else(|| {
@@ -61,7 +65,10 @@ pub(super) fn behind(env: &JsValue, environment: Environment) -> Option<Behind> 
 /// The names in `headers`, lower-case, each once.
 fn names_of(headers: &Headers) -> Vec<String> {
     let names = headers.unchecked_ref::<HeaderNames>().keys();
-    array_from(&names).iter().filter_map(|name| name.as_string()).collect()
+    array_from(&names)
+        .iter()
+        .filter_map(|name| name.as_string())
+        .collect()
 }
 
 /// The client's request as it goes on: its headers without those that stay
@@ -78,13 +85,20 @@ fn outgoing(
         Behind::Service(_) => Request::new_with_request_and_init(&incoming.request, init)?,
         Behind::Origin(origin) => {
             let url = format!("{origin}{}", incoming.target());
-            let moved = Request::new_with_str_and_init(&url, incoming.request.unchecked_ref::<RequestInit>())?;
+            let moved = Request::new_with_str_and_init(
+                &url,
+                incoming.request.unchecked_ref::<RequestInit>(),
+            )?;
             Request::new_with_request_and_init(&moved, init)?
         }
     };
     let headers = request.headers();
     let connection = incoming.header("connection").unwrap_or_default();
-    let named = |name: &str| connection.split(',').any(|token| token.trim().eq_ignore_ascii_case(name));
+    let named = |name: &str| {
+        connection
+            .split(',')
+            .any(|token| token.trim().eq_ignore_ascii_case(name))
+    };
     for name in names_of(&headers) {
         if is_stripped_from_request(&name) || named(&name) {
             headers.delete(&name)?;

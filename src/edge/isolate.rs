@@ -33,8 +33,12 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
     let given = Given {
         root_keys: variable(env, names::ROOT_KEYS),
         bootstrap_token: variable(env, names::BOOTSTRAP_TOKEN),
+        forward_auth_secret: variable(env, names::FORWARD_AUTH_SECRET),
         brand: variable(env, names::BRAND),
         routes: variable(env, names::ROUTES),
+        at_most: variable(env, names::FRESHNESS_AT_MOST_MS),
+        relay_replicas: variable(env, names::RELAY_REPLICAS),
+        relay_region: variable(env, names::RELAY_REGION),
     };
     match Settings::read(given) {
         Ok(settings) => Some(Rc::new(settings)),

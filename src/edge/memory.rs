@@ -8,6 +8,7 @@ use crate::freshness::view::View;
 use crate::freshness::{Bound, Revision, Subject};
 use crate::key::{KeyRecord, OrganizationRecord};
 use crate::random::Randomness as _;
+use crate::verify::Attempts;
 
 use super::rim::Crypto;
 
@@ -72,6 +73,8 @@ pub(super) struct Memory {
     pub(super) view: View<Held>,
     /// Which of a region's relays this isolate prefers: spreads isolates evenly.
     pub(super) replica: u8,
+    /// Failures at the doors that take a secret.
+    pub(super) attempts: Attempts,
     strong_reads: usize,
     /// Ids that no registry knows, and until when that is taken for granted.
     unknown: Vec<(Subject, u64)>,
@@ -89,7 +92,13 @@ pub(super) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
             let mut replica = [0];
             Crypto.fill(&mut replica);
             let [replica] = replica;
-            Memory { view: View::new(VIEW_BYTES, at_most), replica, strong_reads: 0, unknown: Vec::new() }
+            Memory {
+                view: View::new(VIEW_BYTES, at_most),
+                replica,
+                attempts: Attempts::default(),
+                strong_reads: 0,
+                unknown: Vec::new(),
+            }
         }))
     })
 }
@@ -97,7 +106,8 @@ pub(super) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
 impl Memory {
     /// Whether the id was unknown to its registry a moment ago.
     pub(super) fn is_unknown(&mut self, key: &Subject, now: u64) -> bool {
-        self.unknown.retain(|(_, until)| now < *until && *until <= now + UNKNOWN_FOR);
+        self.unknown
+            .retain(|(_, until)| now < *until && *until <= now + UNKNOWN_FOR);
         self.unknown.iter().any(|(known, _)| known == key)
     }
 

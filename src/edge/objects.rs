@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-
 use super::bindings::{self, Namespace};
 use crate::http::{Code, Problem};
 
@@ -48,11 +47,14 @@ pub(super) async fn ask_at<R: DeserializeOwned>(
     location_hint: Option<&str>,
     message: &impl Serialize,
 ) -> Result<R, Unanswered> {
-    let namespace: Namespace = bindings::binding(env, class).ok_or(Unanswered::Unbound)?.unchecked_into();
+    let namespace: Namespace = bindings::binding(env, class)
+        .ok_or(Unanswered::Unbound)?
+        .unchecked_into();
     let body = serde_json::to_string(message).map_err(|_| Unanswered::Unreachable)?;
     let init = bindings::object(&[("method", &"POST".into()), ("body", &body.as_str().into())]);
-    let options = location_hint
-        .map_or(JsValue::UNDEFINED, |hint| bindings::object(&[("locationHint", &hint.into())]));
+    let options = location_hint.map_or(JsValue::UNDEFINED, |hint| {
+        bindings::object(&[("locationHint", &hint.into())])
+    });
     let mut attempts = 2;
     loop {
         attempts -= 1;
@@ -76,7 +78,9 @@ async fn fetch_once(
     init: &JsValue,
 ) -> Result<String, JsValue> {
     let stub = namespace.get_by_name(name, options)?;
-    let response: web_sys::Response = JsFuture::from(stub.fetch("https://object/", init)?).await?.unchecked_into();
+    let response: web_sys::Response = JsFuture::from(stub.fetch("https://object/", init)?)
+        .await?
+        .unchecked_into();
     if !response.ok() {
         return Err(JsValue::from_str("the object failed"));
     }
@@ -86,5 +90,7 @@ async fn fetch_once(
 /// A variable's text: a string as it is, anything else as JSON.
 pub(super) fn variable(env: &JsValue, name: &str) -> Option<String> {
     let value = bindings::binding(env, name)?;
-    value.as_string().or_else(|| JSON::stringify(&value).ok()?.as_string())
+    value
+        .as_string()
+        .or_else(|| JSON::stringify(&value).ok()?.as_string())
 }

@@ -20,7 +20,11 @@ pub(super) struct Said {
 }
 
 /// Asks the registry of this tag.
-pub(super) async fn ask(env: &JsValue, tag: OrganizationTag, request: &Request) -> Result<Reply, Unanswered> {
+pub(super) async fn ask(
+    env: &JsValue,
+    tag: OrganizationTag,
+    request: &Request,
+) -> Result<Reply, Unanswered> {
     let said: Said = objects::ask(env, names::REGISTRY, tag.as_str(), request).await?;
     said.reply.ok_or(Unanswered::Unreachable)
 }
@@ -38,7 +42,11 @@ fn by_system(command: Command, request_id: String) -> Request {
 }
 
 /// Tells the registry something on the edge's own behalf.
-pub(super) async fn tell(env: &JsValue, tag: OrganizationTag, command: Command) -> Result<Reply, Unanswered> {
+pub(super) async fn tell(
+    env: &JsValue,
+    tag: OrganizationTag,
+    command: Command,
+) -> Result<Reply, Unanswered> {
     ask(env, tag, &by_system(command, String::new())).await
 }
 
@@ -53,13 +61,22 @@ pub(super) struct Read {
 pub(super) async fn read(env: &JsValue, id: &KeyId) -> Option<Read> {
     let request = by_system(Command::Records { key: id.public }, String::new());
     let tag = id.public.organization_tag();
-    let said: Said = objects::ask(env, names::REGISTRY, tag.as_str(), &request).await.ok()?;
+    let said: Said = objects::ask(env, names::REGISTRY, tag.as_str(), &request)
+        .await
+        .ok()?;
     match said.reply? {
-        Ok(Outcome::Records(records)) => Some(Read { records: *records, may_keep: said.may_keep }),
+        Ok(Outcome::Records(records)) => Some(Read {
+            records: *records,
+            may_keep: said.may_keep,
+        }),
         // No such organization: no such key.
-        Err(crate::registry::message::Refusal::NotFound) => {
-            Some(Read { records: Records { key: None, organization: None }, may_keep: false })
-        }
+        Err(crate::registry::message::Refusal::NotFound) => Some(Read {
+            records: Records {
+                key: None,
+                organization: None,
+            },
+            may_keep: false,
+        }),
         _ => None,
     }
 }

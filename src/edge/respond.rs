@@ -2,7 +2,6 @@
 
 use wasm_bindgen::prelude::*;
 
-
 use crate::http::{Answer, Body};
 
 /// Builds the `Response`. Every header is one of ours and every status is

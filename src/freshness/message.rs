@@ -51,7 +51,12 @@ impl LogMeta {
     /// The status of a log with this row and this head.
     #[must_use]
     pub const fn into_status(self, head: u64) -> LogStatus {
-        LogStatus { incarnation: self.incarnation, head, bound_ms: self.lease, wait_for_ms: self.wait_for }
+        LogStatus {
+            incarnation: self.incarnation,
+            head,
+            bound_ms: self.lease,
+            wait_for_ms: self.wait_for,
+        }
     }
 }
 
@@ -89,12 +94,22 @@ mod tests {
     #[test]
     fn the_envelopes_are_pinned() {
         let subject = Subject::parse("abcdefghijk").unwrap();
-        let append = Append { v: Version::CURRENT, subject, revision: Revision(7) };
+        let append = Append {
+            v: Version::CURRENT,
+            subject,
+            revision: Revision(7),
+        };
         assert_eq!(
             serde_json::to_string(&LogRequest::Append(append)).unwrap(),
             r#"{"append":{"v":1,"subject":"abcdefghijk","revision":7}}"#
         );
-        assert_eq!(serde_json::to_string(&LogRequest::Status {}).unwrap(), r#"{"status":{}}"#);
-        assert_eq!(serde_json::to_string(&RelayReply::Unavailable {}).unwrap(), r#"{"unavailable":{}}"#);
+        assert_eq!(
+            serde_json::to_string(&LogRequest::Status {}).unwrap(),
+            r#"{"status":{}}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&RelayReply::Unavailable {}).unwrap(),
+            r#"{"unavailable":{}}"#
+        );
     }
 }

@@ -8,10 +8,18 @@ use super::failover::Region;
 /// The lines within a continent are coarse on purpose: they choose the nearer
 /// of two relays, and a wrong choice costs some milliseconds, no correctness.
 #[must_use]
-pub fn region_near(continent: Option<&str>, country: Option<&str>, longitude: Option<f64>) -> Region {
+pub fn region_near(
+    continent: Option<&str>,
+    country: Option<&str>,
+    longitude: Option<f64>,
+) -> Region {
     let longitude = longitude.unwrap_or(0.0);
     let is_middle_east = country.is_some_and(|country| {
-        ["AE", "BH", "IL", "IQ", "IR", "JO", "KW", "LB", "OM", "PS", "QA", "SA", "SY", "TR", "YE"].contains(&country)
+        [
+            "AE", "BH", "IL", "IQ", "IR", "JO", "KW", "LB", "OM", "PS", "QA", "SA", "SY", "TR",
+            "YE",
+        ]
+        .contains(&country)
     });
     match continent {
         _ if is_middle_east => Region::Me,
@@ -43,7 +51,11 @@ mod tests {
             ("SA", "BR", -46.6, Region::Sam),
             ("AF", "ZA", 18.4, Region::Afr),
         ] {
-            assert_eq!(region_near(Some(continent), Some(country), Some(longitude)), region, "{country}");
+            assert_eq!(
+                region_near(Some(continent), Some(country), Some(longitude)),
+                region,
+                "{country}"
+            );
         }
         assert_eq!(region_near(None, None, None), Region::Weur);
     }

@@ -2,8 +2,6 @@
 //! never pass.
 
 use super::answer::Answer;
-use crate::key::KeyId;
-use crate::verify::Grant;
 
 /// The identity headers, in lower case. Every granted answer carries all of
 /// them: a proxy that copies those it finds would else let a client's own
@@ -29,17 +27,6 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity behind a grant.
-    #[must_use]
-    pub fn of(id: &KeyId, grant: &Grant<'_>) -> Self {
-        Self {
-            organization: grant.organization().id.as_str().to_owned(),
-            key_id: id.to_string(),
-            environment: grant.key().environment.as_str(),
-            scopes: grant.key().scopes.to_string(),
-        }
-    }
-
     /// Names and values.
     #[must_use]
     pub fn headers(self) -> [(&'static str, String); 4] {

@@ -8,6 +8,7 @@ mod path;
 mod place;
 mod problem;
 mod route_table;
+mod session;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
 pub use forward_auth::{Original, address_behind, for_proxy, original, unknown_route};
@@ -16,3 +17,6 @@ pub use path::{Query, checked_path};
 pub use place::{AdminPlace, Dialect, KeyAction, Place};
 pub use problem::{Code, Problem};
 pub use route_table::{Freshness, Match, Route, RouteTable, RouteTableError};
+pub use session::{
+    clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
+};

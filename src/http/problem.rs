@@ -198,7 +198,7 @@ pub struct Problem {
     /// The scope that was missing, for `insufficient_scope`.
     pub scope: Option<String>,
     /// The methods there are, for `method_not_allowed`.
-    pub allow: Option<&'static str>,
+    pub allow: Option<String>,
     /// Seconds to wait, for 429 and 503.
     pub retry_after: Option<u64>,
     /// Further members of the document (RFC 9457 section 3.2), such as the key
@@ -285,9 +285,9 @@ impl Problem {
 
     /// A method that the address does not take.
     #[must_use]
-    pub fn method_not_allowed(allow: &'static str) -> Self {
+    pub fn method_not_allowed(allow: impl Into<String>) -> Self {
         Self {
-            allow: Some(allow),
+            allow: Some(allow.into()),
             ..Self::from(Code::MethodNotAllowed)
         }
     }

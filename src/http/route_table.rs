@@ -58,12 +58,12 @@ impl Route {
 }
 
 /// What a method and a path found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Match<'a> {
     /// The route.
     Route(&'a Route),
-    /// The path is known, the method is not.
-    OtherMethod,
+    /// The path is known, the method is not; these are, as `Allow` writes them.
+    OtherMethod(String),
     /// No such path.
     None,
 }
@@ -122,13 +122,13 @@ impl RouteTable {
     /// Finds the route of a checked path.
     #[must_use]
     pub fn find(&self, method: &str, path: &str) -> Match<'_> {
-        let mut known = false;
+        let mut known: Vec<&str> = Vec::new();
         for route in &self.routes {
             if matches(&route.segments, path) {
                 if route.method == method {
                     return Match::Route(route);
                 }
-                known = true;
+                known.push(&route.method);
             }
         }
         if known {
@@ -254,7 +254,10 @@ mod tests {
             (route.scope(), route.freshness()),
             ("create", Freshness::Strict)
         );
-        assert_eq!(table.find("DELETE", "/v1/catalogs/7"), Match::OtherMethod);
+        assert_eq!(
+            table.find("DELETE", "/v1/catalogs/7"),
+            Match::OtherMethod("GET".to_owned())
+        );
         for path in [
             "/v1/catalogs/",
             "/v1/catalogs/7/x",

@@ -1,11 +1,13 @@
 //! From the facts of a request, the records and the instant to a decision. Pure.
 
 mod address;
+mod attempts;
 mod browser;
 mod credentials;
 mod decide;
 
 pub use address::{ClientAddress, network};
+pub use attempts::Attempts;
 pub use browser::{BrowserSign, browser_sign};
 pub use credentials::{Credentials, bearer_token};
 pub use decide::{Audience, Demand, Denial, Grant, decide, secret_is_wrong};

@@ -46,7 +46,9 @@ impl LogStore for SqlLog {
 
     fn meta(&self) -> std::result::Result<Option<LogMeta>, SqlError> {
         let rows = self.0.query(sql::META, &[])?;
-        let Some(row) = rows.first() else { return Ok(None) };
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
         Ok(Some(LogMeta {
             incarnation: Incarnation::from_stored(row.unsigned(0)?),
             lease: bound(row, 1)?,
@@ -55,15 +57,25 @@ impl LogStore for SqlLog {
     }
 
     fn set_meta(&mut self, meta: &LogMeta) -> std::result::Result<(), SqlError> {
-        let parameters = [meta.incarnation.stored(), meta.lease.millis().0, meta.wait_for.millis().0];
-        self.0.query(sql::SET_META, &parameters.map(Value::from)).map(|_| ())
+        let parameters = [
+            meta.incarnation.stored(),
+            meta.lease.millis().0,
+            meta.wait_for.millis().0,
+        ];
+        self.0
+            .query(sql::SET_META, &parameters.map(Value::from))
+            .map(|_| ())
     }
 
     fn head(&self) -> std::result::Result<u64, SqlError> {
         self.number(sql::HEAD, &[])
     }
 
-    fn upsert_subject(&mut self, change: &Change, organization: Subject) -> std::result::Result<(), SqlError> {
+    fn upsert_subject(
+        &mut self,
+        change: &Change,
+        organization: Subject,
+    ) -> std::result::Result<(), SqlError> {
         let parameters = [
             change.subject.as_str().into(),
             organization.as_str().into(),
@@ -74,21 +86,33 @@ impl LogStore for SqlLog {
     }
 
     fn changes_since(&self, seq: u64, limit: usize) -> std::result::Result<Vec<Change>, SqlError> {
-        let rows = self.0.query(sql::CHANGES_SINCE, &[seq.into(), (limit as u64).into()])?;
+        let rows = self
+            .0
+            .query(sql::CHANGES_SINCE, &[seq.into(), (limit as u64).into()])?;
         rows.iter()
             .map(|row| {
-                Ok(Change { subject: subject(row, 0)?, revision: Revision(row.unsigned(1)?), seq: row.unsigned(2)? })
+                Ok(Change {
+                    subject: subject(row, 0)?,
+                    revision: Revision(row.unsigned(1)?),
+                    seq: row.unsigned(2)?,
+                })
             })
             .collect()
     }
 
     fn revision_of(&self, of: Subject) -> std::result::Result<Option<Revision>, SqlError> {
         let rows = self.0.query(sql::REVISION_OF, &[of.as_str().into()])?;
-        rows.first().map(|row| row.unsigned(0).map(Revision)).transpose()
+        rows.first()
+            .map(|row| row.unsigned(0).map(Revision))
+            .transpose()
     }
 
-    fn greatest_revision_of(&self, organization: Subject) -> std::result::Result<Revision, SqlError> {
-        self.number(sql::GREATEST_REVISION_OF, &[organization.as_str().into()]).map(Revision)
+    fn greatest_revision_of(
+        &self,
+        organization: Subject,
+    ) -> std::result::Result<Revision, SqlError> {
+        self.number(sql::GREATEST_REVISION_OF, &[organization.as_str().into()])
+            .map(Revision)
     }
 
     fn beyond(
@@ -98,11 +122,23 @@ impl LogStore for SqlLog {
         after: Option<Subject>,
         limit: usize,
     ) -> std::result::Result<Vec<ask::Required>, SqlError> {
-        let after = after.as_ref().map_or(sql::AFTER_EVERY_SUBJECT, Subject::as_str);
-        let parameters = [organization.as_str().into(), revision.0.into(), after.into(), (limit as u64).into()];
+        let after = after
+            .as_ref()
+            .map_or(sql::AFTER_EVERY_SUBJECT, Subject::as_str);
+        let parameters = [
+            organization.as_str().into(),
+            revision.0.into(),
+            after.into(),
+            (limit as u64).into(),
+        ];
         let rows = self.0.query(sql::BEYOND, &parameters)?;
         rows.iter()
-            .map(|row| Ok(ask::Required { subject: subject(row, 0)?, revision: Revision(row.unsigned(1)?) }))
+            .map(|row| {
+                Ok(ask::Required {
+                    subject: subject(row, 0)?,
+                    revision: Revision(row.unsigned(1)?),
+                })
+            })
             .collect()
     }
 }
@@ -118,11 +154,16 @@ impl DurableObject for ChangeLog {
         let sql = Rc::new(ObjectSql::of(&state));
         let mut bits = [0; 8];
         rim::Crypto.fill(&mut bits);
-        let mut log = Log::start(SqlLog(Rc::clone(&sql)), Incarnation::from_random(u64::from_be_bytes(bits)));
+        let mut log = Log::start(
+            SqlLog(Rc::clone(&sql)),
+            Incarnation::from_random(u64::from_be_bytes(bits)),
+        );
         if let Err(error) = prepare(&sql, &mut log, env.as_ref()) {
             log::storage_failed("ChangeLog", &error);
         }
-        Self { log: RefCell::new(log) }
+        Self {
+            log: RefCell::new(log),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -134,7 +175,9 @@ impl DurableObject for ChangeLog {
             LogRequest::Ask(question) => log.ask(question, now).map(LogReply::Answer),
             LogRequest::Append(append) => log.append(append, now).map(LogReply::Ack),
             LogRequest::Standing(question) => log.standing(question).map(LogReply::Standing),
-            LogRequest::Status {} => log.status(now).map(|(meta, head)| LogReply::Status(meta.into_status(head))),
+            LogRequest::Status {} => log
+                .status(now)
+                .map(|(meta, head)| LogReply::Status(meta.into_status(head))),
         };
         match reply {
             Ok(reply) => Response::from_json(&reply),
@@ -147,11 +190,16 @@ impl DurableObject for ChangeLog {
 }
 
 /// Makes the tables and takes over the operator's bound.
-fn prepare(sql: &ObjectSql, log: &mut Log<SqlLog>, env: &JsValue) -> std::result::Result<(), SqlError> {
+fn prepare(
+    sql: &ObjectSql,
+    log: &mut Log<SqlLog>,
+    env: &JsValue,
+) -> std::result::Result<(), SqlError> {
     for statement in sql::SCHEMA {
         sql.query(statement, &[])?;
     }
-    let wanted = objects::variable(env, names::FRESHNESS_BOUND_MS).and_then(|text| text.parse().ok());
+    let wanted =
+        objects::variable(env, names::FRESHNESS_BOUND_MS).and_then(|text| text.parse().ok());
     let now = rim::reading();
     match wanted.and_then(Bound::new) {
         Some(wanted) if log.status(now)?.0.lease != wanted => log.set_bound(wanted, now),

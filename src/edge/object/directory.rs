@@ -5,7 +5,7 @@
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use super::sql::ObjectSql;
-use crate::edge::{log, rim};
+use crate::edge::log;
 use crate::registry::directory;
 
 /// The one name there is.
@@ -27,9 +27,9 @@ impl DurableObject for Directory {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let request: directory::Request = serde_json::from_str(&request.text().await?)?;
-        match directory::handle(&self.sql, &request, rim::now()) {
-            Ok(reply) => Response::from_json(&reply),
+        let order: directory::Order = serde_json::from_str(&request.text().await?)?;
+        match directory::handle(&self.sql, &order) {
+            Ok(page) => Response::from_json(&page),
             Err(error) => {
                 log::storage_failed("Directory", &error);
                 Response::error("storage", 500)

@@ -2,7 +2,7 @@
 
 mod alarm;
 pub(super) mod change_log;
-mod directory;
+pub(super) mod directory;
 mod registry;
 mod relay;
 mod sql;

@@ -21,8 +21,8 @@ use crate::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
 use crate::key::OrganizationTag;
-use crate::registry::message::{Awaited, Command, Outcome, Request};
-use crate::registry::{self, Subject, outbox};
+use crate::registry::message::{Awaited, Command, Outcome, Page, Request};
+use crate::registry::{self, Subject, directory, outbox};
 use crate::settings::{Settings, names};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -57,11 +57,16 @@ fn log_subject(subject: Subject) -> Option<LogSubject> {
 fn tag_of(request: &Request) -> Option<OrganizationTag> {
     match (&request.organization, &request.command) {
         (Some(organization), _) => Some(organization.tag()),
-        (None, Command::Records { key } | Command::MarkExposed { key, .. } | Command::RevokeSelf { key }) => {
-            Some(key.organization_tag())
-        }
+        (
+            None,
+            Command::Records { key }
+            | Command::MarkExposed { key, .. }
+            | Command::RevokeSelf { key },
+        ) => Some(key.organization_tag()),
         (None, Command::ReportBehind { subject }) => Some(subject.organization_tag()),
-        (None, Command::CountUsage { rows, .. }) => rows.first().map(|row| row.key.organization_tag()),
+        (None, Command::CountUsage { rows, .. }) => {
+            rows.first().map(|row| row.key.organization_tag())
+        }
         (None, _) => None,
     }
 }
@@ -72,7 +77,12 @@ impl DurableObject for Registry {
         if let Err(error) = registry::migrate(&sql) {
             log::storage_failed("Registry", &error);
         }
-        Self { state, env: env.into(), sql, wait: RefCell::new(None) }
+        Self {
+            state,
+            env: env.into(),
+            sql,
+            wait: RefCell::new(None),
+        }
     }
 
     async fn fetch(&self, mut request: worker::Request) -> Result<Response> {
@@ -100,20 +110,38 @@ impl DurableObject for Registry {
 }
 
 impl Registry {
-    async fn answer(&self, settings: &Rc<Settings>, request: &Request) -> std::result::Result<Said, SqlError> {
+    async fn answer(
+        &self,
+        settings: &Rc<Settings>,
+        request: &Request,
+    ) -> std::result::Result<Said, SqlError> {
         let Some(tag) = tag_of(request) else {
-            return Ok(Said { reply: Some(Err(registry::message::Refusal::NotFound)), may_keep: false });
+            return Ok(Said {
+                reply: Some(Err(registry::message::Refusal::NotFound)),
+                may_keep: false,
+            });
         };
         if !self.make_sure(tag, request.command.creates()).await? {
-            return Ok(Said { reply: None, may_keep: false });
+            return Ok(Said {
+                reply: None,
+                may_keep: false,
+            });
         }
         let limits = settings.registry.clone();
-        let mut reply =
-            registry::handle(&self.sql, &settings.keyring, &limits, request, rim::now(), &mut rim::Crypto)?;
+        let mut reply = registry::handle(
+            &self.sql,
+            &settings.keyring,
+            &limits,
+            request,
+            rim::now(),
+            &mut rim::Crypto,
+        )?;
         // Still the same turn: no await since the transaction.
         self.take_up_changes()?;
         let may_keep = match &request.command {
-            Command::Records { key } => self.may_keep(&[Subject::Key(*key), Subject::Organization(tag)]),
+            Command::Records { key } => {
+                self.may_keep(&[Subject::Key(*key), Subject::Organization(tag)])
+            }
             _ => false,
         };
         if let Ok(Outcome::Changed(changed)) = &mut reply {
@@ -121,15 +149,23 @@ impl Registry {
             if request.command.waits() {
                 self.wait_for(&changed.awaits).await?;
             }
+            self.tell_directory().await;
             outbox::refresh(&self.sql, &settings.keyring, changed, rim::now())?;
         }
-        Ok(Said { reply: Some(reply), may_keep })
+        Ok(Said {
+            reply: Some(reply),
+            may_keep,
+        })
     }
 
     /// Makes sure, once after every start, that the registry lost nothing the
     /// change log knows of; whether it may serve. An organization that does not
     /// exist has lost nothing, unless it is about to be made.
-    async fn make_sure(&self, tag: OrganizationTag, creates: bool) -> std::result::Result<bool, SqlError> {
+    async fn make_sure(
+        &self,
+        tag: OrganizationTag,
+        creates: bool,
+    ) -> std::result::Result<bool, SqlError> {
         if self.wait.borrow().is_none() {
             if !creates && !registry::exists(&self.sql)? {
                 return Ok(true);
@@ -153,7 +189,14 @@ impl Registry {
                 continue;
             };
             let message = LogRequest::Standing(question);
-            match objects::ask(&self.env, names::CHANGE_LOG, super::change_log::NAME, &message).await {
+            match objects::ask(
+                &self.env,
+                names::CHANGE_LOG,
+                super::change_log::NAME,
+                &message,
+            )
+            .await
+            {
                 Ok(LogReply::Standing(standing)) => {
                     if let Some(wait) = self.wait.borrow_mut().as_mut() {
                         wait.standing_answered(&question, &standing);
@@ -168,10 +211,17 @@ impl Registry {
     /// past all that was ever shown.
     fn recover(&self) -> std::result::Result<(), SqlError> {
         let mut wait = self.wait.borrow_mut();
-        let Some(wait) = wait.as_mut() else { return Ok(()) };
-        let Some(recovery) = wait.recovery() else { return Ok(()) };
-        let lost: Vec<Subject> =
-            recovery.lost.iter().filter_map(|subject| Subject::parse(subject.as_str())).collect();
+        let Some(wait) = wait.as_mut() else {
+            return Ok(());
+        };
+        let Some(recovery) = wait.recovery() else {
+            return Ok(());
+        };
+        let lost: Vec<Subject> = recovery
+            .lost
+            .iter()
+            .filter_map(|subject| Subject::parse(subject.as_str()))
+            .collect();
         registry::recover(&self.sql, recovery.revision.0, &lost, rim::now())?;
         wait.recovered();
         Ok(())
@@ -181,7 +231,9 @@ impl Registry {
     /// this process does not live to.
     fn take_up_changes(&self) -> std::result::Result<(), SqlError> {
         let mut wait = self.wait.borrow_mut();
-        let Some(wait) = wait.as_mut() else { return Ok(()) };
+        let Some(wait) = wait.as_mut() else {
+            return Ok(());
+        };
         let rows = outbox::pending_appends(&self.sql, BATCH)?;
         for row in rows.iter().filter_map(unsettled) {
             wait.committed(row);
@@ -194,22 +246,51 @@ impl Registry {
 
     fn may_keep(&self, subjects: &[Subject]) -> bool {
         let wait = self.wait.borrow();
-        let Some(wait) = wait.as_ref() else { return false };
-        subjects.iter().all(|subject| log_subject(*subject).is_some_and(|subject| wait.may_publish(&subject)))
+        let Some(wait) = wait.as_ref() else {
+            return false;
+        };
+        subjects
+            .iter()
+            .all(|subject| log_subject(*subject).is_some_and(|subject| wait.may_publish(&subject)))
     }
 
     /// Tells the change log what it has not acknowledged; whether it has all now.
     async fn tell_change_log(&self) -> bool {
         loop {
-            let append = self.wait.borrow().as_ref().and_then(CommitWait::next_append);
+            let append = self
+                .wait
+                .borrow()
+                .as_ref()
+                .and_then(CommitWait::next_append);
             let Some(append) = append else { return true };
             let message = LogRequest::Append(append);
-            let reply = objects::ask(&self.env, names::CHANGE_LOG, super::change_log::NAME, &message).await;
-            let Ok(LogReply::Ack(ack)) = reply else { return false };
+            let reply = objects::ask(
+                &self.env,
+                names::CHANGE_LOG,
+                super::change_log::NAME,
+                &message,
+            )
+            .await;
+            let Ok(LogReply::Ack(ack)) = reply else {
+                return false;
+            };
             if let Some(wait) = self.wait.borrow_mut().as_mut() {
                 wait.acknowledged(&append, &ack, reading());
             }
         }
+    }
+
+    /// Tells the directory of the organization's own fields; whether it knows
+    /// them now.
+    async fn tell_directory(&self) -> bool {
+        let Ok(Some(listed)) = directory::pending_listing(&self.sql) else {
+            return true;
+        };
+        let revision = listed.revision;
+        let order = directory::Order::Put(listed);
+        let told: std::result::Result<Page<directory::Listed>, _> =
+            objects::ask(&self.env, names::DIRECTORY, super::directory::NAME, &order).await;
+        told.is_ok() && directory::mark_listed(&self.sql, revision).is_ok()
     }
 
     /// Waits until these changes are enforced, or until the acknowledgement has
@@ -219,9 +300,15 @@ impl Registry {
         loop {
             self.settle()?;
             let mut pause = None;
-            for awaited in awaited.iter().filter_map(|awaited| log_subject(awaited.subject)) {
-                let enforcement =
-                    self.wait.borrow_mut().as_mut().map(|wait| wait.enforcement(&awaited, reading()));
+            for awaited in awaited
+                .iter()
+                .filter_map(|awaited| log_subject(awaited.subject))
+            {
+                let enforcement = self
+                    .wait
+                    .borrow_mut()
+                    .as_mut()
+                    .map(|wait| wait.enforcement(&awaited, reading()));
                 match enforcement {
                     None | Some(Enforcement::Enforced) => {}
                     Some(Enforcement::Waiting(left)) => pause = pause.max(Some(left)),
@@ -247,7 +334,9 @@ impl Registry {
     /// Notes what is enforced by now.
     fn settle(&self) -> std::result::Result<(), SqlError> {
         let mut wait = self.wait.borrow_mut();
-        let Some(wait) = wait.as_mut() else { return Ok(()) };
+        let Some(wait) = wait.as_mut() else {
+            return Ok(());
+        };
         for row in wait.due(reading()) {
             if let Some(subject) = Subject::parse(row.subject.as_str()) {
                 outbox::mark_enforced(&self.sql, subject, row.revision.0, rim::now())?;
@@ -260,9 +349,11 @@ impl Registry {
     /// The alarm: does what is left of the outbox, and sets itself again while
     /// something is.
     async fn carry_on(&self, settings: &Settings) -> std::result::Result<(), SqlError> {
-        let Some(tag) = registry::tag(&self.sql)? else { return Ok(()) };
+        let Some(tag) = registry::tag(&self.sql)? else {
+            return Ok(());
+        };
         let ready = self.make_sure(tag, false).await?;
-        let told = ready && self.tell_change_log().await;
+        let told = ready && self.tell_change_log().await && self.tell_directory().await;
         if ready {
             self.publish(settings).await?;
         }
@@ -279,7 +370,10 @@ impl Registry {
 
     /// How long until all that is acknowledged is enforced.
     fn longest_wait(&self) -> Option<Millis> {
-        self.wait.borrow_mut().as_mut().and_then(|wait| wait.longest_wait(reading()))
+        self.wait
+            .borrow_mut()
+            .as_mut()
+            .and_then(|wait| wait.longest_wait(reading()))
     }
 
     /// Writes a batch to Workers KV: what the change log has acknowledged, since
@@ -296,7 +390,10 @@ impl Registry {
                 None => kv::delete(&self.env, &name).await,
             };
             match written {
-                Some(()) => outbox::mark_published(&self.sql, row.subject, row.revision, rim::now()).map(|_| ())?,
+                Some(()) => {
+                    outbox::mark_published(&self.sql, row.subject, row.revision, rim::now())
+                        .map(|_| ())?
+                }
                 None => outbox::put_off(&self.sql, row.subject, rim::now())?,
             }
         }
@@ -306,5 +403,9 @@ impl Registry {
 
 fn unsettled(row: &Awaited) -> Option<Unsettled> {
     // Renames and issues wait for nobody; the outbox gives those that do.
-    Some(Unsettled { subject: log_subject(row.subject)?, revision: Revision(row.revision), waits: row.decides })
+    Some(Unsettled {
+        subject: log_subject(row.subject)?,
+        revision: Revision(row.revision),
+        waits: row.decides,
+    })
 }

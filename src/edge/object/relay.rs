@@ -29,14 +29,19 @@ pub struct Relay {
 
 impl DurableObject for Relay {
     fn new(_: State, env: Env) -> Self {
-        Self { env: env.into(), relay: RefCell::new(Shared::new()) }
+        Self {
+            env: env.into(),
+            relay: RefCell::new(Shared::new()),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let request: RelayRequest = serde_json::from_str(&request.text().await?)?;
         let reply = match request {
             RelayRequest::Ask(question) => self.serve(&question).await,
-            RelayRequest::Status {} => RelayReply::Status { proof_age_ms: self.relay.borrow().age(rim::reading()) },
+            RelayRequest::Status {} => RelayReply::Status {
+                proof_age_ms: self.relay.borrow().age(rim::reading()),
+            },
         };
         Response::from_json(&reply)
     }
@@ -46,14 +51,21 @@ impl Relay {
     async fn serve(&self, question: &Question) -> RelayReply {
         let arrived = rim::reading();
         loop {
-            let next = self.relay.borrow_mut().serve(question, arrived, rim::reading());
+            let next = self
+                .relay
+                .borrow_mut()
+                .serve(question, arrived, rim::reading());
             match next {
                 Serve::Answer(answer) => return RelayReply::Answer(answer),
                 Serve::Unavailable => return RelayReply::Unavailable {},
-                Serve::Wait(Millis(most)) => Delay::from(Duration::from_millis(most.min(LOOK_EVERY))).await,
+                Serve::Wait(Millis(most)) => {
+                    Delay::from(Duration::from_millis(most.min(LOOK_EVERY))).await
+                }
                 Serve::AskLog(ask) => {
                     let message = LogRequest::Ask(ask.question.clone());
-                    let reply = objects::ask(&self.env, names::CHANGE_LOG, change_log::NAME, &message).await;
+                    let reply =
+                        objects::ask(&self.env, names::CHANGE_LOG, change_log::NAME, &message)
+                            .await;
                     let mut relay = self.relay.borrow_mut();
                     match reply {
                         Ok(LogReply::Answer(answer)) => relay.accept(&ask, &answer, rim::reading()),

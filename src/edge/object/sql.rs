@@ -1,7 +1,7 @@
 //! The SQL port over a Durable Object's SQLite.
 
-use wasm_bindgen::prelude::*;
 use js_sys::{Array, Number};
+use wasm_bindgen::prelude::*;
 use worker::State;
 use worker::worker_sys::types::{DurableObjectStorage, SqlStorage};
 
@@ -34,7 +34,10 @@ pub(super) struct ObjectSql {
 impl ObjectSql {
     pub(super) fn of(state: &State) -> Self {
         let storage = state.storage().as_raw().clone();
-        Self { sql: storage.sql(), storage: storage.unchecked_into() }
+        Self {
+            sql: storage.sql(),
+            storage: storage.unchecked_into(),
+        }
     }
 }
 
@@ -60,7 +63,9 @@ fn from_js(value: &JsValue) -> Result<Value, SqlError> {
     } else if let Some(number) = value.as_f64().filter(|_| Number::is_safe_integer(value)) {
         Ok(Value::Integer(number as i64))
     } else {
-        Err(SqlError("a value that is neither text nor a whole number".to_owned()))
+        Err(SqlError(
+            "a value that is neither text nor a whole number".to_owned(),
+        ))
     }
 }
 
@@ -75,7 +80,13 @@ impl Sql for ObjectSql {
         let cursor = self.sql.exec(statement, parameters).map_err(thrown)?;
         let rows = array_from(&cursor.raw()).map_err(thrown)?;
         rows.iter()
-            .map(|row| Array::from(&row).iter().map(|value| from_js(&value)).collect::<Result<Vec<_>, _>>().map(Row))
+            .map(|row| {
+                Array::from(&row)
+                    .iter()
+                    .map(|value| from_js(&value))
+                    .collect::<Result<Vec<_>, _>>()
+                    .map(Row)
+            })
             .collect()
     }
 
@@ -84,7 +95,10 @@ impl Sql for ObjectSql {
         let ran = self.storage.transaction_sync(&mut || {
             outcome = work();
             // A thrown value makes the runtime roll back; ours is in `outcome`.
-            outcome.as_ref().map(|()| ()).map_err(|error| JsValue::from_str(&error.0))
+            outcome
+                .as_ref()
+                .map(|()| ())
+                .map_err(|error| JsValue::from_str(&error.0))
         });
         outcome?;
         ran.map_err(thrown)

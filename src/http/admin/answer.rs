@@ -69,7 +69,7 @@ pub fn answer_to(outcome: Outcome, ndjson: bool) -> Answer {
         ),
         Outcome::Export(page) => plain(&page),
         Outcome::Changed(changed) => changed_answer(&changed),
-        Outcome::Session(session) => session_answer(&session),
+        Outcome::Session(session) => session_answer(200, &session),
         // Never asked for by a route about an organization.
         Outcome::Records(_) | Outcome::Done {} => Answer::new(204, Body::Empty),
     }
@@ -175,7 +175,7 @@ fn beside(
 
 /// Who is signed in. The token goes into the cookie, never into the body.
 #[must_use]
-pub fn session_answer(session: &Session) -> Answer {
+pub fn session_answer(status: u16, session: &Session) -> Answer {
     let body = json!({
         "key_id": session.id,
         "name": session.record.name,
@@ -184,5 +184,5 @@ pub fn session_answer(session: &Session) -> Answer {
         "csrf_token": session.csrf_token,
         "expires_at": session.expires_at.to_rfc3339(),
     });
-    Answer::json(200, &body).with("cache-control", "no-store")
+    Answer::json(status, &body).with("cache-control", "no-store")
 }

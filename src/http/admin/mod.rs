@@ -5,4 +5,7 @@ mod answer;
 mod request;
 
 pub use answer::{answer_to, problem_of, session_answer};
-pub use request::{Ask, Facts, ask, parse_body};
+pub use request::{
+    Ask, Facts, OrganizationsQuery, ask, idempotency, next_page, organizations_query, parse_body,
+    scope_of,
+};

@@ -1,12 +1,16 @@
 //! From an admin request to what the registry is asked.
 
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 use crate::http::path::Query;
 use crate::http::place::{AdminPlace, KeyAction};
 use crate::http::problem::{Code, Problem};
 use crate::key::{KeyId, KeyState, OrganizationId, Revision};
-use crate::registry::message::{Command, Limit, ListAudit, ListKeys, ListUsage, Span, WaitOnly};
+use crate::random;
+use crate::registry::message::{
+    Command, Idempotency, Limit, ListAudit, ListKeys, ListUsage, Outcome, Span,
+};
 use crate::time::Timestamp;
 
 /// What is known of the request besides its place.
@@ -28,8 +32,6 @@ pub struct Facts<'a> {
 pub struct Ask {
     /// Whose registry.
     pub organization: OrganizationId,
-    /// The scope the administrator needs.
-    pub scope: &'static str,
     /// The revision the object must still have.
     pub if_match: Option<Revision>,
     /// What to do.
@@ -170,7 +172,7 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         Parameters::read(facts.query, &[])?;
     }
     let no_parameters = || Parameters::read(facts.query, &[]).map(|_| ());
-    let (id, scope, command) = match *place {
+    let (id, command) = match *place {
         AdminPlace::Bootstrap
         | AdminPlace::Session
         | AdminPlace::Status
@@ -178,48 +180,36 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         AdminPlace::Organization(id) => match facts.method {
             "PUT" => (
                 organization(id, true)?,
-                "organizations:write",
                 Command::PutOrganization(parse_body(body)?),
             ),
-            "DELETE" => {
-                let wait: WaitOnly = parse_optional_body(body)?;
-                (
-                    organization(id, false)?,
-                    "organizations:write",
-                    Command::DeleteOrganization(wait),
-                )
-            }
+            "DELETE" => (
+                organization(id, false)?,
+                Command::DeleteOrganization(parse_optional_body(body)?),
+            ),
             _ => {
                 no_parameters()?;
-                (
-                    organization(id, false)?,
-                    "organizations:read",
-                    Command::GetOrganization {},
-                )
+                (organization(id, false)?, Command::GetOrganization {})
             }
         },
         AdminPlace::Keys(id) if changes => (
             organization(id, false)?,
-            "keys:write",
             Command::IssueKey(parse_body(body)?),
         ),
         AdminPlace::Keys(id) => (
             organization(id, false)?,
-            "keys:read",
             Command::ListKeys(list_keys(facts)?),
         ),
-        AdminPlace::Key(id, key_id) if changes => {
-            let command = Command::PatchKey {
+        AdminPlace::Key(id, key_id) if changes => (
+            organization(id, false)?,
+            Command::PatchKey {
                 id: key(key_id)?,
                 patch: parse_body(body)?,
-            };
-            (organization(id, false)?, "keys:write", command)
-        }
+            },
+        ),
         AdminPlace::Key(id, key_id) => {
             no_parameters()?;
             (
                 organization(id, false)?,
-                "keys:read",
                 Command::GetKey { id: key(key_id)? },
             )
         }
@@ -244,19 +234,17 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
                     body: parse_optional_body(body)?,
                 },
             };
-            (id, "keys:write", command)
+            (id, command)
         }
         AdminPlace::Impact(id, key_id) => {
             no_parameters()?;
             (
                 organization(id, false)?,
-                "usage:read",
                 Command::Impact { id: key(key_id)? },
             )
         }
         AdminPlace::RevokeAll(id) => (
             organization(id, false)?,
-            "keys:write",
             Command::RevokeAll(parse_body(body)?),
         ),
         AdminPlace::Audit(id) => {
@@ -266,7 +254,6 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
                 .unwrap_or(0);
             (
                 organization(id, false)?,
-                "audit:read",
                 Command::ListAudit(ListAudit {
                     after,
                     limit: parameters.limit()?,
@@ -275,36 +262,23 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         }
         AdminPlace::AuditHead(id) => {
             no_parameters()?;
-            (
-                organization(id, false)?,
-                "audit:read",
-                Command::AuditHead {},
-            )
+            (organization(id, false)?, Command::AuditHead {})
         }
         AdminPlace::Usage(id) => (
             organization(id, false)?,
-            "usage:read",
             Command::ListUsage(list_usage(facts)?),
         ),
         AdminPlace::Export(id) => {
             let parameters = Parameters::read(facts.query, &["cursor", "limit"])?;
-            let command = Command::Export {
-                cursor: parameters.cursor(),
-                limit: parameters.limit()?,
-            };
-            (organization(id, false)?, "organizations:write", command)
+            (
+                organization(id, false)?,
+                Command::Export {
+                    cursor: parameters.cursor(),
+                    limit: parameters.limit()?,
+                },
+            )
         }
-        AdminPlace::Import(id) => (
-            organization(id, false)?,
-            "organizations:write",
-            Command::Import(parse_body(body)?),
-        ),
-    };
-    // Nothing but `admins:write` reaches the platform's own organization.
-    let scope = if id.is_platform() {
-        "admins:write"
-    } else {
-        scope
+        AdminPlace::Import(id) => (organization(id, false)?, Command::Import(parse_body(body)?)),
     };
     let if_match = if changes {
         if_match(facts.if_match)?
@@ -313,10 +287,103 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
     };
     Ok(Some(Ask {
         organization: id,
-        scope,
         if_match,
         command,
     }))
+}
+
+/// The scope a place needs. Nothing but `admins:write` reaches the platform's
+/// own organization.
+#[must_use]
+pub fn scope_of(place: &AdminPlace<'_>, method: &str) -> &'static str {
+    let reads = method == "GET";
+    let (organization, scope) = match *place {
+        AdminPlace::Bootstrap | AdminPlace::Session => ("", ""),
+        AdminPlace::Status => ("", "status:read"),
+        AdminPlace::Organizations => ("", "organizations:read"),
+        AdminPlace::Organization(id) if reads => (id, "organizations:read"),
+        AdminPlace::Organization(id) | AdminPlace::Export(id) | AdminPlace::Import(id) => {
+            (id, "organizations:write")
+        }
+        AdminPlace::Keys(id) | AdminPlace::Key(id, _) if reads => (id, "keys:read"),
+        AdminPlace::Keys(id)
+        | AdminPlace::Key(id, _)
+        | AdminPlace::KeyAction(id, ..)
+        | AdminPlace::RevokeAll(id) => (id, "keys:write"),
+        AdminPlace::Impact(id, _) | AdminPlace::Usage(id) => (id, "usage:read"),
+        AdminPlace::Audit(id) | AdminPlace::AuditHead(id) => (id, "audit:read"),
+    };
+    if organization == OrganizationId::PLATFORM {
+        "admins:write"
+    } else {
+        scope
+    }
+}
+
+/// The query of the list of organizations.
+pub struct OrganizationsQuery {
+    /// Only those whose id or name has this in it, in any case.
+    pub search: Option<String>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// Most items.
+    pub limit: Limit,
+}
+
+/// Reads it.
+///
+/// # Errors
+/// `invalid_request`.
+pub fn organizations_query(query: &str) -> Result<OrganizationsQuery, Problem> {
+    let parameters = Parameters::read(query, &["search", "cursor", "limit"])?;
+    let search = parameters.parse("search", "1 to 100 characters", |text| {
+        (1..=100)
+            .contains(&text.chars().count())
+            .then(|| text.to_owned())
+    })?;
+    Ok(OrganizationsQuery {
+        search,
+        cursor: parameters.cursor(),
+        limit: parameters.limit()?,
+    })
+}
+
+/// Turns a listing's command to its next page; `false` at the end.
+pub fn next_page(outcome: &Outcome, command: &mut Command) -> bool {
+    match (outcome, command) {
+        (Outcome::Audit(page), Command::ListAudit(list)) => {
+            list.after = page.next_after.unwrap_or(list.after);
+            page.next_after.is_some()
+        }
+        (Outcome::Export(page), Command::Export { cursor, .. }) => {
+            cursor.clone_from(&page.next_cursor);
+            page.next_cursor.is_some()
+        }
+        _ => false,
+    }
+}
+
+/// `Idempotency-Key`: 1 to 255 visible ASCII characters. What it stands for is
+/// the request's path and body.
+///
+/// # Errors
+/// `invalid_request`.
+pub fn idempotency(key: &str, path: &str, body: &[u8]) -> Result<Idempotency, Problem> {
+    if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Problem::invalid(
+            "Idempotency-Key",
+            "`Idempotency-Key` is 1 to 255 visible ASCII characters.",
+        ));
+    }
+    let digest = Sha256::new()
+        .chain_update(path)
+        .chain_update([0])
+        .chain_update(body)
+        .finalize();
+    Ok(Idempotency {
+        key: key.to_owned(),
+        body_digest: random::hex(&digest),
+    })
 }
 
 fn list_keys(facts: &Facts<'_>) -> Result<ListKeys, Problem> {
@@ -454,12 +521,31 @@ mod tests {
             "",
         )
         .unwrap();
-        assert_eq!(ask.scope, "keys:read");
         assert!(
             matches!(ask.command, Command::ListKeys(ListKeys { limit, .. }) if limit.get() == 7)
         );
-        let ask = asked("GET", "/admin/v1/organizations/_platform/keys", "", "").unwrap();
-        assert_eq!(ask.scope, "admins:write");
+        let scope = |method: &str, path: &str| {
+            let Place::Admin(place) = Place::of(path) else {
+                panic!("{path}")
+            };
+            scope_of(&place, method)
+        };
+        assert_eq!(
+            scope("GET", "/admin/v1/organizations/acme/keys"),
+            "keys:read"
+        );
+        assert_eq!(
+            scope("POST", "/admin/v1/organizations/acme/keys"),
+            "keys:write"
+        );
+        for path in ["", "/keys", "/audit", "/usage", "/export", "/revoke-all"] {
+            for method in ["GET", "POST", "PUT"] {
+                assert_eq!(
+                    scope(method, &format!("/admin/v1/organizations/_platform{path}")),
+                    "admins:write"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,481 @@
+//! `/admin/v1/*`: who is asking is proven at the platform's registry on every
+//! request, then the organization's registry is told what to do.
+
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::incoming::Incoming;
+use super::isolate::Edge;
+use super::object::directory;
+use super::{memory, objects, registry, rim, status};
+use crate::http::admin::{self, Ask, Facts};
+use crate::http::{
+    AdminPlace, Answer, Body, Code, Problem, clear_session_cookie, is_write_from_own_page,
+    same_origin, session_cookie, set_session_cookie,
+};
+use crate::key::{OrganizationId, PresentedKey};
+use crate::random;
+use crate::registry::directory::{Listed, Order};
+use crate::registry::message::{
+    Actor, Admin, Command, Idempotency, MESSAGE_VERSION, Outcome, Page, Request, Session,
+    SessionToken,
+};
+use crate::settings::names;
+use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial, bearer_token, decide};
+
+/// How long a dashboard session lasts, in seconds.
+const SESSION_SECONDS: u64 = 3_600;
+
+/// An administrator whose right to be here is proven, with the request's id.
+struct Caller<'a> {
+    edge: &'a Edge,
+    incoming: &'a Incoming,
+    request_id: &'a str,
+    actor: Actor,
+}
+
+/// Answers an admin request.
+pub(super) async fn answer(
+    edge: &Edge,
+    incoming: &Incoming,
+    place: &AdminPlace<'_>,
+    request_id: &str,
+) -> Result<Answer, Problem> {
+    if let Some(origin) = incoming.header("origin")
+        && !same_origin(&origin, incoming.origin())
+    {
+        return Err(Problem::from(Code::BrowserCallRefused)
+            .because("Admin routes answer pages of their own origin alone."));
+    }
+    let method = incoming.method.as_str();
+    if !place.allow().split(", ").any(|allowed| allowed == method) {
+        return Err(Problem::method_not_allowed(place.allow()));
+    }
+    match place {
+        AdminPlace::Bootstrap => bootstrap(edge, incoming, request_id).await,
+        AdminPlace::Session => session(edge, incoming, request_id).await,
+        AdminPlace::Status => {
+            let caller = Caller::prove(edge, incoming, request_id, "status:read").await?;
+            status::answer(caller.edge, incoming.region(edge), rim::now()).await
+        }
+        AdminPlace::Organizations => {
+            Caller::prove(edge, incoming, request_id, "organizations:read")
+                .await?
+                .organizations()
+                .await
+        }
+        _ => about_an_organization(edge, incoming, place, request_id).await,
+    }
+}
+
+async fn about_an_organization(
+    edge: &Edge,
+    incoming: &Incoming,
+    place: &AdminPlace<'_>,
+    request_id: &str,
+) -> Result<Answer, Problem> {
+    // Who asks is settled before what is asked: a stranger learns nothing about
+    // the form of requests. The scope hangs on the place alone.
+    let caller = Caller::prove(
+        edge,
+        incoming,
+        request_id,
+        admin::scope_of(place, &incoming.method),
+    )
+    .await?;
+    let body = if incoming.method == "GET" {
+        Vec::new()
+    } else {
+        incoming.json_body_or_empty().await?
+    };
+    let if_match = incoming.header("if-match");
+    let facts = Facts {
+        method: &incoming.method,
+        query: incoming.query(),
+        body: &body,
+        if_match: if_match.as_deref(),
+        now: rim::now(),
+    };
+    let Some(ask) = admin::ask(place, &facts)? else {
+        return Err(Code::NotFound.into());
+    };
+    caller.reach(&ask.organization)?;
+    let ndjson = incoming
+        .header("accept")
+        .is_some_and(|accept| accept.contains(crate::http::NDJSON));
+    if ndjson && matches!(ask.command, Command::ListAudit(_) | Command::Export { .. }) {
+        return caller.all_lines(ask).await;
+    }
+    let idempotency = incoming
+        .header("idempotency-key")
+        .map(|key| admin::idempotency(&key, incoming.path(), &body))
+        .transpose()?;
+    let outcome = caller.ask(ask, idempotency).await?;
+    Ok(admin::answer_to(outcome, false))
+}
+
+impl<'a> Caller<'a> {
+    /// Proves the administrator by the presented key or the dashboard's session.
+    async fn prove(
+        edge: &'a Edge,
+        incoming: &'a Incoming,
+        request_id: &'a str,
+        scope: &str,
+    ) -> Result<Self, Problem> {
+        let authorization = incoming.header("authorization");
+        let cookie = incoming.header("cookie");
+        let actor = match (authorization, cookie.as_deref().and_then(session_cookie)) {
+            (None, Some(token)) => by_session(edge, incoming, token, request_id, scope).await?,
+            (authorization, _) => {
+                match Credentials::read(authorization.as_deref(), &edge.settings.keyring) {
+                    Credentials::Key(key) => Actor::Key(
+                        by_key(edge, &key, Some(scope), incoming.client_address()).await?,
+                    ),
+                    Credentials::Refused(denial) => return Err(Problem::from(&denial)),
+                }
+            }
+        };
+        Ok(Self {
+            edge,
+            incoming,
+            request_id,
+            actor,
+        })
+    }
+
+    fn admin(&self) -> Option<&Admin> {
+        match &self.actor {
+            Actor::Key(admin) | Actor::Session(admin) => Some(admin),
+            Actor::Holder { .. } | Actor::Bootstrap | Actor::System => None,
+        }
+    }
+
+    /// A tied administrator's other organizations do not exist.
+    fn reach(&self, organization: &OrganizationId) -> Result<(), Problem> {
+        match self
+            .admin()
+            .and_then(|admin| admin.bound_organization.as_ref())
+        {
+            Some(bound) if bound != organization => Err(Code::NotFound.into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn ask(&self, ask: Ask, idempotency: Option<Idempotency>) -> Result<Outcome, Problem> {
+        let tag = ask.organization.tag();
+        let request = Request {
+            v: MESSAGE_VERSION,
+            organization: Some(ask.organization),
+            actor: self.actor.clone(),
+            request_id: self.request_id.to_owned(),
+            if_match: ask.if_match,
+            idempotency,
+            command: ask.command,
+        };
+        registry::ask(&self.edge.env, tag, &request)
+            .await?
+            .map_err(admin::problem_of)
+    }
+
+    /// The organizations, each as its own registry tells it.
+    async fn organizations(&self) -> Result<Answer, Problem> {
+        let page = admin::organizations_query(self.incoming.query())?;
+        let bound = self
+            .admin()
+            .and_then(|admin| admin.bound_organization.clone());
+        let (ids, next_cursor) = match bound {
+            Some(bound) => (vec![bound], None),
+            None => {
+                let order = Order::List {
+                    search: page.search,
+                    cursor: page.cursor,
+                    limit: page.limit,
+                };
+                let listed: Page<Listed> =
+                    objects::ask(&self.edge.env, names::DIRECTORY, directory::NAME, &order).await?;
+                (
+                    listed.items.into_iter().map(|listed| listed.id).collect(),
+                    listed.next_cursor,
+                )
+            }
+        };
+        let asked = ids.into_iter().map(|organization| {
+            let command = Command::GetOrganization {};
+            self.ask(
+                Ask {
+                    organization,
+                    if_match: None,
+                    command,
+                },
+                None,
+            )
+        });
+        let mut items = Vec::new();
+        for outcome in futures_util::future::join_all(asked).await {
+            match outcome {
+                Ok(Outcome::Organization(organization)) => items.push(*organization),
+                // Listed, but its creation was refused or is under way.
+                Err(problem) if problem.code == Code::NotFound => {}
+                Ok(_) => return Err(Code::RegistryUnavailable.into()),
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(Answer::json(200, &Page { items, next_cursor }).with("cache-control", "no-store"))
+    }
+
+    /// Every line of a listing, page after page.
+    async fn all_lines(&self, mut ask: Ask) -> Result<Answer, Problem> {
+        let mut text = String::new();
+        loop {
+            let organization = ask.organization.clone();
+            let outcome = self
+                .ask(
+                    Ask {
+                        command: ask.command.clone(),
+                        organization,
+                        ..ask
+                    },
+                    None,
+                )
+                .await?;
+            let more = admin::next_page(&outcome, &mut ask.command);
+            if let Body::Text(_, lines) = admin::answer_to(outcome, true).body {
+                text.push_str(&lines);
+            }
+            if !more {
+                return Ok(Answer::new(200, Body::Text(crate::http::NDJSON, text))
+                    .with("cache-control", "no-store"));
+            }
+        }
+    }
+}
+
+/// Proves an admin key, always at the registry itself.
+async fn by_key(
+    edge: &Edge,
+    key: &PresentedKey,
+    scope: Option<&str>,
+    client: ClientAddress,
+) -> Result<Admin, Problem> {
+    let id = *key.id();
+    let digest = edge.settings.keyring.digest(key).ok_or(Code::InvalidKey)?;
+    let read = registry::read(&edge.env, &id)
+        .await
+        .ok_or(Code::RegistryUnavailable)?;
+    let demand = Demand {
+        audience: Audience::Admins,
+        scope,
+    };
+    let (key, organization) = (
+        read.records.key.as_ref(),
+        read.records.organization.as_ref(),
+    );
+    let grant = decide(&digest, key, organization, &demand, client, rim::now())
+        .map_err(|d| Problem::from(&d))?;
+    let key = grant.key();
+    Ok(Admin {
+        id,
+        name: key.name.clone(),
+        scopes: key.scopes.clone(),
+        bound_organization: key.bound_organization.clone(),
+    })
+}
+
+/// Proves the administrator behind a dashboard session, at the registry itself:
+/// signing out or revoking the key ends it at once.
+async fn by_session(
+    edge: &Edge,
+    incoming: &Incoming,
+    token: &str,
+    request_id: &str,
+    scope: &str,
+) -> Result<Actor, Problem> {
+    let session = read_session(edge, token, request_id).await?;
+    if !session.record.allowed_ips.is_empty()
+        && !incoming
+            .client_address()
+            .is_within(&session.record.allowed_ips)
+    {
+        return Err(Code::AddressNotAllowed.into());
+    }
+    if incoming.method != "GET" {
+        prove_own_page(incoming, &session)?;
+    }
+    if !session.record.scopes.contains(scope) {
+        return Err(Problem::from(&Denial::InsufficientScope(scope.to_owned())));
+    }
+    Ok(Actor::Session(Admin {
+        id: session.id,
+        name: session.record.name,
+        scopes: session.record.scopes,
+        bound_organization: session.record.bound_organization,
+    }))
+}
+
+/// A write by cookie comes from a page of ours, which shows its CSRF token.
+fn prove_own_page(incoming: &Incoming, session: &Session) -> Result<(), Problem> {
+    let (origin, site) = (incoming.header("origin"), incoming.header("sec-fetch-site"));
+    let shown = incoming.header("x-csrf-token").unwrap_or_default();
+    let from_own_page =
+        is_write_from_own_page(origin.as_deref(), site.as_deref(), incoming.origin());
+    if from_own_page && bool::from(shown.as_bytes().ct_eq(session.csrf_token.as_bytes())) {
+        return Ok(());
+    }
+    Err(Problem::from(Code::BrowserCallRefused)
+        .because("A change through the dashboard's session comes from the dashboard itself, with its `X-CSRF-Token`."))
+}
+
+fn on_platform(actor: Actor, request_id: &str, command: Command) -> Request {
+    Request {
+        v: MESSAGE_VERSION,
+        organization: Some(OrganizationId::platform()),
+        actor,
+        request_id: request_id.to_owned(),
+        if_match: None,
+        idempotency: None,
+        command,
+    }
+}
+
+async fn ask_platform(edge: &Edge, request: &Request) -> Result<Outcome, Problem> {
+    let tag = OrganizationId::platform().tag();
+    registry::ask(&edge.env, tag, request)
+        .await?
+        .map_err(admin::problem_of)
+}
+
+async fn read_session(edge: &Edge, token: &str, request_id: &str) -> Result<Session, Problem> {
+    let over = || {
+        Problem::from(Code::MissingCredentials)
+            .because("The dashboard session is over: sign in again.")
+    };
+    let token = SessionToken::try_from(token.to_owned()).map_err(|_| over())?;
+    match ask_platform(
+        edge,
+        &on_platform(Actor::System, request_id, Command::ReadSession { token }),
+    )
+    .await
+    {
+        Ok(Outcome::Session(session)) => Ok(*session),
+        Ok(_) => Err(over()),
+        // A platform without a registry has no sessions.
+        Err(problem) if problem.code == Code::NotFound => Err(over()),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Lets an address try at a secret, unless it failed too often a moment ago.
+fn may_try(edge: &Edge, incoming: &Incoming) -> Result<String, Problem> {
+    let address = incoming.header("cf-connecting-ip").unwrap_or_default();
+    match memory::with(edge.settings.at_most, |memory| {
+        memory.attempts.wait(&address, rim::now().0)
+    }) {
+        None => Ok(address),
+        Some(seconds) => Err(Problem {
+            retry_after: Some(seconds),
+            ..Problem::from(Code::RateLimited)
+        }),
+    }
+}
+
+fn failed_to(edge: &Edge, address: &str) {
+    memory::with(edge.settings.at_most, |memory| {
+        memory.attempts.failed(address, rim::now().0)
+    });
+}
+
+/// `POST /admin/v1/bootstrap`: the first admin key, once per token.
+async fn bootstrap(edge: &Edge, incoming: &Incoming, request_id: &str) -> Result<Answer, Problem> {
+    let address = may_try(edge, incoming)?;
+    let authorization = Zeroizing::new(
+        incoming
+            .header("authorization")
+            .ok_or(Code::MissingCredentials)?,
+    );
+    let shown = bearer_token(&authorization).ok_or(Code::MissingCredentials)?;
+    let digest_of = |token: &str| Sha256::digest(token.as_bytes());
+    let shown = digest_of(shown);
+    let genuine = edge
+        .settings
+        .bootstrap_token
+        .as_ref()
+        .is_some_and(|token| digest_of(token).ct_eq(&shown).into());
+    if !genuine {
+        failed_to(edge, &address);
+        return Err(Problem::from(Code::InvalidKey)
+            .because("This is not the bootstrap token that the operator set."));
+    }
+    let command = Command::Bootstrap {
+        token_digest: random::hex(&shown),
+    };
+    let outcome = ask_platform(edge, &on_platform(Actor::Bootstrap, request_id, command)).await?;
+    Ok(admin::answer_to(outcome, false))
+}
+
+/// What `POST /admin/v1/session` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    key: Zeroizing<String>,
+}
+
+/// `/admin/v1/session`: the dashboard signs in, asks who it is, signs out.
+async fn session(edge: &Edge, incoming: &Incoming, request_id: &str) -> Result<Answer, Problem> {
+    let cookie = incoming.header("cookie");
+    let token = cookie.as_deref().and_then(session_cookie);
+    match incoming.method.as_str() {
+        "POST" => sign_in(edge, incoming, request_id).await,
+        "GET" => {
+            let token = token.ok_or(Code::MissingCredentials)?;
+            Ok(admin::session_answer(
+                200,
+                &read_session(edge, token, request_id).await?,
+            ))
+        }
+        _ => {
+            let token = token.ok_or(Code::MissingCredentials)?;
+            let session = read_session(edge, token, request_id).await?;
+            prove_own_page(incoming, &session)?;
+            if let Ok(token) = SessionToken::try_from(token.to_owned()) {
+                ask_platform(
+                    edge,
+                    &on_platform(Actor::System, request_id, Command::CloseSession { token }),
+                )
+                .await?;
+            }
+            Ok(Answer::new(204, Body::Empty).with("set-cookie", clear_session_cookie()))
+        }
+    }
+}
+
+async fn sign_in(edge: &Edge, incoming: &Incoming, request_id: &str) -> Result<Answer, Problem> {
+    let address = may_try(edge, incoming)?;
+    let body = Zeroizing::new(incoming.json_body().await?);
+    let shown: SignIn = admin::parse_body(&body)?;
+    let proven = match edge.settings.keyring.read(&shown.key) {
+        Ok(key) => by_key(edge, &key, None, incoming.client_address()).await,
+        Err(crate::key::Unreadable::Malformed) => Err(Code::MalformedKey.into()),
+        Err(crate::key::Unreadable::Forged) => Err(Code::InvalidKey.into()),
+    };
+    let admin = proven.inspect_err(|problem| {
+        if problem.code.status() == 401 {
+            failed_to(edge, &address);
+        }
+    })?;
+    let request = on_platform(Actor::Key(admin), request_id, Command::OpenSession {});
+    match ask_platform(edge, &request).await? {
+        Outcome::Session(session) => {
+            let answer = admin::session_answer(201, &session);
+            Ok(match &session.token {
+                Some(token) => answer.with(
+                    "set-cookie",
+                    set_session_cookie(token.expose(), SESSION_SECONDS),
+                ),
+                None => answer,
+            })
+        }
+        _ => Err(Code::RegistryUnavailable.into()),
+    }
+}

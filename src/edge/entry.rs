@@ -1,0 +1,77 @@
+//! The Worker's entry, called by `shim/index.js`.
+
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+use web_sys::Request;
+use worker::worker_sys::Context;
+
+use super::incoming::Incoming;
+use super::isolate::{self, Edge};
+use super::respond::respond;
+use super::{admin, client};
+use crate::http::{Answer, Code, Place, Problem, checked_path};
+
+/// Answers one request: with a `Response` where memory suffices, else with a
+/// promise of one.
+///
+/// # Errors
+/// Where the runtime would not build the answer; the shim makes an
+/// `internal_error` of it.
+#[wasm_bindgen]
+pub fn handle(request: Request, env: JsValue, context: Context) -> Result<JsValue, JsValue> {
+    let incoming = Incoming::of(request);
+    if incoming.path() == "/healthz" {
+        return respond(&health(&incoming)).map(JsValue::from);
+    }
+    let Some(settings) = isolate::settings(&env) else {
+        return refuse(
+            &incoming,
+            Problem::from(Code::InternalError).because("The service is not set up yet."),
+        );
+    };
+    let Some(path) = checked_path(incoming.path()) else {
+        return refuse(
+            &incoming,
+            Problem::invalid("path", "The path could be read in more than one way."),
+        );
+    };
+    let edge = Edge {
+        env,
+        settings,
+        context: std::rc::Rc::new(context),
+    };
+    let place = Place::of(path);
+    if place.refuses_browsers() && incoming.browser_sign().is_some() {
+        return refuse(&incoming, Code::BrowserCallRefused.into());
+    }
+    match place {
+        Place::OwnKey | Place::Gateway | Place::Authorize | Place::ForwardAuth(_) => {
+            client::handle(edge, incoming)
+        }
+        Place::Admin(_) => Ok(future_to_promise(async move {
+            let request_id = incoming.request_id();
+            let Place::Admin(place) = Place::of(incoming.path()) else {
+                return Ok(JsValue::UNDEFINED);
+            };
+            let answer = admin::answer(&edge, &incoming, &place, &request_id).await;
+            let answer = answer
+                .unwrap_or_else(|problem| problem.into_answer(incoming.origin(), &request_id));
+            respond(&answer).map(JsValue::from)
+        })
+        .into()),
+        _ => refuse(&incoming, Code::NotFound.into()),
+    }
+}
+
+fn refuse(incoming: &Incoming, problem: Problem) -> Result<JsValue, JsValue> {
+    respond(&problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
+}
+
+fn health(incoming: &Incoming) -> Answer {
+    match incoming.method.as_str() {
+        "GET" | "HEAD" => Answer::json(200, &serde_json::json!({ "status": "ok" }))
+            .with("cache-control", "no-store"),
+        _ => Problem::method_not_allowed("GET, HEAD")
+            .into_answer(incoming.origin(), &incoming.request_id()),
+    }
+}

@@ -1,0 +1,98 @@
+//! `GET /admin/v1/status`: how the installation stands.
+
+use futures_util::future::{join_all, join3};
+use serde_json::{Value, json};
+
+use super::isolate::Edge;
+use super::object::change_log;
+use super::{memory, objects, registry};
+use crate::freshness::failover::{Region, RelayName};
+use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
+use crate::http::{Answer, Problem};
+use crate::key::OrganizationId;
+use crate::registry::message::{Command, Outcome};
+use crate::settings::names;
+use crate::time::Timestamp;
+
+/// From how many days without use a key counts as unused.
+const UNUSED_FOR_DAYS: u32 = 90;
+
+/// The status as this edge sees it. A part that does not answer is `null`, so
+/// that the page still tells what is wrong.
+pub(super) async fn answer(edge: &Edge, region: Region, now: Timestamp) -> Result<Answer, Problem> {
+    let log = objects::ask::<LogReply>(
+        &edge.env,
+        names::CHANGE_LOG,
+        change_log::NAME,
+        &LogRequest::Status {},
+    );
+    let relays = join_all(
+        (0..edge.settings.relay_replicas).map(|replica| relay(edge, RelayName { region, replica })),
+    );
+    let platform = registry::tell(
+        &edge.env,
+        OrganizationId::platform().tag(),
+        Command::Status {
+            unused_for_days: UNUSED_FOR_DAYS,
+        },
+    );
+    let (log, relays, platform) = join3(log, relays, platform).await;
+    let log = match log {
+        Ok(LogReply::Status(status)) => Some(status),
+        _ => None,
+    };
+    let platform = match platform {
+        Ok(Ok(Outcome::Status(status))) => Some(status),
+        _ => None,
+    };
+    let (records, bytes) = memory::with(edge.settings.at_most, |memory| memory.view.size());
+    let keyring = &edge.settings.keyring;
+    Ok(Answer::json(
+        200,
+        &json!({
+            "at": now.to_rfc3339(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "freshness_bound_ms": log.as_ref().map(|log| log.bound_ms),
+            "change_log": log,
+            "relays": relays,
+            "edge": { "region": region.hint(), "records": records, "bytes": bytes },
+            "platform": platform,
+            "root_keys": {
+                "current": keyring.current_name().to_string(),
+                "entries": keyring.names().map(String::from).collect::<Vec<_>>(),
+            },
+            "weakened": weakened(edge),
+        }),
+    )
+    .with("cache-control", "no-store"))
+}
+
+async fn relay(edge: &Edge, name: RelayName) -> Value {
+    let hint = Some(name.region.hint());
+    let reply = objects::ask_at(
+        &edge.env,
+        names::RELAY,
+        &name.to_string(),
+        hint,
+        &RelayRequest::Status {},
+    )
+    .await;
+    match reply {
+        Ok(RelayReply::Status { proof_age_ms }) => {
+            json!({ "name": name.to_string(), "answers": true, "proof_age_ms": proof_age_ms })
+        }
+        _ => json!({ "name": name.to_string(), "answers": false, "proof_age_ms": null }),
+    }
+}
+
+/// Settings that weaken a guarantee, in plain words.
+fn weakened(edge: &Edge) -> Vec<&'static str> {
+    let mut weakened = Vec::new();
+    if edge.settings.bootstrap_token.is_some() {
+        weakened.push("BOOTSTRAP_TOKEN is set: whoever holds an unused one can make an admin key. Take it away after use.");
+    }
+    if edge.settings.registry.transfer {
+        weakened.push("Export and import of keys with their digests is switched on.");
+    }
+    weakened
+}
