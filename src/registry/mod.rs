@@ -2,8 +2,40 @@
 //!
 //! Pure but for the SQL port: the clock and randomness are passed in, and the
 //! same statements run on the object's SQLite and, in tests, on a real one.
+//!
+//! | part | what it holds |
+//! |---|---|
+//! | [`message`] | what the edge and a registry say to each other |
+//! | [`handle`] | the one entry |
+//! | `transition`, `organization` | what each order makes of a key, of the organization: pure |
+//! | `authority` | who may do what, and the last-admin rule |
+//! | `change` | a change as a value, and the one way to write it |
+//! | `store`, `sql`, `schema` | rows as values, every SQL text, the tables |
+//! | `read` | lists and counts |
+//! | [`outbox`] | what the change log and Workers KV do not know yet |
+//! | [`audit`] | the hash chain, and its verifier |
+//! | `idempotency` | repeated requests |
+//! | [`directory`] | the list of organizations, an object of its own |
 
+pub mod audit;
+mod authority;
+mod change;
+pub mod directory;
+mod handle;
+mod idempotency;
 pub mod message;
+mod organization;
+pub mod outbox;
+mod read;
+mod schema;
+mod settings;
+mod sql;
+mod store;
 mod subject;
+mod transition;
 
+pub use authority::{ADMIN_SCOPES, ADMINS_WRITE, permit};
+pub use handle::{absent, handle};
+pub use schema::{exists, migrate};
+pub use settings::RegistrySettings;
 pub use subject::Subject;

@@ -1,0 +1,161 @@
+//! The record of every act: a chain of entries, each bound to all before it.
+//!
+//! An entry is a JSON object in canonical bytes (RFC 8785):
+//!
+//! | member | content |
+//! |---|---|
+//! | `seq` | 1, 2, 3 … without gaps |
+//! | `at` | when, RFC 3339 |
+//! | `actor` | who: `kind`, and for keys `id` and `name` |
+//! | `action` | what, as `key.revoke` |
+//! | `subject` | on which: `kind` and `id` |
+//! | `before`, `after` | the members that changed, or `null` |
+//! | `request_id` | the HTTP request |
+//! | `previous` | hash of the entry before; for the first [`beginning`] |
+//! | `hash` | SHA-256 over the canonical bytes of all other members |
+//!
+//! No entry holds a secret or a digest of one.
+
+mod canonical;
+mod verify;
+
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest as _, Sha256};
+
+pub use canonical::{NotCanonical, canonical};
+pub use verify::{Broken, Reason, Verified, verify_export, verify_head};
+
+use super::message::{Actor, Admin, AuditHead, AuditPage, ListAudit, Who};
+use super::sql as texts;
+use super::store::first;
+use crate::key::{Keyring, OrganizationId};
+use crate::random::hex;
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+
+/// What the first entry has as `previous`: binds the chain to its organization.
+#[must_use]
+pub fn beginning(organization: &OrganizationId) -> String {
+    sha256(&format!("katalo-keys/1/audit/{organization}"))
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// The bytes that are signed as a chain's end.
+pub(super) fn head_text(organization: &OrganizationId, count: u64, hash: &str) -> String {
+    format!(r#"{{"count":{count},"hash":"{hash}","organization":"{organization}"}}"#)
+}
+
+/// What an entry says of an act.
+pub(super) struct Act<'a> {
+    pub(super) at: Timestamp,
+    pub(super) actor: &'a Who,
+    pub(super) action: &'static str,
+    /// Kind and id.
+    pub(super) subject: (&'static str, String),
+    pub(super) before: Option<Map<String, Json>>,
+    pub(super) after: Option<Map<String, Json>>,
+    pub(super) request_id: &'a str,
+}
+
+/// Adds an entry to the chain. To be called within a transaction.
+pub(super) fn append(
+    sql: &dyn Sql,
+    organization: &OrganizationId,
+    act: Act<'_>,
+) -> Result<(), SqlError> {
+    let (seq, previous) = end(sql, organization)?;
+    let seq = seq + 1;
+    let (kind, id) = act.subject;
+    let mut entry = json!({
+        "seq": seq,
+        "at": act.at.to_rfc3339(),
+        "actor": act.actor,
+        "action": act.action,
+        "subject": {"kind": kind, "id": id},
+        "before": act.before,
+        "after": act.after,
+        "request_id": act.request_id,
+        "previous": previous,
+    });
+    let canonical_bytes = |entry: &Json| {
+        canonical(entry).map_err(|_| SqlError("an audit entry has no canonical form".to_owned()))
+    };
+    let hash = sha256(&canonical_bytes(&entry)?);
+    if let Json::Object(members) = &mut entry {
+        members.insert("hash".to_owned(), hash.into());
+    }
+    sql.query(
+        texts::INSERT_AUDIT,
+        &[seq.into(), canonical_bytes(&entry)?.into()],
+    )?;
+    Ok(())
+}
+
+/// The number and hash of the last entry.
+fn end(sql: &dyn Sql, organization: &OrganizationId) -> Result<(u64, String), SqlError> {
+    match first(sql, texts::AUDIT_END, &[])? {
+        Some(row) => Ok((row.unsigned(0)?, row.text(1)?.to_owned())),
+        None => Ok((0, beginning(organization))),
+    }
+}
+
+/// The chain's end, signed.
+pub(super) fn head(
+    sql: &dyn Sql,
+    keyring: &Keyring,
+    organization: &OrganizationId,
+) -> Result<AuditHead, SqlError> {
+    let (count, hash) = end(sql, organization)?;
+    let signature = keyring
+        .sign_audit_head(&head_text(organization, count, &hash))
+        .ok_or_else(|| SqlError("no current root key".to_owned()))?;
+    Ok(AuditHead {
+        organization: organization.clone(),
+        count,
+        hash,
+        signature,
+    })
+}
+
+/// A page of entries.
+pub(super) fn list(sql: &dyn Sql, asked: &ListAudit) -> Result<AuditPage, SqlError> {
+    let limit = asked.limit.get();
+    let rows = sql.query(texts::LIST_AUDIT, &[asked.after.into(), (limit + 1).into()])?;
+    let shown = rows.iter().zip(0..limit).map(|(row, _)| row);
+    let lines = shown
+        .clone()
+        .map(|row| row.text(1).map(str::to_owned))
+        .collect::<Result<Vec<_>, _>>()?;
+    let last = shown.last().map(|row| row.unsigned(0)).transpose()?;
+    let more = rows.len() > lines.len();
+    Ok(AuditPage {
+        lines,
+        next_after: last.filter(|_| more),
+    })
+}
+
+impl From<&Actor> for Who {
+    fn from(actor: &Actor) -> Self {
+        let admin = |kind: &str, admin: &Admin| Self {
+            kind: kind.to_owned(),
+            id: Some(admin.id.to_string()),
+            name: Some(admin.name.clone()),
+        };
+        let plain = |kind: &str, id: Option<String>| Self {
+            kind: kind.to_owned(),
+            id,
+            name: None,
+        };
+        match actor {
+            Actor::Key(key) => admin("key", key),
+            Actor::Session(key) => admin("session", key),
+            Actor::Holder { id } => plain("holder", Some(id.to_string())),
+            Actor::Bootstrap => plain("bootstrap", None),
+            Actor::System => plain("system", None),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Who may do what: scopes, reach, and that nobody grants what they lack.
+
+use super::message::{Actor, Admin, Command, Refusal};
+use super::store::Key;
+use crate::key::{OrganizationId, Scope, Scopes};
+
+/// The scopes of admin keys.
+pub const ADMIN_SCOPES: [&str; 9] = [
+    "admins:write",
+    "audit:read",
+    "introspect",
+    "keys:read",
+    "keys:write",
+    "organizations:read",
+    "organizations:write",
+    "status:read",
+    "usage:read",
+];
+
+/// The one scope that reaches `_platform`, and so the admin keys.
+pub const ADMINS_WRITE: &str = "admins:write";
+
+/// All of them, for the first admin key.
+pub(super) fn all_scopes() -> Option<Scopes> {
+    Scopes::new(
+        ADMIN_SCOPES
+            .iter()
+            .filter_map(|name| Scope::parse(name))
+            .collect(),
+    )
+}
+
+/// What an admin needs for a command.
+#[derive(Clone, Copy)]
+enum Needs {
+    /// This scope; in `_platform` [`ADMINS_WRITE`] instead.
+    Scope(&'static str),
+    /// No scope: any admin key.
+    Nothing,
+    /// Not for admins.
+    NotForAdmins,
+}
+
+const fn needs(command: &Command) -> Needs {
+    match command {
+        Command::GetOrganization {} => Needs::Scope("organizations:read"),
+        Command::PutOrganization(_) | Command::DeleteOrganization(_) => {
+            Needs::Scope("organizations:write")
+        }
+        Command::GetKey { .. } | Command::ListKeys(_) | Command::Impact { .. } => {
+            Needs::Scope("keys:read")
+        }
+        // An export carries digests: no business of those who only read.
+        Command::Export { .. }
+        | Command::Import(_)
+        | Command::IssueKey(_)
+        | Command::PatchKey { .. }
+        | Command::RotateKey { .. }
+        | Command::RevokeKey { .. }
+        | Command::DisableKey { .. }
+        | Command::EnableKey { .. }
+        | Command::RevokeAll(_) => Needs::Scope("keys:write"),
+        Command::ListAudit(_) | Command::AuditHead {} => Needs::Scope("audit:read"),
+        Command::ListUsage(_) => Needs::Scope("usage:read"),
+        Command::Status { .. } => Needs::Scope("status:read"),
+        Command::OpenSession {} => Needs::Nothing,
+        Command::Records { .. }
+        | Command::MarkExposed { .. }
+        | Command::RevokeSelf { .. }
+        | Command::CountUsage { .. }
+        | Command::ReportBehind { .. }
+        | Command::NotePreflight { .. }
+        | Command::Bootstrap { .. }
+        | Command::ReadSession { .. }
+        | Command::CloseSession { .. }
+        | Command::NoteFailedAuthentication { .. }
+        | Command::NoteDeletion { .. } => Needs::NotForAdmins,
+    }
+}
+
+/// Whether `actor` may give `command` to the registry of `organization`. The
+/// registry asks this itself; the edge may ask before it reads a body.
+///
+/// # Errors
+/// `not_found` where the organization is out of the actor's reach or the
+/// command is not for such an actor, `insufficient_scope` where a scope lacks.
+pub fn permit(
+    actor: &Actor,
+    organization: &OrganizationId,
+    command: &Command,
+) -> Result<(), Refusal> {
+    let fits = match (actor, needs(command)) {
+        (Actor::Key(admin) | Actor::Session(admin), needs) => {
+            return permit_admin(admin, organization, needs);
+        }
+        (Actor::Holder { .. }, _) => matches!(
+            command,
+            Command::RevokeSelf { .. } | Command::ListUsage(_) | Command::MarkExposed { .. }
+        ),
+        (Actor::Bootstrap, _) => matches!(command, Command::Bootstrap { .. }),
+        (Actor::System, Needs::NotForAdmins) => !matches!(
+            command,
+            Command::Bootstrap { .. } | Command::RevokeSelf { .. }
+        ),
+        // The edge's own status page, and a leak reported from outside.
+        (Actor::System, _) => matches!(
+            command,
+            Command::Status { .. } | Command::AuditHead {} | Command::RevokeKey { .. }
+        ),
+    };
+    if fits { Ok(()) } else { Err(Refusal::NotFound) }
+}
+
+fn permit_admin(admin: &Admin, organization: &OrganizationId, needs: Needs) -> Result<(), Refusal> {
+    let within_reach = admin
+        .bound_organization
+        .as_ref()
+        .is_none_or(|bound| bound == organization);
+    match needs {
+        Needs::Nothing => Ok(()),
+        Needs::NotForAdmins => Err(Refusal::NotFound),
+        Needs::Scope(_) if !within_reach => Err(Refusal::NotFound),
+        Needs::Scope(scope) => {
+            let needed = if organization.is_platform() && scope != "status:read" {
+                ADMINS_WRITE
+            } else {
+                scope
+            };
+            if admin.scopes.contains(needed) {
+                Ok(())
+            } else {
+                Err(lacks(needed))
+            }
+        }
+    }
+}
+
+fn lacks(scope: &str) -> Refusal {
+    Scope::parse(scope).map_or(Refusal::NotFound, |scope| Refusal::InsufficientScope {
+        scope,
+    })
+}
+
+/// Whether `actor` may put an admin key with these scopes and this reach into
+/// somebody's hands. For keys of other organizations there is nothing to lack.
+///
+/// # Errors
+/// `insufficient_scope` with the first scope that the actor lacks; `not_found`
+/// where the reach is beyond the actor's.
+pub(super) fn permit_grant(
+    actor: &Actor,
+    organization: &OrganizationId,
+    scopes: &Scopes,
+    bound: Option<&OrganizationId>,
+) -> Result<(), Refusal> {
+    let (Actor::Key(admin) | Actor::Session(admin)) = actor else {
+        return Ok(());
+    };
+    if !organization.is_platform() {
+        return Ok(());
+    }
+    if let Some(scope) = scopes
+        .iter()
+        .find(|scope| !admin.scopes.contains(scope.as_str()))
+    {
+        return Err(Refusal::InsufficientScope {
+            scope: scope.clone(),
+        });
+    }
+    if admin.bound_organization.is_some() && admin.bound_organization.as_ref() != bound {
+        return Err(Refusal::NotFound);
+    }
+    Ok(())
+}
+
+/// Whether this key by itself keeps the last-admin rule: an unexpiring, enabled,
+/// unbound admin key with `admins:write` that works from every address. The same
+/// rule stands in SQL as the index `keys_stewards`.
+pub(super) fn is_steward(key: &Key, keys_revoked_through: u64) -> bool {
+    key.environment == crate::key::Environment::Admin
+        && key.issued > keys_revoked_through
+        && key.revocation.is_none()
+        && !key.disabled
+        && key.expires_at.is_none()
+        && key.retires_at.is_none()
+        && key.bound_organization.is_none()
+        && key.allowed_ips.is_empty()
+        && key.scopes.contains(ADMINS_WRITE)
+}
+
+/// Whether the last-admin rule spares this actor: a key's holder and a report of
+/// a leak must always be able to end a key. A new bootstrap token is the way
+/// back.
+pub(super) const fn is_spared_last_admin(actor: &Actor) -> bool {
+    matches!(actor, Actor::Holder { .. } | Actor::System)
+}

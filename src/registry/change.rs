@@ -1,0 +1,209 @@
+//! A change as a value, and the one way to write it: rows, audit entry, outbox
+//! and revision in a single transaction.
+
+use serde_json::{Map, Value as Json};
+
+use super::audit;
+use super::message::{Idempotency, RevocationReason, Who};
+use super::outbox;
+use super::sql as texts;
+use super::store::{Key, Organization, set_meta};
+use crate::key::{Brand, Revision};
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+
+/// Name in `meta` of the organization's revision counter.
+pub(super) const REVISION: &str = "revision";
+
+/// What a transition makes of the state.
+pub(super) struct Change {
+    /// As it stands in the audit.
+    pub(super) action: &'static str,
+    /// Kind and id, for the audit.
+    pub(super) subject: (&'static str, String),
+    pub(super) before: Option<Map<String, Json>>,
+    pub(super) after: Option<Map<String, Json>>,
+    /// Its revision; the counter stands here afterwards.
+    pub(super) revision: Revision,
+    /// Whether requests are decided otherwise by it.
+    pub(super) decides: bool,
+    /// The key as it is now.
+    pub(super) key: Option<Key>,
+    /// A key that is new.
+    pub(super) issued: Option<Key>,
+    /// The organization as it is now, and whether it is new.
+    pub(super) organization: Option<(Organization, bool)>,
+    /// All keys issued up to its revision are revoked by it.
+    pub(super) sweep: Option<RevocationReason>,
+    /// The token that is used up by it.
+    pub(super) token_digest: Option<String>,
+}
+
+/// Who, when, and for which request.
+pub(super) struct Occasion<'a> {
+    pub(super) organization: &'a Organization,
+    pub(super) who: &'a Who,
+    /// The actor's name for idempotency: its key id.
+    pub(super) request_id: &'a str,
+    pub(super) idempotency: Option<&'a Idempotency>,
+    pub(super) now: Timestamp,
+}
+
+impl Change {
+    /// A change of one key.
+    pub(super) fn of_key(
+        action: &'static str,
+        brand: Brand,
+        before: &Key,
+        mut after: Key,
+        revision: Revision,
+        decides: bool,
+    ) -> Self {
+        after.revision = revision;
+        if decides {
+            after.effective_at = None;
+        }
+        let (was, is) = difference(&before.facts(), &after.facts());
+        Self {
+            subject: ("key", before.key_id(brand).to_string()),
+            before: Some(was),
+            after: Some(is),
+            key: Some(after),
+            ..Self::blank(action, revision, decides)
+        }
+    }
+
+    /// A change of the organization's own fields.
+    pub(super) fn of_organization(
+        action: &'static str,
+        before: &Organization,
+        mut after: Organization,
+        revision: Revision,
+        decides: bool,
+    ) -> Self {
+        after.revision = revision;
+        if decides {
+            after.effective_at = None;
+        }
+        let (was, is) = difference(&before.facts(), &after.facts());
+        Self {
+            subject: ("organization", before.id.to_string()),
+            before: Some(was),
+            after: Some(is),
+            organization: Some((after, false)),
+            ..Self::blank(action, revision, decides)
+        }
+    }
+
+    pub(super) fn blank(action: &'static str, revision: Revision, decides: bool) -> Self {
+        Self {
+            action,
+            subject: ("", String::new()),
+            before: None,
+            after: None,
+            revision,
+            decides,
+            key: None,
+            issued: None,
+            organization: None,
+            sweep: None,
+            token_digest: None,
+        }
+    }
+
+    /// Says more in the audit than the rows hold.
+    pub(super) fn also(mut self, name: &str, value: Json) -> Self {
+        self.after
+            .get_or_insert_default()
+            .insert(name.to_owned(), value);
+        self
+    }
+
+    /// Writes all of it. To be called within a transaction.
+    pub(super) fn write(&self, sql: &dyn Sql, occasion: &Occasion<'_>) -> Result<(), SqlError> {
+        set_meta(sql, REVISION, self.revision)?;
+        if let Some((organization, new)) = &self.organization {
+            organization.save(sql)?;
+            outbox::put(
+                sql,
+                organization.subject(),
+                self.revision,
+                outbox::Need::of(*new, self.decides),
+            )?;
+        }
+        if let Some(reason) = self.sweep {
+            sql.query(
+                texts::INSERT_SWEEP,
+                &[
+                    self.revision.into(),
+                    occasion.now.0.into(),
+                    reason.as_str().into(),
+                ],
+            )?;
+        }
+        if let Some(key) = &self.key {
+            key.update(sql)?;
+            outbox::put(
+                sql,
+                key.subject(),
+                self.revision,
+                outbox::Need::of(false, self.decides),
+            )?;
+        }
+        if let Some(key) = &self.issued {
+            key.insert(sql)?;
+            outbox::put(
+                sql,
+                key.subject(),
+                self.revision,
+                outbox::Need::of(true, false),
+            )?;
+            if let Some(idempotency) = occasion.idempotency {
+                sql.query(
+                    texts::PUT_IDEMPOTENCY,
+                    &[
+                        occasion.who.id.as_deref().unwrap_or_default().into(),
+                        idempotency.key.as_str().into(),
+                        idempotency.body_digest.as_str().into(),
+                        key.issued.into(),
+                        occasion.now.0.into(),
+                    ],
+                )?;
+            }
+        }
+        if let Some(digest) = &self.token_digest {
+            sql.query(
+                texts::INSERT_BOOTSTRAP_TOKEN,
+                &[digest.as_str().into(), occasion.now.0.into()],
+            )?;
+        }
+        audit::append(
+            sql,
+            &occasion.organization.id,
+            audit::Act {
+                at: occasion.now,
+                actor: occasion.who,
+                action: self.action,
+                subject: self.subject.clone(),
+                before: self.before.clone(),
+                after: self.after.clone(),
+                request_id: occasion.request_id,
+            },
+        )
+    }
+}
+
+/// The members in which two sets of facts differ, as they were and as they are.
+pub(super) fn difference(
+    before: &Map<String, Json>,
+    after: &Map<String, Json>,
+) -> (Map<String, Json>, Map<String, Json>) {
+    let of = |these: &Map<String, Json>, others: &Map<String, Json>| {
+        these
+            .iter()
+            .filter(|(name, value)| others.get(*name) != Some(value))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    };
+    (of(before, after), of(after, before))
+}

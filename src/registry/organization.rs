@@ -1,0 +1,122 @@
+//! What each order makes of the organization. Pure, as `transition` is for keys.
+
+use super::change::{Change, difference};
+use super::message::{ApiAccess, Name, Patch, PutOrganization, Refusal, RevokeAll};
+use super::store::Organization;
+use super::transition::{Scene, Step};
+use crate::key::{OrganizationId, Revision};
+use crate::time::Timestamp;
+
+/// An organization that begins now. Where its registry had a revision before
+/// (an organization of this id was deleted and has gone), edges may still hold
+/// records of that one: its keys stay revoked, and the change log must hear of
+/// this.
+pub(super) fn create(
+    id: &OrganizationId,
+    order: &PutOrganization,
+    revision: Revision,
+    now: Timestamp,
+) -> Change {
+    let lifetime = match order.max_key_lifetime_days {
+        Patch::Set(days) => Some(days),
+        Patch::Keep | Patch::Clear => None,
+    };
+    let again = revision > 1;
+    let organization = Organization {
+        id: id.clone(),
+        name: order.name.clone(),
+        api_access: order.api_access == Some(ApiAccess::Enabled),
+        keys_revoked_through: revision - 1,
+        max_key_lifetime_days: lifetime,
+        created_at: now,
+        deleted_at: None,
+        effective_at: (!again).then_some(now),
+        revision,
+        pending: false,
+    };
+    made(organization, revision, again)
+}
+
+/// `_platform`, for the first admin key.
+pub(super) fn create_platform(name: Name, revision: Revision, now: Timestamp) -> Organization {
+    Organization {
+        id: OrganizationId::platform(),
+        name,
+        api_access: true,
+        keys_revoked_through: 0,
+        max_key_lifetime_days: None,
+        created_at: now,
+        deleted_at: None,
+        effective_at: Some(now),
+        revision,
+        pending: false,
+    }
+}
+
+fn made(organization: Organization, revision: Revision, decides: bool) -> Change {
+    Change {
+        subject: ("organization", organization.id.to_string()),
+        after: Some(organization.facts()),
+        organization: Some((organization, true)),
+        ..Change::blank("organization.create", revision, decides)
+    }
+}
+
+/// Changes what the order names.
+pub(super) fn change(scene: &Scene<'_>, order: &PutOrganization) -> Option<Change> {
+    let before = scene.organization;
+    let mut after = before.clone();
+    after.name = order.name.clone();
+    if let Some(access) = order.api_access {
+        after.api_access = access == ApiAccess::Enabled;
+    }
+    match order.max_key_lifetime_days {
+        Patch::Keep => {}
+        Patch::Clear => after.max_key_lifetime_days = None,
+        Patch::Set(days) => after.max_key_lifetime_days = Some(days),
+    }
+    let (_, changed) = difference(&before.facts(), &after.facts());
+    if changed.is_empty() {
+        return None;
+    }
+    let decides = before.api_access != after.api_access;
+    Some(Change::of_organization(
+        "organization.change",
+        before,
+        after,
+        scene.revision,
+        decides,
+    ))
+}
+
+/// Revokes every key there is. Nothing to do where the last such revocation took
+/// them all: `newest` is the revision at which the newest key was issued.
+pub(super) fn revoke_all(scene: &Scene<'_>, order: &RevokeAll, newest: Revision) -> Step {
+    let before = scene.organization;
+    if newest <= before.keys_revoked_through {
+        return Ok(None);
+    }
+    let mut after = before.clone();
+    after.keys_revoked_through = scene.revision;
+    let mut change = Change::of_organization(
+        "organization.revoke_all",
+        before,
+        after,
+        scene.revision,
+        true,
+    )
+    .also("reason", order.reason.as_str().into());
+    if let Some(note) = &order.note {
+        change = change.also("note", note.as_str().into());
+    }
+    change.sweep = Some(order.reason);
+    Ok(Some(change))
+}
+
+/// That an id may be given to an organization of clients.
+pub(super) fn check_id(id: &OrganizationId) -> Result<(), Refusal> {
+    if id.is_platform() {
+        return Err(Refusal::field("organization", "this id is reserved"));
+    }
+    Ok(())
+}

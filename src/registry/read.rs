@@ -1,0 +1,121 @@
+//! Answers that change nothing: the organization, lists of keys.
+
+use super::handle::{Registry, Stop};
+use super::message::{
+    ApiAccess, KeyCounts, KeyLifetimeDays, ListKeys, OrganizationView, Outcome, Page, Refusal,
+};
+use super::sql as texts;
+use super::store::{Key, Organization, first, folded, word};
+use crate::key::{KeyState, Revision};
+use crate::sql::{Sql, SqlError, Value};
+use crate::time::Timestamp;
+
+/// How many keys one page of a filtered list looks at. A page then costs the
+/// same however many keys there are; where few fit, it is short or empty and its
+/// cursor leads on.
+const WINDOW: u64 = 2_000;
+
+const DAY: u64 = 86_400_000;
+
+/// The organization object. Its counts by state are the one answer whose cost
+/// grows with the number of keys: one pass over an index.
+pub(super) fn organization(
+    sql: &dyn Sql,
+    held: &Organization,
+    now: Timestamp,
+) -> Result<OrganizationView, SqlError> {
+    let mut keys = KeyCounts::default();
+    let parameters = [now.0.into(), held.keys_revoked_through.into()];
+    for row in sql.query(texts::COUNT_BY_STATE, &parameters)? {
+        let count = row.unsigned(1)?;
+        match word(row.text(0)?, "state")? {
+            KeyState::Active => keys.active = count,
+            KeyState::Retiring => keys.retiring = count,
+            KeyState::Disabled => keys.disabled = count,
+            KeyState::Expired => keys.expired = count,
+            KeyState::Revoked => keys.revoked = count,
+        }
+    }
+    Ok(OrganizationView {
+        id: held.id.clone(),
+        name: held.name.as_str().to_owned(),
+        api_access: ApiAccess::from(held.api_access),
+        max_key_lifetime_days: held.max_key_lifetime_days.map(KeyLifetimeDays::get),
+        created_at: held.created_at,
+        deleted_at: held.deleted_at,
+        keys,
+        enforced: enforced(held),
+        effective_at: effective_at(held),
+        revision: held.revision,
+    })
+}
+
+/// Whether every edge decides by the organization's own fields.
+pub(super) const fn enforced(held: &Organization) -> bool {
+    !held.pending
+}
+
+/// Since when.
+pub(super) fn effective_at(held: &Organization) -> Option<Timestamp> {
+    held.effective_at.filter(|_| enforced(held))
+}
+
+/// A page of keys, newest first.
+pub(super) fn keys(
+    registry: &Registry<'_>,
+    held: &Organization,
+    asked: &ListKeys,
+) -> Result<Outcome, Stop> {
+    let before = asked.cursor.as_deref().map_or(Ok(LAST), revision_cursor)?;
+    let limit = asked.limit.get();
+    let filtered = asked.state.is_some() || asked.name.is_some() || asked.unused_for_days.is_some();
+    let window = if filtered { WINDOW } else { limit + 1 };
+    let unused_since = asked
+        .unused_for_days
+        .map(|days| registry.now.0.saturating_sub(u64::from(days) * DAY));
+    let rows = registry.sql.query(
+        texts::LIST_KEYS,
+        &[
+            registry.now.0.into(),
+            held.keys_revoked_through.into(),
+            before.into(),
+            window.into(),
+            asked.state.map(KeyState::as_str).into(),
+            asked.name.as_deref().map(folded).into(),
+            unused_since.into(),
+            (limit + 1).into(),
+        ],
+    )?;
+    let mut items = Vec::with_capacity(rows.len());
+    let mut last_shown = None;
+    for (row, _) in rows.iter().zip(0..limit) {
+        let key = Key::read(row)?;
+        last_shown = Some(key.issued);
+        items.push(registry.view(&key, held));
+    }
+    let next = if rows.len() > items.len() {
+        last_shown
+    } else if filtered {
+        let parameters: [Value; 2] = [before.into(), (WINDOW - 1).into()];
+        first(registry.sql, texts::LAST_SEEN, &parameters)?
+            .map(|row| row.unsigned(0))
+            .transpose()?
+    } else {
+        None
+    };
+    Ok(Outcome::Keys(Page {
+        items,
+        next_cursor: next.map(|issued| issued.to_string()),
+    }))
+}
+
+/// Above every revision.
+const LAST: Revision = (1 << 53) - 1;
+
+/// Reads a cursor that is a key's place in the order of issue.
+pub(super) fn revision_cursor(text: &str) -> Result<Revision, Refusal> {
+    text.parse()
+        .ok()
+        .filter(|&place| place <= LAST)
+        .ok_or_else(|| Refusal::field("cursor", "not one that this list gave"))
+}

@@ -1,0 +1,318 @@
+//! Every SQL text of the registry.
+//!
+//! Instants are milliseconds since 1970, flags 0 or 1, lists and objects JSON
+//! text. `keys.issued`, the revision at which a key was made, is its row's
+//! number: newest first is the order of the primary key.
+
+/// Version of the tables; stands in `meta`.
+pub(super) const SCHEMA_VERSION: u64 = 1;
+
+pub(super) const EXISTS: &str =
+    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'";
+
+pub(super) const SCHEMA: &[&str] = &[
+    // `revision` and `schema`, and the counters of bounded records.
+    "CREATE TABLE meta (
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE organization (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        api_access INTEGER NOT NULL,
+        keys_revoked_through INTEGER NOT NULL,
+        max_key_lifetime_days INTEGER,
+        created_at INTEGER NOT NULL,
+        deleted_at INTEGER,
+        effective_at INTEGER,
+        published_at INTEGER,
+        listed INTEGER NOT NULL,
+        revision INTEGER NOT NULL
+    )",
+    "CREATE TABLE keys (
+        issued INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        environment TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        name TEXT NOT NULL,
+        name_folded TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        allowed_ips TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        bound_organization TEXT,
+        created_at INTEGER NOT NULL,
+        created_by TEXT NOT NULL,
+        expires_at INTEGER,
+        retires_at INTEGER,
+        disabled INTEGER NOT NULL,
+        revoked_at INTEGER,
+        revocation_reason TEXT,
+        replaces TEXT,
+        replaced_by TEXT,
+        exposed_at INTEGER,
+        exposed_origin TEXT,
+        last_used_at INTEGER,
+        effective_at INTEGER,
+        published_at INTEGER,
+        revision INTEGER NOT NULL
+    )",
+    // Holds all that the counts by state look at.
+    "CREATE INDEX keys_standing ON keys (revoked_at, disabled, expires_at, retires_at)",
+    // The admin keys that keep the last-admin rule; a handful.
+    "CREATE INDEX keys_stewards ON keys (issued) WHERE
+        environment = 'admin' AND disabled = 0 AND revoked_at IS NULL
+        AND expires_at IS NULL AND retires_at IS NULL
+        AND bound_organization IS NULL AND allowed_ips = '[]'
+        AND instr(scopes, '\"admins:write\"') > 0",
+    // Revocations of all keys issued at or below a revision.
+    "CREATE TABLE sweeps (
+        through INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        effective_at INTEGER
+    )",
+    "CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY,
+        line TEXT NOT NULL
+    )",
+    // What the change log or Workers KV does not know yet; one row per subject.
+    "CREATE TABLE outbox (
+        subject TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        decides INTEGER NOT NULL,
+        enforced INTEGER NOT NULL,
+        published INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        not_before INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE INDEX outbox_appends ON outbox (decides DESC, revision) WHERE enforced = 0",
+    "CREATE INDEX outbox_publications ON outbox (not_before) WHERE published = 0",
+    "CREATE TABLE idempotency (
+        actor TEXT NOT NULL,
+        name TEXT NOT NULL,
+        body_digest TEXT NOT NULL,
+        issued INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (actor, name)
+    ) WITHOUT ROWID",
+    "CREATE INDEX idempotency_age ON idempotency (at)",
+    "CREATE TABLE bootstrap_tokens (
+        digest TEXT PRIMARY KEY,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID",
+];
+
+pub(super) const META: &str = "SELECT value FROM meta WHERE name = ?1";
+pub(super) const SET_META: &str = "INSERT INTO meta (name, value) VALUES (?1, ?2)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+pub(super) const ORGANIZATION: &str = "SELECT id, name, api_access, keys_revoked_through,
+    max_key_lifetime_days, created_at, deleted_at, effective_at, revision,
+    EXISTS (SELECT 1 FROM outbox WHERE subject = ?1 AND decides = 1 AND enforced = 0)
+    FROM organization WHERE one = 1";
+pub(super) const ORGANIZATION_ID: &str = "SELECT id FROM organization WHERE one = 1";
+pub(super) const PUT_ORGANIZATION: &str = "INSERT INTO organization (one, id, name, api_access,
+        keys_revoked_through, max_key_lifetime_days, created_at, deleted_at, effective_at,
+        revision, listed)
+    VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)
+    ON CONFLICT (one) DO UPDATE SET name = excluded.name, api_access = excluded.api_access,
+        keys_revoked_through = excluded.keys_revoked_through,
+        max_key_lifetime_days = excluded.max_key_lifetime_days,
+        deleted_at = excluded.deleted_at, effective_at = excluded.effective_at,
+        revision = excluded.revision";
+
+macro_rules! key_columns {
+    () => {
+        "keys.id, keys.issued, keys.revision, digest, environment, name, scopes, allowed_ips,
+        metadata, bound_organization, created_at, created_by, expires_at, retires_at, disabled,
+        revoked_at, revocation_reason, replaces, replaced_by, exposed_at, exposed_origin,
+        last_used_at, keys.effective_at,
+        sweeps.at, sweeps.reason, sweeps.effective_at,
+        EXISTS (SELECT 1 FROM outbox WHERE subject = keys.id AND decides = 1 AND enforced = 0)"
+    };
+}
+
+/// The first sweep that took the key.
+macro_rules! join_sweep {
+    () => {
+        " LEFT JOIN sweeps ON sweeps.through =
+            (SELECT min(through) FROM sweeps WHERE through >= keys.issued)"
+    };
+}
+
+/// The rule of `KeyRecord::state`; a test holds the two together. `?1` now,
+/// `?2` the organization's `keys_revoked_through`.
+macro_rules! state {
+    () => {
+        "CASE
+            WHEN revoked_at IS NOT NULL OR keys.issued <= ?2 THEN 'revoked'
+            WHEN expires_at <= ?1 OR retires_at <= ?1 THEN 'expired'
+            WHEN disabled = 1 THEN 'disabled'
+            WHEN retires_at IS NOT NULL THEN 'retiring'
+            ELSE 'active' END"
+    };
+}
+
+pub(super) const KEY: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    " FROM keys",
+    join_sweep!(),
+    " WHERE keys.id = ?1"
+);
+pub(super) const KEY_BY_ISSUED: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    " FROM keys",
+    join_sweep!(),
+    " WHERE keys.issued = ?1"
+);
+
+/// `?3` before which, `?4` how many to look at, `?5` state, `?6` part of the
+/// folded name, `?7` not used since, `?8` how many to give.
+pub(super) const LIST_KEYS: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    " FROM (SELECT issued FROM keys WHERE issued < ?3 ORDER BY issued DESC LIMIT ?4) AS seen
+      JOIN keys ON keys.issued = seen.issued",
+    join_sweep!(),
+    " WHERE (?5 IS NULL OR ?5 = ",
+    state!(),
+    ") AND (?6 IS NULL OR instr(name_folded, ?6) > 0)
+       AND (?7 IS NULL OR coalesce(last_used_at, created_at) <= ?7)
+      ORDER BY keys.issued DESC LIMIT ?8"
+);
+/// The last one that `LIST_KEYS` looked at, if it looked at as many as it may.
+pub(super) const LAST_SEEN: &str =
+    "SELECT issued FROM keys WHERE issued < ?1 ORDER BY issued DESC LIMIT 1 OFFSET ?2";
+
+pub(super) const COUNT_BY_STATE: &str = concat!(
+    "SELECT state, count(*) FROM (SELECT ",
+    state!(),
+    " AS state FROM keys) GROUP BY state"
+);
+
+pub(super) const INSERT_KEY: &str = "INSERT INTO keys (id, issued, revision, digest, environment,
+        name, name_folded, scopes, allowed_ips, metadata, bound_organization, created_at,
+        created_by, expires_at, retires_at, disabled, revoked_at, revocation_reason, replaces,
+        replaced_by, last_used_at, effective_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+        ?20, ?21, ?22)";
+pub(super) const UPDATE_KEY: &str = "UPDATE keys SET revision = ?2, name = ?3, name_folded = ?4,
+        scopes = ?5, allowed_ips = ?6, metadata = ?7, expires_at = ?8, retires_at = ?9,
+        disabled = ?10, revoked_at = ?11, revocation_reason = ?12, replaced_by = ?13,
+        effective_at = ?14
+    WHERE issued = ?1";
+
+/// An admin key other than `?1` that keeps the last-admin rule; `?2` the
+/// organization's `keys_revoked_through`.
+pub(super) const OTHER_STEWARD: &str = "SELECT 1 FROM keys INDEXED BY keys_stewards WHERE
+        environment = 'admin' AND disabled = 0 AND revoked_at IS NULL
+        AND expires_at IS NULL AND retires_at IS NULL
+        AND bound_organization IS NULL AND allowed_ips = '[]'
+        AND instr(scopes, '\"admins:write\"') > 0
+        AND issued > ?2 AND issued <> ?1 LIMIT 1";
+
+pub(super) const INSERT_SWEEP: &str =
+    "INSERT INTO sweeps (through, at, reason) VALUES (?1, ?2, ?3)";
+pub(super) const SWEEPS_EFFECTIVE: &str =
+    "UPDATE sweeps SET effective_at = ?1 WHERE effective_at IS NULL";
+
+pub(super) const AUDIT_END: &str =
+    "SELECT seq, json_extract(line, '$.hash') FROM audit ORDER BY seq DESC LIMIT 1";
+pub(super) const INSERT_AUDIT: &str = "INSERT INTO audit (seq, line) VALUES (?1, ?2)";
+pub(super) const LIST_AUDIT: &str =
+    "SELECT seq, line FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+
+/// A later change takes the row over: its revision counts, it is published
+/// again, and a change that decides stays one until the log has it.
+pub(super) const PUT_OUTBOX: &str = "INSERT INTO outbox
+        (subject, revision, decides, enforced, published, attempts, not_before)
+    VALUES (?1, ?2, ?3, ?4, 0, 0, 0)
+    ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision,
+        decides = max(excluded.decides, decides * (1 - enforced)),
+        enforced = excluded.enforced, published = 0, attempts = 0, not_before = 0";
+pub(super) const PENDING_APPENDS: &str = "SELECT subject, revision FROM outbox
+    WHERE enforced = 0 ORDER BY decides DESC, revision LIMIT ?1";
+pub(super) const PENDING_PUBLICATIONS: &str = "SELECT subject, revision FROM outbox
+    WHERE published = 0 AND not_before <= ?1 ORDER BY not_before LIMIT ?2";
+pub(super) const AWAITED: &str =
+    "SELECT revision FROM outbox WHERE subject = ?1 AND decides = 1 AND enforced = 0";
+pub(super) const OUTBOX_ROW: &str = "SELECT revision, decides, enforced, published, attempts
+    FROM outbox WHERE subject = ?1";
+pub(super) const SET_ENFORCED: &str = "UPDATE outbox SET enforced = 1 WHERE subject = ?1";
+pub(super) const SET_PUBLISHED: &str = "UPDATE outbox SET published = 1 WHERE subject = ?1";
+pub(super) const SET_UNPUBLISHED: &str = "UPDATE outbox SET published = 0 WHERE subject = ?1";
+pub(super) const PUT_OFF: &str =
+    "UPDATE outbox SET attempts = attempts + 1, not_before = ?2 WHERE subject = ?1";
+pub(super) const DROP_DONE: &str =
+    "DELETE FROM outbox WHERE subject = ?1 AND enforced = 1 AND published = 1";
+pub(super) const NEXT_PUBLICATION: &str =
+    "SELECT not_before FROM outbox WHERE published = 0 ORDER BY not_before LIMIT 1";
+pub(super) const OUTBOX_DEPTH: &str =
+    "SELECT coalesce(sum(enforced = 0), 0), coalesce(sum(published = 0), 0) FROM outbox";
+pub(super) const KEY_EFFECTIVE: &str = "UPDATE keys SET effective_at = ?2 WHERE id = ?1";
+pub(super) const KEY_PUBLISHED: &str = "UPDATE keys SET published_at = ?2 WHERE id = ?1";
+pub(super) const KEY_PUBLICATION: &str = "SELECT published_at, revision FROM keys WHERE id = ?1";
+pub(super) const ORGANIZATION_EFFECTIVE: &str =
+    "UPDATE organization SET effective_at = ?1 WHERE one = 1";
+pub(super) const ORGANIZATION_PUBLISHED: &str =
+    "UPDATE organization SET published_at = ?1 WHERE one = 1";
+pub(super) const ORGANIZATION_PUBLICATION: &str =
+    "SELECT published_at, revision FROM organization WHERE one = 1";
+pub(super) const RAISE_KEYS: &str = "UPDATE keys SET revision = ?1, effective_at = NULL";
+pub(super) const RAISE_ORGANIZATION: &str =
+    "UPDATE organization SET revision = ?1, effective_at = NULL WHERE one = 1";
+pub(super) const OUTBOX_ALL_KEYS: &str = "INSERT INTO outbox
+        (subject, revision, decides, enforced, published, attempts, not_before)
+    SELECT id, revision, 1, 0, 0, 0, 0 FROM keys WHERE true
+    ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision,
+        decides = 1, enforced = 0, published = 0, attempts = 0, not_before = 0";
+
+pub(super) const LISTED: &str = "SELECT listed FROM organization WHERE one = 1";
+pub(super) const SET_LISTED: &str = "UPDATE organization SET listed = ?1 WHERE one = 1";
+
+pub(super) const IDEMPOTENCY: &str =
+    "SELECT body_digest, issued FROM idempotency WHERE actor = ?1 AND name = ?2 AND at > ?3";
+pub(super) const PUT_IDEMPOTENCY: &str = "INSERT INTO idempotency
+        (actor, name, body_digest, issued, at) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (actor, name) DO UPDATE SET body_digest = excluded.body_digest,
+        issued = excluded.issued, at = excluded.at";
+pub(super) const FORGET_IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE at <= ?1";
+
+pub(super) const BOOTSTRAP_TOKEN: &str = "SELECT at FROM bootstrap_tokens WHERE digest = ?1";
+pub(super) const INSERT_BOOTSTRAP_TOKEN: &str =
+    "INSERT INTO bootstrap_tokens (digest, at) VALUES (?1, ?2)";
+
+pub(super) const NEWEST_KEY: &str = "SELECT issued FROM keys ORDER BY issued DESC LIMIT 1";
+
+pub(super) const DIRECTORY_TABLE: &str = "CREATE TABLE IF NOT EXISTS directory (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        folded TEXT NOT NULL,
+        api_access INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        deleted_at INTEGER,
+        revision INTEGER NOT NULL,
+        gone INTEGER NOT NULL
+    ) WITHOUT ROWID";
+/// A row stays when its organization goes, so that a late report of an earlier
+/// revision does not bring it back.
+pub(super) const DIRECTORY_PUT: &str = "INSERT INTO directory
+        (id, name, folded, api_access, created_at, deleted_at, revision, gone)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, folded = excluded.folded,
+        api_access = excluded.api_access, created_at = excluded.created_at,
+        deleted_at = excluded.deleted_at, revision = excluded.revision, gone = excluded.gone
+    WHERE excluded.revision >= directory.revision";
+/// `?1` after which, `?2` how many to look at, `?3` part of id or name, `?4` how
+/// many to give.
+pub(super) const DIRECTORY_LIST: &str = "SELECT directory.id, name, api_access, created_at,
+        deleted_at, revision
+    FROM (SELECT id FROM directory WHERE id > ?1 ORDER BY id LIMIT ?2) AS seen
+    JOIN directory ON directory.id = seen.id
+    WHERE gone = 0 AND (?3 IS NULL OR instr(folded, ?3) > 0)
+    ORDER BY directory.id LIMIT ?4";
+pub(super) const DIRECTORY_LAST_SEEN: &str =
+    "SELECT id FROM directory WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2";

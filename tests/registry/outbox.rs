@@ -1,0 +1,308 @@
+//! From the commit to the change log and Workers KV.
+
+use katalo_keys::key::{KeyRecord, OrganizationRecord};
+use katalo_keys::registry::directory::{self, Listed, Order};
+use katalo_keys::registry::message::{Actor, Awaited, Command, Object};
+use katalo_keys::registry::{Subject, outbox};
+use katalo_keys::time::Timestamp;
+use serde_json::json;
+
+use crate::sqlite::Sqlite;
+use crate::world::{HOUR, SECOND, START, World, disable, enable, patch, revoke};
+
+const FAR: Timestamp = Timestamp(1 << 52);
+
+fn appends(world: &World) -> Vec<Awaited> {
+    outbox::pending_appends(&world.sql, 100).unwrap()
+}
+
+fn publications(world: &World) -> Vec<Awaited> {
+    outbox::pending_publications(&world.sql, FAR, 100).unwrap()
+}
+
+#[test]
+fn issuing_is_published_but_not_appended() {
+    let mut world = World::acme();
+    world.settle();
+    let key = world.key("a");
+    assert!(key.enforced);
+    let subject = Subject::Key(key.id.public);
+    assert_eq!(appends(&world), []);
+    assert_eq!(
+        publications(&world),
+        [Awaited {
+            subject,
+            revision: key.revision
+        }]
+    );
+    assert!(outbox::mark_published(&world.sql, subject, key.revision, world.now).unwrap());
+    assert_eq!(publications(&world), []);
+}
+
+#[test]
+fn the_greatest_revision_wins() {
+    let mut world = World::acme();
+    let key = world.key("a");
+    world.settle();
+    let subject = Subject::Key(key.id.public);
+    let disabled = world.changed_key(disable(key.id)).revision;
+    let enabled = world.changed_key(enable(key.id)).revision;
+    assert_eq!(
+        appends(&world),
+        [Awaited {
+            subject,
+            revision: enabled
+        }]
+    );
+    assert!(!outbox::mark_enforced(&world.sql, subject, disabled, world.now).unwrap());
+    assert!(!outbox::mark_published(&world.sql, subject, disabled, world.now).unwrap());
+    assert!(!world.get(key.id).enforced);
+    assert!(outbox::mark_enforced(&world.sql, subject, enabled, world.now).unwrap());
+    assert!(!outbox::mark_enforced(&world.sql, subject, enabled, FAR).unwrap());
+    assert_eq!(world.get(key.id).effective_at, Some(world.now));
+    assert_eq!(publications(&world).len(), 1);
+    assert!(outbox::mark_published(&world.sql, subject, enabled, world.now).unwrap());
+    assert_eq!(publications(&world), []);
+}
+
+#[test]
+fn a_new_name_never_hides_a_pending_decision() {
+    let mut world = World::acme();
+    let key = world.key("a");
+    world.settle();
+    world.changed_key(disable(key.id));
+    let renamed = world.changed(patch(key.id, json!({"name": "b"})));
+    assert!(!renamed.enforced());
+    assert_eq!(renamed.awaits.len(), 1);
+    world.settle();
+    let again = world.changed_key(patch(key.id, json!({"name": "c"})));
+    assert!(again.enforced, "a name alone does not wait");
+    assert_eq!(appends(&world).len(), 1, "but the log hears of it");
+    world.settle();
+    assert_eq!(world.get(key.id).effective_at, Some(START));
+}
+
+#[test]
+fn a_reply_is_brought_up_to_date_after_the_wait() {
+    let mut world = World::acme();
+    let key = world.key("a");
+    world.settle();
+    let mut changed = world.changed(revoke(key.id, "unspecified"));
+    assert!(!changed.enforced() && changed.effective_at().is_none());
+    world.later(SECOND);
+    for awaited in changed.awaits.clone() {
+        outbox::mark_enforced(&world.sql, awaited.subject, awaited.revision, world.now).unwrap();
+    }
+    outbox::refresh(&world.sql, &world.keyring, &mut changed, world.now).unwrap();
+    assert!(changed.enforced() && changed.awaits.is_empty());
+    assert_eq!(changed.effective_at(), Some(START.plus(SECOND)));
+
+    let mut switched = world.put(json!({"name": "Acme", "api_access": "disabled"}));
+    assert!(!switched.enforced());
+    world.settle();
+    outbox::refresh(&world.sql, &world.keyring, &mut switched, world.now).unwrap();
+    assert!(switched.enforced());
+}
+
+#[test]
+fn values_for_workers_kv_are_pinned() {
+    let mut world = World::acme();
+    let key = world.key("Webshop");
+    let value = |world: &World, subject| outbox::kv_value(&world.sql, subject).unwrap().unwrap();
+    assert_eq!(
+        value(&world, world.subject()),
+        r#"{"v":1,"revision":1,"id":"acme","api_access":true,"keys_revoked_through":0}"#
+    );
+    let subject = Subject::Key(key.id.public);
+    let text = value(&world, subject);
+    let record: KeyRecord = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        text,
+        format!(
+            r#"{{"v":1,"revision":2,"issued":2,"digest":"{}","environment":"live","name":"Webshop","scopes":["read"]}}"#,
+            record.digest.to_text()
+        )
+    );
+    world.changed_key(patch(
+        key.id,
+        json!({"expires_at": "2027-01-01T00:00:00Z", "allowed_ips": ["192.0.2.0/24"]}),
+    ));
+    world.changed_key(revoke(key.id, "unspecified"));
+    assert_eq!(
+        value(&world, subject),
+        format!(
+            r#"{{"v":1,"revision":4,"issued":2,"digest":"{}","environment":"live","name":"Webshop","scopes":["read"],"revoked":true,"expires_at":1798761600000,"allowed_ips":["192.0.2.0/24"]}}"#,
+            record.digest.to_text()
+        )
+    );
+    serde_json::from_str::<OrganizationRecord>(&value(&world, world.subject())).unwrap();
+    assert_eq!(subject.kv_name(), format!("key/{}", key.id.public));
+    assert_eq!(world.subject().kv_name(), "org/BAssrdJ8UvA");
+}
+
+#[test]
+fn a_failed_publication_holds_up_no_other() {
+    let mut world = World::acme();
+    world.settle();
+    let (a, b) = (world.key("a"), world.key("b"));
+    let first = Subject::Key(a.id.public);
+    let mut pauses = Vec::new();
+    for _ in 0..10 {
+        outbox::put_off(&world.sql, first, world.now).unwrap();
+        let due = outbox::pending_publications(&world.sql, world.now, 10).unwrap();
+        assert_eq!(due.len(), 1);
+        assert_eq!(due[0].subject, Subject::Key(b.id.public));
+        world.sql.heal();
+        let after = (0..)
+            .find(|&seconds| {
+                let then = world.now.plus(seconds * SECOND);
+                outbox::pending_publications(&world.sql, then, 10)
+                    .unwrap()
+                    .len()
+                    == 2
+            })
+            .unwrap();
+        pauses.push(after);
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+    assert_eq!(
+        outbox::next_publication(&world.sql).unwrap(),
+        Some(Timestamp(0))
+    );
+}
+
+#[test]
+fn a_value_found_behind_is_written_again() {
+    let mut world = World::acme();
+    let key = world.key("a");
+    let subject = Subject::Key(key.id.public);
+    let report = |world: &mut World, subject| {
+        world
+            .ask_as(Actor::System, Command::ReportBehind { subject })
+            .unwrap();
+    };
+    world.settle();
+    report(&mut world, subject);
+    assert_eq!(publications(&world), [], "written a moment ago");
+    world.later(2 * 60 * SECOND);
+    report(&mut world, subject);
+    let organization = world.subject();
+    report(&mut world, organization);
+    assert_eq!(publications(&world).len(), 2);
+    assert_eq!(appends(&world), []);
+    world.settle();
+    report(&mut world, subject);
+    assert_eq!(publications(&world), []);
+    let unknown = World::empty("beta").subject();
+    report(&mut world, unknown);
+}
+
+#[test]
+fn a_restored_registry_jumps_past_the_log() {
+    let mut world = World::acme();
+    let (a, b) = (world.key("a"), world.key("b"));
+    world.settle();
+    assert!(!outbox::raise_revision_past(&world.sql, 3, world.now).unwrap());
+    assert!(outbox::raise_revision_past(&world.sql, 90, world.now).unwrap());
+    assert!(!outbox::raise_revision_past(&world.sql, 90, world.now).unwrap());
+    let pending = appends(&world);
+    assert_eq!(pending.len(), 3);
+    assert!(pending.iter().all(|awaited| awaited.revision == 91));
+    assert_eq!(publications(&world).len(), 3);
+    assert!(!world.get(a.id).enforced);
+    world.settle();
+    assert!(world.get(b.id).enforced);
+    assert_eq!(world.records(a.id.public).key.unwrap().revision, 91);
+    assert_eq!(world.key("c").revision, 92);
+    let restored = world.audit();
+    let entry = &restored[3];
+    assert_eq!(entry["action"], "registry.restore");
+    assert_eq!(entry["before"], json!({"revision": 3}));
+    assert_eq!(entry["after"], json!({"revision": 91}));
+}
+
+#[test]
+fn the_directory_hears_of_each_organization() {
+    let listing = |world: &World| directory::pending_listing(&world.sql).unwrap();
+    let directory = Sqlite::in_memory();
+    directory::migrate(&directory).unwrap();
+    directory::migrate(&directory).unwrap();
+    let mut world = World::acme();
+    let early = listing(&world).unwrap();
+    world.key("a");
+    world.later(HOUR);
+    world.put(json!({"name": "Ærø"}));
+    let late = listing(&world).unwrap();
+    assert_eq!((early.revision, late.revision), (1, 3));
+    for listed in [late.clone(), early] {
+        directory::handle(&directory, &Order::Put(listed)).unwrap();
+    }
+    directory::mark_listed(&world.sql, late.revision).unwrap();
+    assert_eq!(listing(&world), None);
+    for id in ["beta", "alpha"] {
+        let other = Listed {
+            id: crate::world::organization(id),
+            ..late.clone()
+        };
+        directory::handle(&directory, &Order::Put(other)).unwrap();
+    }
+    let list = |search: Option<&str>, cursor: Option<String>, limit: u64| {
+        let order = Order::List {
+            search: search.map(str::to_owned),
+            cursor,
+            limit: limit.try_into().unwrap(),
+        };
+        let page = directory::handle(&directory, &order).unwrap();
+        let ids: Vec<_> = page
+            .items
+            .iter()
+            .map(|listed| listed.id.to_string())
+            .collect();
+        (ids, page.next_cursor)
+    };
+    let (ids, cursor) = list(None, None, 2);
+    assert_eq!(ids, ["acme", "alpha"]);
+    assert_eq!(list(None, cursor, 2).0, ["beta"]);
+    assert_eq!(list(Some("ÆRØ"), None, 50).0.len(), 3);
+    assert_eq!(
+        list(Some("alph"), None, 50),
+        (vec!["alpha".to_owned()], None)
+    );
+    let gone = Order::Remove {
+        id: late.id.clone(),
+        revision: 3,
+    };
+    directory::handle(&directory, &gone).unwrap();
+    assert_eq!(list(None, None, 50).0, ["alpha", "beta"]);
+}
+
+#[test]
+fn a_failed_storage_changes_nothing() {
+    let mut world = World::acme();
+    let key = world.key("a");
+    world.settle();
+    let before = world.lines();
+    for statements in 0.. {
+        world.sql.fail_after(statements);
+        let request = world.request(revoke(key.id, "unspecified"));
+        let reply = katalo_keys::registry::handle(
+            &world.sql,
+            &world.keyring,
+            &world.settings,
+            &request,
+            world.now,
+            &mut world.randomness,
+        );
+        world.sql.heal();
+        if let Ok(reply) = reply {
+            assert!(statements > 5);
+            let changed = crate::world::changed(reply);
+            assert!(matches!(changed.object, Object::Key(_)));
+            break;
+        }
+        assert_eq!(world.lines(), before);
+        assert_eq!(world.get(key.id).revision, key.revision);
+        assert_eq!(appends(&world), []);
+    }
+    assert_eq!(world.lines().len(), before.len() + 1);
+}
