@@ -45,6 +45,7 @@ pub struct KvCounts {
 struct Value {
     bytes: Vec<u8>,
     metadata: Option<HeaderValue>,
+    expires: Option<Instant>,
 }
 
 /// What was written under a name, and when. `None` is a deletion.
@@ -127,10 +128,13 @@ impl Kv {
     }
 
     /// Writes from outside, as an attacker or an operator might.
+    ///
+    /// The limit of one write a second for each name holds for services alone.
     pub fn put(&self, name: &str, value: &[u8]) {
         let value = Value {
             bytes: value.to_vec(),
             metadata: None,
+            expires: None,
         };
         lock(&self.store).record(name, Some(value));
     }
@@ -209,15 +213,21 @@ impl Store {
             .push((Instant::now(), value));
     }
 
-    fn write(&mut self, view: &str, name: &str, value: Option<Value>) {
+    fn write(&mut self, view: &str, name: &str, value: Option<Value>) -> StatusCode {
+        let last = self.names.get(name).and_then(|history| history.last());
+        let too_soon = last.is_some_and(|(at, _)| at.elapsed() < WRITE_INTERVAL);
         let view = self.view(view);
         match value {
             Some(_) => view.counts.writes += 1,
             None => view.counts.deletes += 1,
         }
+        if too_soon {
+            return StatusCode::TOO_MANY_REQUESTS;
+        }
         if !view.loses_writes {
             self.record(name, value);
         }
+        StatusCode::OK
     }
 
     fn read(&mut self, view: &str, name: &str) -> Option<Value> {
@@ -266,7 +276,9 @@ fn visible(view: &View, history: &History, now: Instant) -> Option<Value> {
     let lag = now.checked_sub(view.lag)?;
     let horizon = view.frozen.map_or(lag, |frozen| frozen.min(lag));
     let (_, value) = history.iter().rev().find(|(at, _)| *at <= horizon)?;
-    value.clone()
+    let value = value.as_ref()?;
+    let expired = value.expires.is_some_and(|expires| expires <= now);
+    (!expired).then(|| value.clone())
 }
 
 /// What workerd asks of the service behind a KV binding:
@@ -277,7 +289,7 @@ fn visible(view: &View, history: &History, now: Instant) -> Option<Value> {
 /// | `PUT /<name>?urlencoded=true[&expiration_ttl=]` | a write |
 /// | `DELETE /<name>?urlencoded=true` | a deletion |
 /// | `GET /?prefix=&key_count_limit=&cursor=` | a list |
-/// | `POST /bulk/get` `{"keys": […]}` | a read of many: an object by name |
+/// | `POST /bulk/get` `{"keys": […]}` | a read of many values, no metadata: an object by name |
 ///
 /// Metadata travel in the header `CF-KV-Metadata`.
 async fn serve(store: &Mutex<Store>, request: Request) -> Result<Response> {
@@ -342,14 +354,17 @@ async fn serve(store: &Mutex<Store>, request: Request) -> Result<Response> {
             let value = Value {
                 bytes: body.to_vec(),
                 metadata: parts.headers.get(METADATA).cloned(),
+                expires: parameter(parts.uri.query(), "expiration_ttl")
+                    .parse()
+                    .ok()
+                    .map(|seconds| Instant::now() + Duration::from_secs(seconds)),
             };
-            store.write(&view, &name, Some(value));
-            status(StatusCode::OK, "")
+            if name.len() > NAME_LIMIT || value.bytes.len() > VALUE_LIMIT {
+                return Ok(status(StatusCode::PAYLOAD_TOO_LARGE, "beyond KV's limits"));
+            }
+            status(store.write(&view, &name, Some(value)), "")
         }
-        Method::DELETE => {
-            store.write(&view, &name, None);
-            status(StatusCode::OK, "")
-        }
+        Method::DELETE => status(store.write(&view, &name, None), ""),
         other => status(
             StatusCode::METHOD_NOT_ALLOWED,
             format!("{other} is not KV's"),
@@ -358,6 +373,12 @@ async fn serve(store: &Mutex<Store>, request: Request) -> Result<Response> {
 }
 
 const METADATA: &str = "cf-kv-metadata";
+
+// KV's own limits: a second between two writes of a name, else 429; 512 bytes
+// of name, 25 MiB of value. workerd checks the others before it asks.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+const NAME_LIMIT: usize = 512;
+const VALUE_LIMIT: usize = 25 << 20;
 
 #[derive(serde::Deserialize)]
 struct BulkRead {

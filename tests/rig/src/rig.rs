@@ -1,7 +1,7 @@
 //! A rig: edges, objects, KV and upstream, wired together.
 
 use crate::{
-    Admin, Client, Kv, Objects, Upstream,
+    Admin, Caller, Class, Client, Kv, Point, Upstream,
     config::Config,
     process::{self, Process},
 };
@@ -85,7 +85,7 @@ impl Builder {
         config.write(&checkout().join("build"), folder.path())?;
         let mut rig = Rig {
             edges: edges.into_iter().map(Client::new).collect(),
-            objects: Objects::new(Client::new(objects)),
+            objects: Client::new(objects),
             process: None,
             kv,
             upstream,
@@ -101,7 +101,7 @@ pub struct Rig {
     // Ends first, while what it speaks to is still there.
     process: Option<Process>,
     edges: Vec<Client>,
-    objects: Objects,
+    objects: Client,
     kv: Kv,
     upstream: Upstream,
     folder: tempfile::TempDir,
@@ -137,10 +137,22 @@ impl Rig {
         self.edges.get(index).expect("the rig has fewer edges")
     }
 
-    /// The Durable Objects: their counts and faults.
-    #[must_use]
-    pub fn objects(&self) -> &Objects {
-        &self.objects
+    /// The calls to objects of `class`, whoever sends them.
+    pub fn objects(&self, class: Class) -> Point<'_> {
+        Point::before(&self.objects, class)
+    }
+
+    /// The calls of one caller to objects of `class`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such edge.
+    pub fn link(&self, caller: Caller, class: Class) -> Point<'_> {
+        let client = match caller {
+            Caller::Edge(index) => self.edge(index),
+            Caller::Object(_) => &self.objects,
+        };
+        Point::between(client, caller, class)
     }
 
     /// The KV namespace.
