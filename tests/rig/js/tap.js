@@ -4,6 +4,7 @@
 //   GET /__rig/calls          {"<point>": {"fetches", "alarms"}}
 //   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang", "delay_ms": n, "trap_after": n}
 //   any request with `rig-trap: n` traps at the nth call out of the crate
+//   /__rig/object/<class>/<name>  a call to an object, from another process
 //
 // A point is a class, for all calls that reach its objects, or
 // "<caller>><class>", for the calls that one caller sends: "edge" or a class.
@@ -59,6 +60,49 @@ function tappedNamespace(namespace, state) {
   });
 }
 
+// Objects that live in another process. They are known by their names alone.
+class DurableObjectNamespace {
+  constructor(service, name) {
+    this.service = service;
+    this.name = name;
+  }
+
+  idFromName(object) {
+    return object;
+  }
+
+  get(object) {
+    return this.getByName(object);
+  }
+
+  getByName(object) {
+    const url = `http://objects/__rig/object/${this.name}/${encodeURIComponent(object)}`;
+    return {
+      fetch: async (...values) => {
+        const request = new Request(...values);
+        const distant = new Request(url, request);
+        distant.headers.set("rig-url", request.url);
+        const answer = await this.service.fetch(distant);
+        const error = answer.headers.get("rig-error");
+        if (error !== null) throw new Error(error);
+        return answer;
+      },
+    };
+  }
+}
+
+// The other end of such a call.
+async function callObject(request, env, path) {
+  const [, name, object] = path.split("/");
+  const [binding] = Object.entries(BINDINGS).find(([, found]) => found === name);
+  try {
+    const stub = env[binding].getByName(decodeURIComponent(object));
+    return await stub.fetch(new Request(request.headers.get("rig-url"), request));
+  } catch (error) {
+    return new Response(null, { status: 500, headers: { "rig-error": String(error.message) } });
+  }
+}
+
 const environments = new Map();
 
 function tappedEnv(env, caller) {
@@ -66,7 +110,8 @@ function tappedEnv(env, caller) {
   if (tapped === undefined) {
     tapped = { ...env };
     for (const [binding, name] of Object.entries(BINDINGS)) {
-      tapped[binding] = tappedNamespace(env[binding], point(`${caller}>${name}`));
+      const namespace = env[binding] ?? new DurableObjectNamespace(env.RIG_OBJECTS, name);
+      tapped[binding] = tappedNamespace(namespace, point(`${caller}>${name}`));
     }
     environments.set(caller, tapped);
   }
@@ -91,7 +136,8 @@ function tappedClass(name) {
   };
 }
 
-async function control(request, path) {
+async function control(request, env, path) {
+  if (path.startsWith("object/")) return callObject(request, env, path);
   const name = decodeURIComponent(path.slice("calls/".length));
   if (name === "") return Response.json(Object.fromEntries(points));
   Object.assign(point(name), await request.json());
@@ -101,7 +147,7 @@ async function control(request, path) {
 export default {
   fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
-    if (pathname.startsWith("/__rig/")) return control(request, pathname.slice("/__rig/".length));
+    if (pathname.startsWith("/__rig/")) return control(request, env, pathname.slice("/__rig/".length));
     const calls = request.headers.get("rig-trap");
     if (calls !== null) trapAfter(Number(calls));
     return worker.fetch(request, tappedEnv(env, "edge"), ctx);

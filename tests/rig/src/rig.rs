@@ -2,10 +2,10 @@
 
 use crate::{
     Admin, Caller, Class, Client, Kv, Point, Upstream,
-    config::Config,
+    config::{Config, EDGES, OBJECTS_APART},
     process::{self, Process},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -34,6 +34,7 @@ const ROUTES: [[&str; 3]; 5] = [
 #[derive(Debug)]
 pub struct Builder {
     edges: usize,
+    apart: bool,
     variables: BTreeMap<String, Value>,
 }
 
@@ -43,6 +44,14 @@ impl Builder {
     #[must_use]
     pub fn edges(mut self, edges: usize) -> Self {
         self.edges = edges;
+        self
+    }
+
+    /// Gives the objects a process of their own, so that they can be killed
+    /// while the edges live. Objects are then reached by name alone, over HTTP.
+    #[must_use]
+    pub fn objects_apart(mut self) -> Self {
+        self.apart = true;
         self
     }
 
@@ -81,12 +90,15 @@ impl Builder {
             kv: kv.address(),
             upstream: upstream.address(),
             variables: self.variables,
+            apart: self.apart,
         };
         config.write(&checkout().join("build"), folder.path())?;
         let mut rig = Rig {
             edges: edges.into_iter().map(Client::new).collect(),
             objects: Client::new(objects),
-            process: None,
+            apart: self.apart,
+            edges_process: None,
+            objects_process: None,
             kv,
             upstream,
             folder,
@@ -98,8 +110,10 @@ impl Builder {
 
 /// The built Worker at work, until this is dropped.
 pub struct Rig {
-    // Ends first, while what it speaks to is still there.
-    process: Option<Process>,
+    // End first, while what they speak to is still there.
+    edges_process: Option<Process>,
+    objects_process: Option<Process>,
+    apart: bool,
     edges: Vec<Client>,
     objects: Client,
     kv: Kv,
@@ -119,6 +133,7 @@ impl Rig {
             .collect();
         Builder {
             edges: 1,
+            apart: false,
             variables: BTreeMap::new(),
         }
         .variable("ROUTES", routes)
@@ -176,27 +191,54 @@ impl Rig {
         Admin::bootstrap(self.edge(0), BOOTSTRAP_TOKEN)
     }
 
-    /// Kills workerd (SIGKILL) with all edges and objects. State stays.
+    /// Kills everything (SIGKILL): edges and objects. State stays.
     pub fn kill(&mut self) {
-        self.process = None;
+        self.edges_process = None;
+        self.objects_process = None;
     }
 
-    /// Starts workerd again after [`kill`](Self::kill), on the same ports and
-    /// the same state.
+    /// Starts everything again after [`kill`](Self::kill), on the same ports
+    /// and the same state.
     ///
     /// # Errors
     ///
     /// When workerd does not start.
     pub fn start(&mut self) -> Result<()> {
-        let addresses: Vec<SocketAddr> = self.edges.iter().map(Client::address).collect();
-        self.process = Some(Process::start(self.folder.path(), &addresses)?);
+        let mut addresses: Vec<SocketAddr> = self.edges.iter().map(Client::address).collect();
+        if self.apart {
+            self.start_objects()?;
+        } else {
+            addresses.push(self.objects.address());
+        }
+        self.edges_process = Some(Process::start(self.folder.path(), EDGES, &addresses)?);
         Ok(())
     }
 
-    /// The process id of workerd, while it runs.
+    /// Kills the objects (SIGKILL), of a rig that has them apart.
+    pub fn kill_objects(&mut self) {
+        self.objects_process = None;
+    }
+
+    /// Starts the objects again after [`kill_objects`](Self::kill_objects).
+    ///
+    /// # Errors
+    ///
+    /// When the rig does not have them apart, or workerd does not start.
+    pub fn start_objects(&mut self) -> Result<()> {
+        ensure!(self.apart, "the objects live in the process of the edges");
+        let address = self.objects.address();
+        self.objects_process = Some(Process::start(
+            self.folder.path(),
+            OBJECTS_APART,
+            &[address],
+        )?);
+        Ok(())
+    }
+
+    /// The process id of the workerd that runs the edges, while it does.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::pid)
+        self.edges_process.as_ref().map(Process::pid)
     }
 
     /// What workerd and the Worker have written to stdout and stderr.
