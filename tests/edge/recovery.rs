@@ -77,7 +77,7 @@ fn an_object_that_traps_commits_nothing_by_half() -> Result<()> {
     let rig = Rig::builder().start()?;
     let mut written = 0;
     for calls in 1..40 {
-        rig.objects().trap_after(Class::Registry, calls)?;
+        rig.objects(Class::Registry).trap_after(calls)?;
         let trapped = rig.edge(0).get("/ping")?;
         assert_eq!(trapped.status, 500, "at call {calls}: {trapped:?}");
         let rows = rig.edge(0).get("/ping")?.json()?;

@@ -1,31 +1,132 @@
-// Stands before the Worker in the rig: counts the calls to each class of
-// objects, and makes them late, fail, hang or trap as a test asks.
+// Stands before the Worker in the rig, and between its objects and their
+// callers: counts calls, and makes them late, lost, hang or trap as a test asks.
 //
-//   GET  /__rig/objects            calls per class
-//   PUT  /__rig/objects/<class>    {"fault": "none" | "fail" | "hang", "delay_ms": n, "trap_after": n}
+//   GET /__rig/calls          {"<point>": {"fetches", "alarms"}}
+//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang", "delay_ms": n, "trap_after": n}
 //   any request with `rig-trap: n` traps at the nth call out of the crate
+//   /__rig/object/<class>/<name>  a call to an object, from another process
+//
+// A point is a class, for all calls that reach its objects, or
+// "<caller>><class>", for the calls that one caller sends: "edge" or a class.
 
 import { trapAfter } from "./trap.js";
 import worker, * as exported from "./index.js";
 
+const BINDINGS = { REGISTRY: "Registry", DIRECTORY: "Directory", CHANGE_LOG: "ChangeLog", RELAY: "Relay" };
+
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const classes = new Map();
+const points = new Map();
 
-function tapped(name) {
-  const state = { fetches: 0, alarms: 0, fault: "none", delay_ms: 0, trap_after: 0 };
-  classes.set(name, state);
+function point(name) {
+  let state = points.get(name);
+  if (state === undefined) {
+    state = { fetches: 0, alarms: 0, fault: "none", delay_ms: 0, trap_after: 0 };
+    points.set(name, state);
+  }
+  return state;
+}
+
+async function pass(state, call) {
+  state.fetches += 1;
+  if (state.delay_ms > 0) await wait(state.delay_ms);
+  if (state.fault === "refuse") throw new Error("refused by the rig");
+  if (state.fault === "hang") await wait(3_600_000);
+  if (state.trap_after > 0) {
+    trapAfter(state.trap_after);
+    state.trap_after = 0;
+  }
+  const answer = await call();
+  if (state.fault === "lose") throw new Error("the answer was lost by the rig");
+  return answer;
+}
+
+// The same object, but for one property.
+function except(target, replaced) {
+  return new Proxy(target, {
+    get(_, name) {
+      if (Object.hasOwn(replaced, name)) return replaced[name];
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" && name !== "constructor" ? value.bind(target) : value;
+    },
+  });
+}
+
+function tappedNamespace(namespace, state) {
+  const tapped = (stub) => except(stub, { fetch: (...values) => pass(state, () => stub.fetch(...values)) });
+  return except(namespace, {
+    get: (...values) => tapped(namespace.get(...values)),
+    getByName: (...values) => tapped(namespace.getByName(...values)),
+  });
+}
+
+// Objects that live in another process. They are known by their names alone.
+class DurableObjectNamespace {
+  constructor(service, name) {
+    this.service = service;
+    this.name = name;
+  }
+
+  idFromName(object) {
+    return object;
+  }
+
+  get(object) {
+    return this.getByName(object);
+  }
+
+  getByName(object) {
+    const url = `http://objects/__rig/object/${this.name}/${encodeURIComponent(object)}`;
+    return {
+      fetch: async (...values) => {
+        const request = new Request(...values);
+        const distant = new Request(url, request);
+        distant.headers.set("rig-url", request.url);
+        const answer = await this.service.fetch(distant);
+        const error = answer.headers.get("rig-error");
+        if (error !== null) throw new Error(error);
+        return answer;
+      },
+    };
+  }
+}
+
+// The other end of such a call.
+async function callObject(request, env, path) {
+  const [, name, object] = path.split("/");
+  const [binding] = Object.entries(BINDINGS).find(([, found]) => found === name);
+  try {
+    const stub = env[binding].getByName(decodeURIComponent(object));
+    return await stub.fetch(new Request(request.headers.get("rig-url"), request));
+  } catch (error) {
+    return new Response(null, { status: 500, headers: { "rig-error": String(error.message) } });
+  }
+}
+
+const environments = new Map();
+
+function tappedEnv(env, caller) {
+  let tapped = environments.get(caller);
+  if (tapped === undefined) {
+    tapped = { ...env };
+    for (const [binding, name] of Object.entries(BINDINGS)) {
+      const namespace = env[binding] ?? new DurableObjectNamespace(env.RIG_OBJECTS, name);
+      tapped[binding] = tappedNamespace(namespace, point(`${caller}>${name}`));
+    }
+    environments.set(caller, tapped);
+  }
+  return tapped;
+}
+
+function tappedClass(name) {
+  const state = point(name);
   return class extends exported[name] {
-    async fetch(request) {
-      state.fetches += 1;
-      if (state.delay_ms > 0) await wait(state.delay_ms);
-      if (state.fault === "fail") throw new Error("failed by the rig");
-      if (state.fault === "hang") await wait(3_600_000);
-      if (state.trap_after > 0) {
-        trapAfter(state.trap_after);
-        state.trap_after = 0;
-      }
-      return super.fetch(request);
+    constructor(ctx, env) {
+      super(ctx, tappedEnv(env, name));
+    }
+
+    fetch(request) {
+      return pass(state, () => super.fetch(request));
     }
 
     alarm() {
@@ -35,24 +136,25 @@ function tapped(name) {
   };
 }
 
-async function control(request, path) {
-  const [, name] = path.split("/");
-  if (name === undefined) return Response.json(Object.fromEntries(classes));
-  Object.assign(classes.get(name), await request.json());
+async function control(request, env, path) {
+  if (path.startsWith("object/")) return callObject(request, env, path);
+  const name = decodeURIComponent(path.slice("calls/".length));
+  if (name === "") return Response.json(Object.fromEntries(points));
+  Object.assign(point(name), await request.json());
   return new Response(null, { status: 204 });
 }
 
 export default {
   fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
-    if (pathname.startsWith("/__rig/")) return control(request, pathname.slice("/__rig/".length));
+    if (pathname.startsWith("/__rig/")) return control(request, env, pathname.slice("/__rig/".length));
     const calls = request.headers.get("rig-trap");
     if (calls !== null) trapAfter(Number(calls));
-    return worker.fetch(request, env, ctx);
+    return worker.fetch(request, tappedEnv(env, "edge"), ctx);
   },
 };
 
-export const Registry = tapped("Registry");
-export const Directory = tapped("Directory");
-export const ChangeLog = tapped("ChangeLog");
-export const Relay = tapped("Relay");
+export const Registry = tappedClass("Registry");
+export const Directory = tappedClass("Directory");
+export const ChangeLog = tappedClass("ChangeLog");
+export const Relay = tappedClass("Relay");

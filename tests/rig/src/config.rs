@@ -23,7 +23,15 @@ pub(crate) struct Config {
     pub(crate) kv: SocketAddr,
     pub(crate) upstream: SocketAddr,
     pub(crate) variables: BTreeMap<String, Value>,
+    /// Whether the objects have a process of their own.
+    pub(crate) apart: bool,
 }
+
+/// The file for the process of the edges, and of the objects unless they are apart.
+pub(crate) const EDGES: &str = "edges.capnp";
+
+/// The file for the process of the objects, where they are apart.
+pub(crate) const OBJECTS_APART: &str = "objects.capnp";
 
 impl Config {
     /// Copies the built Worker into `folder` and writes the configuration there.
@@ -39,22 +47,29 @@ impl Config {
         copy_modules(build, Path::new(""), folder, &mut modules)
             .context("the Worker is not built; run: cargo xtask build")?;
         fs::create_dir_all(folder.join("state"))?;
-        fs::write(folder.join("config.capnp"), self.text(&modules))?;
-        Ok(())
-    }
-
-    fn text(&self, modules: &[PathBuf]) -> String {
-        let mut services = String::new();
-        let mut sockets = String::new();
-        let mut workers = String::new();
-        let mut places: Vec<(String, SocketAddr)> = self
+        let mut edges: Vec<(String, SocketAddr)> = self
             .edges
             .iter()
             .enumerate()
             .map(|(index, address)| (edge(index), *address))
             .collect();
-        places.push((OBJECTS.to_owned(), self.objects));
-        for (name, address) in &places {
+        let objects = (OBJECTS.to_owned(), self.objects);
+        if self.apart {
+            let text = self.text(&modules, &[objects]);
+            fs::write(folder.join(OBJECTS_APART), text)?;
+        } else {
+            edges.push(objects);
+        }
+        fs::write(folder.join(EDGES), self.text(&modules, &edges))?;
+        Ok(())
+    }
+
+    /// A process with these services.
+    fn text(&self, modules: &[PathBuf], places: &[(String, SocketAddr)]) -> String {
+        let mut services = String::new();
+        let mut sockets = String::new();
+        let mut workers = String::new();
+        for (name, address) in places {
             let _ = writeln!(
                 services,
                 r#"(name = "{name}", worker = .{name}),
@@ -74,6 +89,7 @@ const config :Workerd.Config = (
   services = [
     {services}
     (name = "upstream", external = (address = "{}", http = ())),
+    (name = "distant-objects", external = (address = "{}", http = ())),
     (name = "state", disk = (path = "state", writable = true)),
   ],
   sockets = [
@@ -86,6 +102,7 @@ const modules :List(Workerd.Worker.Module) = [
 ];
 {workers}"#,
             self.upstream,
+            self.objects,
             modules.iter().map(|path| module(path)).collect::<String>(),
         )
     }
@@ -96,13 +113,17 @@ const modules :List(Workerd.Worker.Module) = [
     (name = "UPSTREAM", service = "upstream"),
 "#
         );
-        for class in Class::ALL {
-            let _ = writeln!(
-                bindings,
-                r#"    (name = "{}", durableObjectNamespace = (className = "{}", serviceName = "{OBJECTS}")),"#,
-                class.binding(),
-                class.name(),
-            );
+        if self.apart && name != OBJECTS {
+            bindings.push_str("    (name = \"RIG_OBJECTS\", service = \"distant-objects\"),\n");
+        } else {
+            for class in Class::ALL {
+                let _ = writeln!(
+                    bindings,
+                    r#"    (name = "{}", durableObjectNamespace = (className = "{}", serviceName = "{OBJECTS}")),"#,
+                    class.binding(),
+                    class.name(),
+                );
+            }
         }
         for (name, value) in &self.variables {
             let value = match value {

@@ -1,20 +1,19 @@
 //! A Workers KV that each edge sees in its own way: late, with cached values
 //! and misses, refusing, corrupted, or frozen for good.
 
+mod protocol;
+
 use crate::{config, server::Server};
-use anyhow::{Result, anyhow};
-use axum::{
-    body::Body,
-    extract::Request,
-    http::{HeaderValue, Method, StatusCode},
-    response::Response,
-};
-use percent_encoding::percent_decode_str;
+use anyhow::Result;
+use axum::http::{HeaderValue, StatusCode};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+/// KV's own limit: a name written again sooner is answered 429.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The namespace `KEYS` of a rig.
 pub struct Kv {
@@ -45,6 +44,7 @@ pub struct KvCounts {
 struct Value {
     bytes: Vec<u8>,
     metadata: Option<HeaderValue>,
+    expires: Option<Instant>,
 }
 
 /// What was written under a name, and when. `None` is a deletion.
@@ -76,9 +76,11 @@ impl Kv {
         let server = Server::start(move |request| {
             let store = Arc::clone(&shared);
             async move {
-                serve(&store, request)
+                protocol::serve(&store, request)
                     .await
-                    .unwrap_or_else(|error| status(StatusCode::BAD_REQUEST, error.to_string()))
+                    .unwrap_or_else(|error| {
+                        protocol::status(StatusCode::BAD_REQUEST, error.to_string())
+                    })
             }
         })?;
         Ok(Self { store, server })
@@ -127,10 +129,13 @@ impl Kv {
     }
 
     /// Writes from outside, as an attacker or an operator might.
+    ///
+    /// The limit of one write a second for each name holds for services alone.
     pub fn put(&self, name: &str, value: &[u8]) {
         let value = Value {
             bytes: value.to_vec(),
             metadata: None,
+            expires: None,
         };
         lock(&self.store).record(name, Some(value));
     }
@@ -209,15 +214,21 @@ impl Store {
             .push((Instant::now(), value));
     }
 
-    fn write(&mut self, view: &str, name: &str, value: Option<Value>) {
+    fn write(&mut self, view: &str, name: &str, value: Option<Value>) -> StatusCode {
+        let last = self.names.get(name).and_then(|history| history.last());
+        let too_soon = last.is_some_and(|(at, _)| at.elapsed() < WRITE_INTERVAL);
         let view = self.view(view);
         match value {
             Some(_) => view.counts.writes += 1,
             None => view.counts.deletes += 1,
         }
+        if too_soon {
+            return StatusCode::TOO_MANY_REQUESTS;
+        }
         if !view.loses_writes {
             self.record(name, value);
         }
+        StatusCode::OK
     }
 
     fn read(&mut self, view: &str, name: &str) -> Option<Value> {
@@ -266,122 +277,9 @@ fn visible(view: &View, history: &History, now: Instant) -> Option<Value> {
     let lag = now.checked_sub(view.lag)?;
     let horizon = view.frozen.map_or(lag, |frozen| frozen.min(lag));
     let (_, value) = history.iter().rev().find(|(at, _)| *at <= horizon)?;
-    value.clone()
-}
-
-/// What workerd asks of the service behind a KV binding:
-///
-/// | request | is |
-/// |---|---|
-/// | `GET /<name>?urlencoded=true[&cache_ttl=]` | a read; 404 is a miss |
-/// | `PUT /<name>?urlencoded=true[&expiration_ttl=]` | a write |
-/// | `DELETE /<name>?urlencoded=true` | a deletion |
-/// | `GET /?prefix=&key_count_limit=&cursor=` | a list |
-/// | `POST /bulk/get` `{"keys": […]}` | a read of many: an object by name |
-///
-/// Metadata travel in the header `CF-KV-Metadata`.
-async fn serve(store: &Mutex<Store>, request: Request) -> Result<Response> {
-    let view = request
-        .headers()
-        .get(config::VIEW)
-        .and_then(|name| name.to_str().ok())
-        .ok_or_else(|| anyhow!("no view is named"))?
-        .to_owned();
-    let (delay, refuses) = {
-        let mut store = lock(store);
-        let view = store.view(&view);
-        (view.delay, view.refuses)
-    };
-    tokio::time::sleep(delay).await;
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, 32 << 20).await?;
-    let name = percent_decode_str(parts.uri.path().trim_start_matches('/'))
-        .decode_utf8()?
-        .into_owned();
-    let mut store = lock(store);
-    if refuses {
-        // The attempt counts: tests ask whether KV was bothered.
-        store.view(&view).counts.reads += u64::from(parts.method == Method::GET);
-        return Ok(status(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "refused by the rig",
-        ));
-    }
-    Ok(match parts.method {
-        Method::GET if name.is_empty() => {
-            let prefix = parameter(parts.uri.query(), "prefix");
-            let keys: Vec<_> = store
-                .list(&view, &prefix)
-                .into_iter()
-                .map(|name| serde_json::json!({ "name": name }))
-                .collect();
-            json(&serde_json::json!({ "keys": keys, "list_complete": true }))
-        }
-        Method::GET => match store.read(&view, &name) {
-            Some(value) => {
-                let mut response = Response::new(Body::from(value.bytes));
-                if let Some(metadata) = value.metadata {
-                    response.headers_mut().insert(METADATA, metadata);
-                }
-                response
-            }
-            None => status(StatusCode::NOT_FOUND, "no such name"),
-        },
-        Method::POST if name == "bulk/get" => {
-            let wanted: BulkRead = serde_json::from_slice(&body)?;
-            let mut found = serde_json::Map::new();
-            for name in wanted.keys {
-                let value = store
-                    .read(&view, &name)
-                    .map(|value| String::from_utf8_lossy(&value.bytes).into_owned());
-                found.insert(name, value.into());
-            }
-            json(&found.into())
-        }
-        Method::PUT => {
-            let value = Value {
-                bytes: body.to_vec(),
-                metadata: parts.headers.get(METADATA).cloned(),
-            };
-            store.write(&view, &name, Some(value));
-            status(StatusCode::OK, "")
-        }
-        Method::DELETE => {
-            store.write(&view, &name, None);
-            status(StatusCode::OK, "")
-        }
-        other => status(
-            StatusCode::METHOD_NOT_ALLOWED,
-            format!("{other} is not KV's"),
-        ),
-    })
-}
-
-const METADATA: &str = "cf-kv-metadata";
-
-#[derive(serde::Deserialize)]
-struct BulkRead {
-    keys: Vec<String>,
-}
-
-fn parameter(query: Option<&str>, name: &str) -> String {
-    query
-        .unwrap_or_default()
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(found, _)| *found == name)
-        .map(|(_, value)| percent_decode_str(value).decode_utf8_lossy().into_owned())
-        .unwrap_or_default()
-}
-
-fn json(value: &serde_json::Value) -> Response {
-    Response::new(Body::from(value.to_string()))
-}
-
-fn status(status: StatusCode, body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response
+    let value = value.as_ref()?;
+    let expired = value.expires.is_some_and(|expires| expires <= now);
+    (!expired).then(|| value.clone())
 }
 
 fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {

@@ -28,7 +28,7 @@ mod upstream;
 pub use admin::{Admin, Issued};
 pub use client::{Answer, Call, Client};
 pub use kv::{Kv, KvCounts, KvView};
-pub use objects::{Calls, Class, Objects};
+pub use objects::{Caller, Calls, Class, Point};
 pub use raw::exchange;
 pub use rig::{Builder, Rig};
 pub use upstream::{Body, Received, Reply, Upstream};

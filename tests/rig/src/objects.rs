@@ -1,4 +1,4 @@
-//! The Durable Objects of a rig: how often they were called, and their faults.
+//! Points at which calls to Durable Objects are counted, and can go wrong.
 
 use crate::Client;
 use anyhow::{Result, ensure};
@@ -46,91 +46,120 @@ impl Class {
     }
 }
 
-/// How often objects of a class were called since workerd started.
+/// The calls that came by a [`Point`] since workerd started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub struct Calls {
-    /// Calls of `fetch`, from edges and from other objects.
+    /// Calls of `fetch`.
     pub fetches: u64,
     /// Alarms that rang.
     pub alarms: u64,
 }
 
-/// Control over the Durable Objects.
-#[derive(Debug)]
-pub struct Objects {
-    client: Client,
+/// Who calls an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// One edge, by its index.
+    Edge(usize),
+    /// All objects of a class.
+    Object(Class),
 }
 
-impl Objects {
-    pub(crate) fn new(client: Client) -> Self {
-        Self { client }
+/// A point that calls to objects come by: before the objects of a class, for
+/// the calls of everyone, or between one caller and a class.
+///
+/// All methods fail when workerd does not answer.
+#[must_use]
+#[derive(Debug)]
+pub struct Point<'a> {
+    client: &'a Client,
+    name: String,
+}
+
+impl<'a> Point<'a> {
+    pub(crate) fn before(client: &'a Client, class: Class) -> Self {
+        let name = class.name().to_owned();
+        Self { client, name }
     }
 
-    /// The calls to objects of `class`.
+    pub(crate) fn between(client: &'a Client, caller: Caller, class: Class) -> Self {
+        let caller = match caller {
+            Caller::Edge(_) => "edge",
+            Caller::Object(class) => class.name(),
+        };
+        let name = format!("{caller}>{}", class.name());
+        Self { client, name }
+    }
+
+    /// The calls that came by.
     ///
     /// # Errors
     ///
-    /// When workerd does not answer.
-    pub fn calls(&self, class: Class) -> Result<Calls> {
+    /// As said above.
+    pub fn calls(&self) -> Result<Calls> {
         let mut all: BTreeMap<String, Calls> =
-            serde_json::from_value(self.client.get("/__rig/objects")?.json()?)?;
-        Ok(all.remove(class.name()).unwrap_or_default())
+            serde_json::from_value(self.client.get("/__rig/calls/")?.json()?)?;
+        Ok(all.remove(&self.name).unwrap_or_default())
     }
 
     /// Calls take longer by `delay`, from now on.
     ///
     /// # Errors
     ///
-    /// As [`calls`](Self::calls).
-    pub fn slow(&self, class: Class, delay: Duration) -> Result<()> {
-        self.set(
-            class,
-            json!({ "delay_ms": u64::try_from(delay.as_millis())? }),
-        )
+    /// As said above.
+    pub fn slow(&self, delay: Duration) -> Result<()> {
+        let delay = u64::try_from(delay.as_millis())?;
+        self.set(&json!({ "delay_ms": delay }))
     }
 
-    /// Calls fail, from now on.
+    /// Calls fail before they arrive, from now on.
     ///
     /// # Errors
     ///
-    /// As [`calls`](Self::calls).
-    pub fn fail(&self, class: Class) -> Result<()> {
-        self.set(class, json!({ "fault": "fail" }))
+    /// As said above.
+    pub fn refuse(&self) -> Result<()> {
+        self.set(&json!({ "fault": "refuse" }))
     }
 
-    /// Calls are never answered, from now on.
+    /// Calls are carried out, but their answers do not come back, from now on.
     ///
     /// # Errors
     ///
-    /// As [`calls`](Self::calls).
-    pub fn hang(&self, class: Class) -> Result<()> {
-        self.set(class, json!({ "fault": "hang" }))
+    /// As said above.
+    pub fn lose_answers(&self) -> Result<()> {
+        self.set(&json!({ "fault": "lose" }))
     }
 
-    /// The next call traps when the crate makes its `count`th call out.
+    /// Calls neither arrive nor fail, from now on.
     ///
     /// # Errors
     ///
-    /// As [`calls`](Self::calls).
-    pub fn trap_after(&self, class: Class, count: u64) -> Result<()> {
-        self.set(class, json!({ "trap_after": count }))
+    /// As said above.
+    pub fn hang(&self) -> Result<()> {
+        self.set(&json!({ "fault": "hang" }))
     }
 
-    /// Ends the faults of a class.
+    /// The next call traps when the crate makes its `count`th call out from
+    /// there. Of use before a class: between two, the caller itself may come first.
     ///
     /// # Errors
     ///
-    /// As [`calls`](Self::calls).
-    pub fn heal(&self, class: Class) -> Result<()> {
-        self.set(
-            class,
-            json!({ "fault": "none", "delay_ms": 0, "trap_after": 0 }),
-        )
+    /// As said above.
+    pub fn trap_after(&self, count: u64) -> Result<()> {
+        self.set(&json!({ "trap_after": count }))
     }
 
-    fn set(&self, class: Class, fault: Value) -> Result<()> {
-        let path = format!("/__rig/objects/{}", class.name());
-        let answer = self.client.call("PUT", &path).json(&fault).send()?;
+    /// Ends all faults here.
+    ///
+    /// # Errors
+    ///
+    /// As said above.
+    pub fn heal(&self) -> Result<()> {
+        self.set(&json!({ "fault": "none", "delay_ms": 0, "trap_after": 0 }))
+    }
+
+    fn set(&self, state: &Value) -> Result<()> {
+        let path = format!("/__rig/calls/{}", self.name.replace('>', "%3E"));
+        let answer = self.client.call("PUT", &path).json(state).send()?;
         ensure!(answer.status == 204, "the rig's tap answered {answer:?}");
         Ok(())
     }

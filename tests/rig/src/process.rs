@@ -31,21 +31,21 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts workerd on the configuration in `folder` and waits until it
-    /// listens on all `addresses`.
-    pub(crate) fn start(folder: &Path, addresses: &[SocketAddr]) -> Result<Self> {
+    /// Starts workerd on a configuration in `folder` and waits until it listens
+    /// on all `addresses`.
+    pub(crate) fn start(folder: &Path, config: &str, addresses: &[SocketAddr]) -> Result<Self> {
         let log = fs::File::options()
             .create(true)
             .append(true)
             .open(log(folder))?;
-        let pid_file = folder.join("pid");
+        let pid_file = folder.join(config).with_extension("pid");
         let _ = fs::remove_file(&pid_file);
         let mut shell = Command::new("sh")
             .arg("-c")
             .arg(WHILE_STDIN_IS_OPEN)
             .arg("sh")
             .arg(workerd()?)
-            .args(["serve", "config.capnp", "--experimental"])
+            .args(["serve", config, "--experimental"])
             .current_dir(folder)
             .env("PID_FILE", &pid_file)
             .stdin(Stdio::piped())

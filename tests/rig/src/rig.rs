@@ -1,11 +1,11 @@
 //! A rig: edges, objects, KV and upstream, wired together.
 
 use crate::{
-    Admin, Client, Kv, Objects, Upstream,
-    config::Config,
+    Admin, Caller, Class, Client, Kv, Point, Upstream,
+    config::{Config, EDGES, OBJECTS_APART},
     process::{self, Process},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -34,6 +34,7 @@ const ROUTES: [[&str; 3]; 5] = [
 #[derive(Debug)]
 pub struct Builder {
     edges: usize,
+    apart: bool,
     variables: BTreeMap<String, Value>,
 }
 
@@ -43,6 +44,14 @@ impl Builder {
     #[must_use]
     pub fn edges(mut self, edges: usize) -> Self {
         self.edges = edges;
+        self
+    }
+
+    /// Gives the objects a process of their own, so that they can be killed
+    /// while the edges live. Objects are then reached by name alone, over HTTP.
+    #[must_use]
+    pub fn objects_apart(mut self) -> Self {
+        self.apart = true;
         self
     }
 
@@ -81,12 +90,15 @@ impl Builder {
             kv: kv.address(),
             upstream: upstream.address(),
             variables: self.variables,
+            apart: self.apart,
         };
         config.write(&checkout().join("build"), folder.path())?;
         let mut rig = Rig {
             edges: edges.into_iter().map(Client::new).collect(),
-            objects: Objects::new(Client::new(objects)),
-            process: None,
+            objects: Client::new(objects),
+            apart: self.apart,
+            edges_process: None,
+            objects_process: None,
             kv,
             upstream,
             folder,
@@ -98,10 +110,12 @@ impl Builder {
 
 /// The built Worker at work, until this is dropped.
 pub struct Rig {
-    // Ends first, while what it speaks to is still there.
-    process: Option<Process>,
+    // End first, while what they speak to is still there.
+    edges_process: Option<Process>,
+    objects_process: Option<Process>,
+    apart: bool,
     edges: Vec<Client>,
-    objects: Objects,
+    objects: Client,
     kv: Kv,
     upstream: Upstream,
     folder: tempfile::TempDir,
@@ -119,6 +133,7 @@ impl Rig {
             .collect();
         Builder {
             edges: 1,
+            apart: false,
             variables: BTreeMap::new(),
         }
         .variable("ROUTES", routes)
@@ -137,10 +152,22 @@ impl Rig {
         self.edges.get(index).expect("the rig has fewer edges")
     }
 
-    /// The Durable Objects: their counts and faults.
-    #[must_use]
-    pub fn objects(&self) -> &Objects {
-        &self.objects
+    /// The calls to objects of `class`, whoever sends them.
+    pub fn objects(&self, class: Class) -> Point<'_> {
+        Point::before(&self.objects, class)
+    }
+
+    /// The calls of one caller to objects of `class`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such edge.
+    pub fn link(&self, caller: Caller, class: Class) -> Point<'_> {
+        let client = match caller {
+            Caller::Edge(index) => self.edge(index),
+            Caller::Object(_) => &self.objects,
+        };
+        Point::between(client, caller, class)
     }
 
     /// The KV namespace.
@@ -164,27 +191,54 @@ impl Rig {
         Admin::bootstrap(self.edge(0), BOOTSTRAP_TOKEN)
     }
 
-    /// Kills workerd (SIGKILL) with all edges and objects. State stays.
+    /// Kills everything (SIGKILL): edges and objects. State stays.
     pub fn kill(&mut self) {
-        self.process = None;
+        self.edges_process = None;
+        self.objects_process = None;
     }
 
-    /// Starts workerd again after [`kill`](Self::kill), on the same ports and
-    /// the same state.
+    /// Starts everything again after [`kill`](Self::kill), on the same ports
+    /// and the same state.
     ///
     /// # Errors
     ///
     /// When workerd does not start.
     pub fn start(&mut self) -> Result<()> {
-        let addresses: Vec<SocketAddr> = self.edges.iter().map(Client::address).collect();
-        self.process = Some(Process::start(self.folder.path(), &addresses)?);
+        let mut addresses: Vec<SocketAddr> = self.edges.iter().map(Client::address).collect();
+        if self.apart {
+            self.start_objects()?;
+        } else {
+            addresses.push(self.objects.address());
+        }
+        self.edges_process = Some(Process::start(self.folder.path(), EDGES, &addresses)?);
         Ok(())
     }
 
-    /// The process id of workerd, while it runs.
+    /// Kills the objects (SIGKILL), of a rig that has them apart.
+    pub fn kill_objects(&mut self) {
+        self.objects_process = None;
+    }
+
+    /// Starts the objects again after [`kill_objects`](Self::kill_objects).
+    ///
+    /// # Errors
+    ///
+    /// When the rig does not have them apart, or workerd does not start.
+    pub fn start_objects(&mut self) -> Result<()> {
+        ensure!(self.apart, "the objects live in the process of the edges");
+        let address = self.objects.address();
+        self.objects_process = Some(Process::start(
+            self.folder.path(),
+            OBJECTS_APART,
+            &[address],
+        )?);
+        Ok(())
+    }
+
+    /// The process id of the workerd that runs the edges, while it does.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::pid)
+        self.edges_process.as_ref().map(Process::pid)
     }
 
     /// What workerd and the Worker have written to stdout and stderr.
