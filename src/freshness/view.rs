@@ -30,7 +30,7 @@
 //! } }
 //! ```
 
-use super::ask::{Answer, Cursor};
+use super::ask::{Answer, Cursor, Revision};
 use super::follower::{Accepted, Ask, Follower, Turn};
 use super::records::{Record, Records};
 use super::subject::Subject;
@@ -277,6 +277,13 @@ impl<R: Record> View<R> {
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         (self.records.len(), self.records.weight())
+    }
+
+    /// What the view knows to be required of a subject: to be sent along with
+    /// a strong read, so that a registry that lost changes learns of it.
+    #[must_use]
+    pub fn required(&self, subject: &Subject) -> Revision {
+        (self.records.get(subject)).map_or_else(Revision::default, |slot| slot.required)
     }
 
     /// Whether a record is held; what a decision needs beside it is

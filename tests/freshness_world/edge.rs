@@ -226,12 +226,14 @@ impl World {
             return;
         }
         let request = edge.waiting.remove(0);
+        let both = [request.key, request.key.organization()];
+        let required = both.map(|subject| (subject, edge.view.required(&subject)));
         let of = |registry: &super::Registry| registry.organization == request.key.organization();
         let registry = self.registries.iter().position(of).unwrap();
         let message = Message {
             from: Node::Edge(number),
             to: Node::Registry(registry as u8),
-            body: Body::Read(request.key),
+            body: Body::Read(required),
             context: Context::EdgeRead(life, request),
         };
         self.send(setup, message);

@@ -5,7 +5,9 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
 use katalo_keys::freshness::ask::{Standing, StandingQuestion};
 use katalo_keys::freshness::follower::Ask;
-use katalo_keys::freshness::{Ack, Answer, Append, EdgeClock, Question, RelayClock, Subject};
+use katalo_keys::freshness::{
+    Ack, Answer, Append, EdgeClock, Question, RelayClock, Revision, Subject,
+};
 
 use super::Rec;
 use super::edge::Request;
@@ -28,8 +30,9 @@ pub enum Body {
     Ack(Ack),
     StandingQuestion(StandingQuestion),
     Standing(Standing),
-    /// A strong read of a key and its organization.
-    Read(Subject),
+    /// A strong read of a key and its organization, and what the edge knows to
+    /// be required of each.
+    Read([(Subject, Revision); 2]),
     /// Both records, and whether each may be kept.
     Records([(Subject, Rec, bool); 2]),
 }
@@ -67,7 +70,7 @@ impl Message {
     pub fn is_question(&self) -> bool {
         matches!(
             self.body,
-            Body::Question(_) | Body::Append(_) | Body::StandingQuestion(_) | Body::Read(_)
+            Body::Question(_) | Body::Append(_) | Body::StandingQuestion(_) | Body::Read(..)
         )
     }
 }

@@ -191,8 +191,15 @@ impl World {
             {
                 registry.commit.standing_answered(question, standing);
             }
-            (Body::Read(subject), _) if registry.may_serve(setup) => {
-                let records = [*subject, subject.organization()].map(|subject| {
+            (Body::Read(asked), _) => {
+                for (subject, required) in asked {
+                    let held = registry.stored.records[subject].revision;
+                    registry.commit.heard_of(*subject, *required, held);
+                }
+                if !registry.may_serve(setup) {
+                    return;
+                }
+                let records = asked.map(|(subject, _)| {
                     let keep = registry.may_publish(&subject, setup);
                     (subject, registry.stored.records[&subject], keep)
                 });
