@@ -155,6 +155,9 @@ impl World {
                 }
             }
         }
+        // What another load has brought needs no second one.
+        let view = &edge.view;
+        (edge.loads).retain(|loading| loading.left.keys().any(|subject| !view.holds(subject)));
         if edge.loads.len() > setup.loads {
             edge.loads.remove(0);
         }
