@@ -268,6 +268,7 @@ impl World {
         for edge in 0..setup.edges {
             for registry in 0..setup.registries {
                 for k in 0..setup.keys {
+                    self.edges[usize::from(edge)].cancel_loads();
                     self.arrive(setup, edge, key(registry, k), via);
                     self.carry_loads(setup, edge, via);
                     self.deliver_everything(setup);

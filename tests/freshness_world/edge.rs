@@ -66,6 +66,13 @@ impl Edge {
         self.shown.get(subject).copied()
     }
 
+    /// Every load in progress is given up.
+    pub fn cancel_loads(&mut self) {
+        for loading in std::mem::take(&mut self.loads) {
+            self.view.abandon(&loading.load);
+        }
+    }
+
     /// The isolate ends; another takes its place on the same machine.
     pub fn restart(&mut self, setup: &Setup) {
         *self = Self {
