@@ -119,6 +119,11 @@ impl<S: LogStore> ChangeLog<S> {
         }
     }
 
+    /// Ends this process of the log: what is left is its storage.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
     /// Records a change. Repeats and late arrivals are harmless: only the
     /// greatest revision of a subject counts, and the acknowledgement holds
     /// for whatever recorded it.

@@ -222,16 +222,35 @@ impl CommitWait {
     /// new.
     pub fn acknowledged(&mut self, append: &Append, ack: &Ack, now: Reading<RegistryClock>) {
         self.observe(now);
-        if ack.greatest > self.revision {
-            // Restored under a running process, which the start's question
-            // should have found. Ask it now.
-            self.check = Check::Open(Vec::new());
-        }
+        self.log_is_at(ack.greatest);
         if let Some(progress) = self.unsettled.get_mut(&append.subject)
             && progress.revision == append.revision
             && progress.acknowledged.is_none()
         {
             progress.acknowledged = Some((now, ack.wait_ms));
+        }
+    }
+
+    /// An edge reads `subject` strongly and says what is `required` of it; the
+    /// registry's record is at `held`. A record below its requirement is a
+    /// change that was lost after the start's question: an append sent before
+    /// the registry was restored reached the log only then. To be called
+    /// before the read is answered, and [`Self::may_serve`] after it.
+    pub fn heard_of(&mut self, subject: Subject, required: Revision, held: Revision) {
+        self.log_is_at(required);
+        if required > held && self.check == Check::Current {
+            self.check = Check::Behind(Recovery {
+                revision: self.revision.next(),
+                lost: vec![subject],
+            });
+        }
+    }
+
+    /// The log knows this revision of the organization. One beyond the
+    /// registry's own means lost changes: ask which before serving on.
+    fn log_is_at(&mut self, revision: Revision) {
+        if revision > self.revision && self.check == Check::Current {
+            self.check = Check::Open(Vec::new());
         }
     }
 

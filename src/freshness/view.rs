@@ -30,7 +30,7 @@
 //! } }
 //! ```
 
-use super::ask::{Answer, Cursor};
+use super::ask::{Answer, Cursor, Revision};
 use super::follower::{Accepted, Ask, Follower, Turn};
 use super::records::{Record, Records};
 use super::subject::Subject;
@@ -284,6 +284,13 @@ impl<R: Record> View<R> {
     #[must_use]
     pub fn peek(&self, subject: &Subject) -> Option<&R> {
         self.records.get(subject)?.record.as_ref()
+    }
+
+    /// What the view knows to be required of a subject: to be sent along with
+    /// a strong read, so that a registry that lost changes learns of it.
+    #[must_use]
+    pub fn required(&self, subject: &Subject) -> Revision {
+        (self.records.get(subject)).map_or_else(Revision::default, |slot| slot.required)
     }
 
     /// Whether a record is held; what a decision needs beside it is

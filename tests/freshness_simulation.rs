@@ -1,0 +1,107 @@
+//! The second proof: the state machines of `katalo_keys::freshness` under a
+//! seeded scheduler, with bad clocks, a bad network and bad luck.
+//!
+//! - `cargo test --test freshness_simulation` runs a few thousand seeds.
+//! - `KATALO_SIM_SEEDS=1000000 cargo test --release --test freshness_simulation
+//!   seeds_hold -- --nocapture` runs as many as it says.
+//! - `KATALO_SIM_SEED=42 …` replays one and prints every step.
+//!
+//! A seed decides everything: the deployment, its clocks, and what happens.
+
+#[path = "freshness_world/mod.rs"]
+mod world;
+
+#[path = "freshness_simulation/driver.rs"]
+mod driver;
+
+use std::time::Instant;
+
+use driver::{Run, Tally};
+use world::Mutant;
+
+/// Seeds in an ordinary test run.
+const SEEDS: u64 = 4_000;
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().expect("a number"))
+}
+
+#[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of the proof are its output"
+)]
+fn seeds_hold() {
+    if let Some(seed) = number("KATALO_SIM_SEED") {
+        Run::new(seed, None).traced().finish().unwrap();
+        return;
+    }
+    let seeds = number("KATALO_SIM_SEEDS").unwrap_or(SEEDS);
+    let begun = Instant::now();
+    let mut tally = Tally::default();
+    for seed in 0..seeds {
+        match Run::new(seed, None).finish() {
+            Ok(run) => tally.add(&run),
+            Err(violation) => panic!("{violation}; replay with KATALO_SIM_SEED={seed}"),
+        }
+    }
+    println!(
+        "{seeds} seeds, {} steps, {} decisions checked against {} promises, {:.1} h simulated, {:.1} s",
+        tally.steps,
+        tally.decisions,
+        tally.promises,
+        tally.simulated_ms as f64 / 3_600_000.0,
+        begun.elapsed().as_secs_f64()
+    );
+    // A simulation that decides nothing proves nothing.
+    assert!(tally.decisions > seeds * 10);
+    assert!(tally.promises > seeds);
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in 0..20 {
+        let [one, other] = [(); 2].map(|()| Run::new(seed, None).finish().unwrap());
+        assert_eq!(one, other);
+    }
+}
+
+/// Seeds within which each mutant must be found.
+const SEEDS_FOR_A_MUTANT: u64 = 20_000;
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of the proof are its output"
+)]
+fn is_found(mutant: Mutant) {
+    for seed in 0..SEEDS_FOR_A_MUTANT {
+        if let Err(violation) = Run::new(seed, Some(mutant)).finish() {
+            assert_eq!(Run::new(seed, None).finish().err(), None, "seed {seed}");
+            println!("{mutant:?}: seed {seed}: {violation}");
+            return;
+        }
+    }
+    panic!("{mutant:?} survived {SEEDS_FOR_A_MUTANT} seeds");
+}
+
+macro_rules! mutants {
+    ($($name:ident: $mutant:ident),+ $(,)?) => {$(
+        #[test]
+        fn $name() {
+            is_found(Mutant::$mutant);
+        }
+    )+};
+}
+
+mutants! {
+    finds_that_the_commit_wait_is_missing: NoCommitWait,
+    finds_that_the_race_fence_is_missing: NoRaceFence,
+    finds_that_enforced_is_answered_from_the_state: EnforcedFromState,
+    finds_that_the_append_comes_after_the_acknowledgement: AppendAfterAcknowledgement,
+    finds_that_a_backward_clock_is_accepted: BackwardClockAccepted,
+    finds_that_the_wait_has_no_margin: NoMargin,
+    finds_that_a_lowered_bound_shortens_the_wait_at_once: WaitLoweredAtOnce,
+    finds_that_a_restored_registry_does_not_ask: NoStandingCheck,
+    finds_that_a_record_is_published_before_the_append: PublishedBeforeAppend,
+}

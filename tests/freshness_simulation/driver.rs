@@ -1,0 +1,407 @@
+//! One run: a deployment drawn from a seed, and what a seed lets happen to it.
+
+#![allow(unreachable_pub, reason = "a test's support is nobody's interface")]
+
+use katalo_keys::freshness::records::SLOT_BYTES;
+use katalo_keys::freshness::{Bound, Subject};
+
+use super::world::action::Action;
+use super::world::clock::Clock;
+use super::world::edge::Brought;
+use super::world::net::Node;
+use super::world::{Mutant, Rec, START, Setup, World, key, organization};
+
+/// Steps of one run.
+const STEPS: u64 = 800;
+
+/// SplitMix64: all that a simulation needs, and the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.roll() % limit.max(1)
+    }
+
+    fn within(&mut self, least: u64, most: u64) -> u64 {
+        least + self.below(most - least + 1)
+    }
+
+    fn one_in(&mut self, chances: u64) -> bool {
+        self.below(chances) == 0
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> Option<T> {
+        choices
+            .get(self.below(choices.len() as u64) as usize)
+            .copied()
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub steps: u64,
+    pub decisions: u64,
+    pub promises: u64,
+    pub simulated_ms: u64,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.decisions += other.decisions;
+        self.promises += other.promises;
+        self.simulated_ms += other.simulated_ms;
+    }
+}
+
+pub struct Run {
+    setup: Setup,
+    world: World,
+    dice: Dice,
+    traced: bool,
+    /// Faults come once in this many steps.
+    calm: u64,
+    /// The one small step back that nobody need notice is still to come.
+    slip: bool,
+}
+
+impl Run {
+    pub fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+        let mut dice = Dice(seed);
+        let bound = dice.of(&[200, 1_000, 5_000, 20_000]).unwrap();
+        let small = dice.one_in(4);
+        let setup = Setup {
+            mutant,
+            bound: Bound::new(bound).unwrap(),
+            relays: dice.within(1, 3) as u8,
+            edges: dice.within(1, 3) as u8,
+            registries: dice.within(1, 2) as u8,
+            keys: dice.within(1, 3) as u8,
+            // Just room for the records of three waiting requests: what is
+            // smaller loads for ever.
+            view_limit: if small {
+                6 * (SLOT_BYTES + size_of::<Rec>())
+            } else {
+                1 << 20
+            },
+            waiting: 3,
+            loads: 4,
+            in_flight: 40,
+        };
+        let mut world = World::new(&setup);
+        world.oracle.counting = true;
+        let mut clock = || {
+            let rate = dice.within(0, 9_800) as i64 - 4_900;
+            Clock::new(START, dice.within(1 << 32, 1 << 40), rate)
+        };
+        world.log_clock = clock();
+        world
+            .relays
+            .iter_mut()
+            .for_each(|relay| relay.clock = clock());
+        world.edges.iter_mut().for_each(|edge| edge.clock = clock());
+        (world.registries.iter_mut()).for_each(|registry| registry.clock = clock());
+        Self {
+            calm: dice.of(&[8, 20, 60, 1_000]).unwrap(),
+            slip: dice.one_in(2),
+            setup,
+            world,
+            dice,
+            traced: false,
+        }
+    }
+
+    /// Prints every step.
+    pub fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
+    /// Runs to the end; then the faults stop and all must recover.
+    pub fn finish(mut self) -> Result<Tally, String> {
+        for step in 0..STEPS {
+            if self.dice.one_in(self.calm) {
+                self.fault();
+            } else {
+                self.ordinary();
+            }
+            if let Some(violation) = self.world.oracle.violation {
+                return Err(format!("step {step}: {violation}"));
+            }
+        }
+        let tally = Tally {
+            steps: STEPS,
+            decisions: self.world.oracle.decisions,
+            promises: self.world.oracle.promises,
+            simulated_ms: self.world.now - START,
+        };
+        if self.setup.mutant.is_none() {
+            self.unclamp();
+            if !self.world.recovers(&self.setup) {
+                return Err("does not recover once the faults stop".into());
+            }
+        }
+        Ok(tally)
+    }
+
+    fn act(&mut self, action: Action) {
+        if self.traced {
+            #[expect(clippy::print_stdout, reason = "a replay shows its steps")]
+            {
+                println!("{:>9} {action:?}", self.world.now - START);
+            }
+        }
+        self.world.apply(&self.setup, action);
+    }
+
+    fn edge(&mut self) -> u8 {
+        self.dice.below(self.setup.edges.into()) as u8
+    }
+
+    fn relay(&mut self) -> u8 {
+        self.dice.below(self.setup.relays.into()) as u8
+    }
+
+    fn registry(&mut self) -> u8 {
+        self.dice.below(self.setup.registries.into()) as u8
+    }
+
+    fn via(&mut self) -> Node {
+        if self.dice.one_in(12) {
+            return Node::Log;
+        }
+        Node::Relay(self.relay())
+    }
+
+    fn key(&mut self) -> (u8, Subject) {
+        let registry = self.registry();
+        let k = self.dice.below(self.setup.keys.into()) as u8;
+        (registry, key(registry, k))
+    }
+
+    /// Mostly a key; one in six the organization.
+    fn subject(&mut self) -> (u8, Subject) {
+        let (registry, key) = self.key();
+        if self.dice.one_in(6) {
+            return (registry, organization(registry));
+        }
+        (registry, key)
+    }
+
+    fn ordinary(&mut self) {
+        match self.dice.below(100) {
+            0..30 => self.deliver(),
+            30..44 => {
+                let (edge, (_, key), via) = (self.edge(), self.key(), self.via());
+                self.act(Action::Arrive { edge, key, via });
+            }
+            44..56 => self.pass_time(),
+            56..68 => self.read_kv(),
+            68..73 => {
+                let (edge, via) = (self.edge(), self.via());
+                let frozen = self.dice.one_in(3);
+                self.act(Action::Refresh { edge, via, frozen });
+            }
+            73..77 => {
+                let (edge, via) = (self.edge(), self.via());
+                self.act(Action::Seek { edge, via });
+            }
+            77..79 => {
+                let edge = self.edge();
+                self.act(Action::ReadStrong { edge });
+            }
+            79..81 => {
+                let relay = self.relay();
+                self.act(Action::Wake { relay });
+            }
+            81..84 => {
+                let (registry, subject) = self.subject();
+                if self.world.registries[usize::from(registry)].may_serve(&self.setup) {
+                    self.act(Action::Change { registry, subject });
+                }
+            }
+            _ => self.registry_step(),
+        }
+    }
+
+    fn registry_step(&mut self) {
+        let (registry, subject) = self.subject();
+        match self.dice.below(8) {
+            0 => self.act(Action::Settle { registry }),
+            1 => {
+                self.act(Action::CheckStanding { registry });
+                self.act(Action::Recover { registry });
+            }
+            2..5 => self.act(Action::Append { registry }),
+            _ if self.world.registries[usize::from(registry)].may_serve(&self.setup) => {
+                self.call(registry, subject);
+            }
+            _ => {}
+        }
+    }
+
+    /// A client calls; and once it hears `enforced`, requests come everywhere.
+    fn call(&mut self, registry: u8, subject: Subject) {
+        let before = self.world.oracle.promises;
+        self.act(Action::Call { registry, subject });
+        if self.world.oracle.promises == before {
+            return;
+        }
+        for edge in 0..self.setup.edges {
+            for k in 0..self.setup.keys {
+                let (key, via) = (key(registry, k), self.via());
+                self.act(Action::Arrive { edge, key, via });
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        let ids: Vec<u64> = self.world.net.iter().map(|(id, _)| id).collect();
+        if let Some(id) = self.dice.of(&ids) {
+            let twice = self.dice.one_in(10);
+            self.act(if twice {
+                Action::Duplicate(id)
+            } else {
+                Action::Deliver(id)
+            });
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let bound = self.setup.bound.millis().0;
+        let ms = match self.dice.below(100) {
+            0..55 => self.dice.within(0, bound / 16),
+            55..80 => self.dice.within(0, bound / 3),
+            // To the very end of a wait: where a promise falls due.
+            80..92 => {
+                let (registry, subject) = self.subject();
+                let now = self.world.now;
+                let registry_node = &mut self.world.registries[usize::from(registry)];
+                let left = registry_node.longest_wait(now, &self.setup);
+                self.act(Action::Tick(left.0));
+                self.call(registry, subject);
+                return;
+            }
+            92..99 => self.dice.within(0, 3 * bound),
+            _ => self.dice.within(bound, 3 * 3_600_000),
+        };
+        self.act(Action::Tick(ms));
+    }
+
+    /// KV gives its newest value, one however old, or a miss.
+    fn read_kv(&mut self) {
+        let edge = self.edge();
+        let loads = &self.world.edges[usize::from(edge)].loads;
+        let mut reads = Vec::new();
+        for (load, loading) in loads.iter().enumerate() {
+            for (subject, brought) in &loading.left {
+                reads.push((load, *subject, *brought));
+            }
+        }
+        let Some((load, subject, brought)) = self.dice.of(&reads) else {
+            return;
+        };
+        if let Brought::Unanswered(_) = brought {
+            let via = self.via();
+            return self.act(Action::AskAgain { edge, load, via });
+        }
+        let values = &self.world.kv[&subject];
+        let value = match self.dice.below(10) {
+            0 => None,
+            1..5 => self.dice.of(values),
+            _ => values.last().copied(),
+        };
+        self.act(Action::ReadKv {
+            edge,
+            load,
+            subject,
+            value,
+        });
+    }
+
+    fn fault(&mut self) {
+        let node = match self.dice.below(8) {
+            0 => Node::Log,
+            1..3 => Node::Relay(self.relay()),
+            3..6 => Node::Edge(self.edge()),
+            _ => Node::Registry(self.registry()),
+        };
+        match self.dice.below(20) {
+            0..4 => {
+                let ids: Vec<u64> = self.world.net.iter().map(|(id, _)| id).collect();
+                if let Some(id) = self.dice.of(&ids) {
+                    let silently = self.dice.one_in(2);
+                    self.act(if silently {
+                        Action::Lose(id)
+                    } else {
+                        Action::Refuse(id)
+                    });
+                }
+            }
+            4..6 => self.cut_off(node),
+            6..10 => self.end(node),
+            10 => {
+                let registry = self.registry();
+                self.act(Action::Backup { registry });
+            }
+            11 => {
+                let registry = self.registry();
+                self.act(Action::Restore { registry });
+            }
+            12 => {
+                let bound = self.dice.within(200, 2 * self.setup.bound.millis().0);
+                self.act(Action::SetBound(Bound::new(bound).unwrap()));
+            }
+            13..15 => {
+                let by = self.dice.within(1, 3 * self.setup.bound.millis().0);
+                self.act(Action::StepBack { node, by });
+            }
+            15 => {
+                // Ahead is safe where proofs age, and only there.
+                let by = self.dice.within(1, 3 * self.setup.bound.millis().0);
+                if matches!(node, Node::Relay(_) | Node::Edge(_)) {
+                    self.world.clock(node).step_ahead(by);
+                }
+            }
+            16 if self.slip => {
+                self.slip = false;
+                self.world.clock(node).slip(40);
+            }
+            _ => self.world.clock(node).lag = self.dice.within(0, 20),
+        }
+    }
+
+    /// What is on its way from and to a machine is lost.
+    fn cut_off(&mut self, node: Node) {
+        self.world
+            .net
+            .lose(|message| message.from == node || message.to == node);
+    }
+
+    fn end(&mut self, node: Node) {
+        self.act(match node {
+            Node::Log => Action::EvictLog,
+            Node::Relay(relay) => Action::EvictRelay { relay },
+            Node::Edge(edge) => Action::RestartEdge { edge },
+            Node::Registry(registry) => Action::Crash { registry },
+        });
+    }
+
+    fn unclamp(&mut self) {
+        let edges = (0..self.setup.edges).map(Node::Edge);
+        let relays = (0..self.setup.relays).map(Node::Relay);
+        let registries = (0..self.setup.registries).map(Node::Registry);
+        for node in edges.chain(relays).chain(registries).chain([Node::Log]) {
+            self.world.clock(node).lag = 0;
+        }
+    }
+}

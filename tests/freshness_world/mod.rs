@@ -1,0 +1,285 @@
+//! A deployment in miniature for both proofs: the real state machines, and
+//! around them everything that can go wrong.
+//!
+//! [`World`] holds one change log, relays, edges, registries, KV and the
+//! messages in flight. [`Action`] is everything that may happen next. The model
+//! checker takes every action in every state; the simulation draws one at a
+//! time. Nothing here decides anything of the protocol: it carries messages
+//! between the machines as the deployed objects do, and leaves steps out where
+//! a [`Mutant`] says so.
+
+#![allow(unreachable_pub, reason = "a test's support is nobody's interface")]
+#![allow(dead_code, reason = "each proof uses its own part")]
+
+pub mod action;
+pub mod clock;
+pub mod edge;
+pub mod net;
+pub mod oracle;
+pub mod registry;
+pub mod store;
+
+use std::collections::BTreeMap;
+
+use katalo_keys::freshness::change_log::ChangeLog;
+use katalo_keys::freshness::follower::Ask;
+use katalo_keys::freshness::records::Record;
+use katalo_keys::freshness::relay::{Relay, Serve};
+use katalo_keys::freshness::{
+    Bound, Incarnation, Question, Reading, RelayClock, Revision, Subject,
+};
+
+use clock::Clock;
+use edge::Edge;
+use net::{Body, Context, Message, Net, Node};
+use oracle::Oracle;
+use registry::Registry;
+use store::MapStore;
+
+/// A deliberate defect. Each proof must find every one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// `enforced` is answered as soon as the log has acknowledged.
+    NoCommitWait,
+    /// Changes that arrive while a record is being loaded are forgotten.
+    NoRaceFence,
+    /// A repeated call finds the key revoked and answers `enforced`.
+    EnforcedFromState,
+    /// The registry waits and answers first and appends afterwards.
+    AppendAfterAcknowledgement,
+    /// A backward clock is held at its last reading, and proofs kept.
+    BackwardClockAccepted,
+    /// The wait has no margin for clocks that differ.
+    NoMargin,
+    /// A lowered bound shortens the wait at once.
+    WaitLoweredAtOnce,
+    /// A registry serves after a start without asking the log where it stands.
+    NoStandingCheck,
+    /// A committed record is published before the log has it.
+    PublishedBeforeAppend,
+}
+
+/// What is fixed during a run.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub mutant: Option<Mutant>,
+    pub bound: Bound,
+    pub relays: u8,
+    pub edges: u8,
+    /// Organizations, one registry each.
+    pub registries: u8,
+    /// Keys in each organization.
+    pub keys: u8,
+    /// Memory limit of a view, in bytes.
+    pub view_limit: usize,
+    /// Requests that may wait at one edge.
+    pub waiting: usize,
+    /// Loads in progress at one edge; beyond it the oldest is cancelled.
+    pub loads: usize,
+    /// Messages in flight; what is sent beyond is lost.
+    pub in_flight: usize,
+}
+
+/// What a request is decided on: a stand-in for a key's or an organization's
+/// record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rec {
+    pub revision: Revision,
+    pub allowed: bool,
+}
+
+impl Record for Rec {
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+    fn weight_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+/// The organization's tag.
+pub fn organization(registry: u8) -> Subject {
+    Subject::parse(&format!("organizat{registry:02}")).unwrap()
+}
+
+/// A public key id.
+pub fn key(registry: u8, key: u8) -> Subject {
+    Subject::parse(&format!("20organizat{registry:02}nonce{key:012}")).unwrap()
+}
+
+/// KV: every value ever written, per name. A read may give any of them, or a
+/// miss.
+pub type Kv = BTreeMap<Subject, Vec<Rec>>;
+
+/// A relay's object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RelayNode {
+    pub relay: Relay,
+    pub clock: Clock,
+    pub life: u32,
+    /// Questions that wait for the log.
+    pub parked: Vec<Parked>,
+}
+
+/// A question that waits for the log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Parked {
+    from: Node,
+    question: Question,
+    context: Context,
+    arrived: Reading<RelayClock>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct World {
+    /// True time in milliseconds, which nobody can read.
+    pub now: u64,
+    pub log: ChangeLog<MapStore>,
+    pub log_clock: Clock,
+    pub relays: Vec<RelayNode>,
+    pub edges: Vec<Edge>,
+    pub registries: Vec<Registry>,
+    pub kv: Kv,
+    pub net: Net,
+    pub oracle: Oracle,
+}
+
+/// All clocks begin here, so that ages have room.
+pub const START: u64 = 1_000_000;
+
+impl World {
+    pub fn new(setup: &Setup) -> Self {
+        let incarnation = Incarnation::from_stored(1);
+        let relay = RelayNode {
+            relay: Relay::new(),
+            clock: Clock::default(),
+            life: 0,
+            parked: Vec::new(),
+        };
+        let registries: Vec<Registry> = (0..setup.registries)
+            .map(|registry| Registry::new(registry, setup.keys))
+            .collect();
+        let mut kv = Kv::new();
+        for registry in &registries {
+            for (subject, record) in &registry.stored.records {
+                kv.insert(*subject, vec![*record]);
+            }
+        }
+        Self {
+            now: START,
+            log: ChangeLog::start(MapStore::new(incarnation, setup), incarnation),
+            log_clock: Clock::default(),
+            relays: vec![relay; setup.relays.into()],
+            edges: (0..setup.edges).map(|_| Edge::new(setup)).collect(),
+            registries,
+            kv,
+            net: Net::default(),
+            oracle: Oracle::default(),
+        }
+    }
+
+    /// Delivers a message; what is for a process that is gone is lost.
+    fn deliver(&mut self, setup: &Setup, message: Message) {
+        match message.to {
+            Node::Log => self.deliver_to_log(setup, message),
+            Node::Relay(relay) => self.deliver_to_relay(setup, relay, message),
+            Node::Edge(edge) => self.deliver_to_edge(setup, edge, message),
+            Node::Registry(registry) => self.deliver_to_registry(setup, registry, message),
+        }
+    }
+
+    fn deliver_to_log(&mut self, setup: &Setup, message: Message) {
+        let now = Reading::at(self.log_clock.read(self.now, setup));
+        let body = match &message.body {
+            Body::Question(question) => Body::Answer(
+                self.log
+                    .ask(question, now)
+                    .unwrap_or_else(|never| match never {}),
+            ),
+            Body::Append(append) => {
+                let mut ack = (self.log.append(append, now)).unwrap_or_else(|never| match never {});
+                if setup.mutant == Some(Mutant::NoMargin) {
+                    let (meta, _) = self.log.status(now).unwrap_or_else(|never| match never {});
+                    ack.wait_ms = meta.wait_for.millis();
+                }
+                Body::Ack(ack)
+            }
+            Body::StandingQuestion(question) => {
+                Body::Standing((self.log.standing(question)).unwrap_or_else(|never| match never {}))
+            }
+            _ => return,
+        };
+        self.send(setup, message.reply(body));
+    }
+
+    fn deliver_to_relay(&mut self, setup: &Setup, relay: u8, message: Message) {
+        let node = &mut self.relays[usize::from(relay)];
+        if matches!(message.context, Context::Relay(life, _) if life != node.life) {
+            return;
+        }
+        let now = Reading::at(node.clock.read(self.now, setup));
+        match (message.body, message.context) {
+            (Body::Question(question), context) => node.parked.push(Parked {
+                from: message.from,
+                question,
+                context,
+                arrived: now,
+            }),
+            (Body::Answer(answer), Context::Relay(_, ask)) => {
+                node.relay.accept(&ask, &answer, now);
+            }
+            (Body::Unavailable, Context::Relay(_, ask)) => node.relay.failed(&ask, now),
+            (body, _) => unreachable!("a relay is sent {body:?}"),
+        }
+        self.serve_parked(setup, relay);
+    }
+
+    /// Serves what waits at a relay, as its object does after every event.
+    fn serve_parked(&mut self, setup: &Setup, relay: u8) {
+        let node = &mut self.relays[usize::from(relay)];
+        if node.parked.is_empty() {
+            return;
+        }
+        let now: Reading<RelayClock> = Reading::at(node.clock.read(self.now, setup));
+        let life = node.life;
+        let mut sent = Vec::new();
+        let me = Node::Relay(relay);
+        for parked in std::mem::take(&mut node.parked) {
+            let body = match node.relay.serve(&parked.question, parked.arrived, now) {
+                Serve::Answer(answer) => Body::Answer(answer),
+                Serve::Unavailable => Body::Unavailable,
+                Serve::Wait(_) => {
+                    node.parked.push(parked);
+                    continue;
+                }
+                Serve::AskLog(ask) => {
+                    sent.push(ask_log(me, life, ask));
+                    node.parked.push(parked);
+                    continue;
+                }
+            };
+            sent.push(Message {
+                from: me,
+                to: parked.from,
+                body,
+                context: parked.context,
+            });
+        }
+        for message in sent {
+            self.send(setup, message);
+        }
+    }
+
+    fn send(&mut self, setup: &Setup, message: Message) {
+        self.net.send(message, setup.in_flight);
+    }
+}
+
+fn ask_log(from: Node, life: u32, ask: Ask<RelayClock>) -> Message {
+    Message {
+        from,
+        to: Node::Log,
+        body: Body::Question(ask.question.clone()),
+        context: Context::Relay(life, ask),
+    }
+}

@@ -1,0 +1,106 @@
+//! Messages in flight: delivered in any order, late, twice or never.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+
+use katalo_keys::freshness::ask::{Standing, StandingQuestion};
+use katalo_keys::freshness::follower::Ask;
+use katalo_keys::freshness::{
+    Ack, Answer, Append, EdgeClock, Question, RelayClock, Revision, Subject,
+};
+
+use super::Rec;
+use super::edge::Request;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Node {
+    Log,
+    Relay(u8),
+    Edge(u8),
+    Registry(u8),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Body {
+    Question(Question),
+    Answer(Answer),
+    /// The relay has nothing proven to say.
+    Unavailable,
+    Append(Append),
+    Ack(Ack),
+    StandingQuestion(StandingQuestion),
+    Standing(Standing),
+    /// A strong read of a key and its organization, and what the edge knows to
+    /// be required of each.
+    Read([(Subject, Revision); 2]),
+    /// Both records, and whether each may be kept.
+    Records([(Subject, Rec, bool); 2]),
+}
+
+/// What the sender of a question remembers until the answer comes; it travels
+/// with the messages and is touched by nobody else. The number is the life of
+/// the sending process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    Edge(u32, Ask<EdgeClock>),
+    EdgeRead(u32, Request),
+    Relay(u32, Ask<RelayClock>),
+    RegistryAppend(u32, Append),
+    RegistryStanding(u32, StandingQuestion),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Message {
+    pub from: Node,
+    pub to: Node,
+    pub body: Body,
+    pub context: Context,
+}
+
+impl Message {
+    pub fn reply(self, body: Body) -> Self {
+        Self {
+            from: self.to,
+            to: self.from,
+            body,
+            context: self.context,
+        }
+    }
+
+    pub fn is_question(&self) -> bool {
+        matches!(
+            self.body,
+            Body::Question(_) | Body::Append(_) | Body::StandingQuestion(_) | Body::Read(..)
+        )
+    }
+}
+
+/// The messages in flight, by a number made from their content, so that two
+/// histories with the same messages in flight are one state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Net(BTreeMap<u64, Message>);
+
+impl Net {
+    pub fn send(&mut self, message: Message, limit: usize) {
+        if self.0.len() < limit {
+            let hasher = BuildHasherDefault::<DefaultHasher>::default();
+            self.0.insert(hasher.hash_one(&message), message);
+        }
+    }
+
+    pub fn take(&mut self, id: u64) -> Option<Message> {
+        self.0.remove(&id)
+    }
+
+    pub fn get(&self, id: u64) -> Option<&Message> {
+        self.0.get(&id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Message)> {
+        self.0.iter().map(|(id, message)| (*id, message))
+    }
+
+    pub fn lose(&mut self, which: impl Fn(&Message) -> bool) {
+        self.0.retain(|_, message| !which(message));
+    }
+}

@@ -1,0 +1,77 @@
+//! What must never happen, judged from outside with true time.
+
+use std::collections::BTreeMap;
+
+use katalo_keys::freshness::{Revision, Subject};
+
+use super::Rec;
+
+/// What was promised of two records when a request arrived.
+pub type Promise = [(Subject, Option<Rec>); 2];
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Oracle {
+    /// The last state of each subject for which a call returned `enforced`.
+    enforced: BTreeMap<Subject, Rec>,
+    /// Changes by which somebody deliberately gave rights.
+    granted: Vec<(Subject, Revision)>,
+    /// The first violation found.
+    pub violation: Option<&'static str>,
+    /// Decisions checked and promises made. Not part of a model's state:
+    /// the models leave them at zero.
+    pub decisions: u64,
+    pub promises: u64,
+    pub counting: bool,
+}
+
+impl Oracle {
+    /// A call returns `enforced: true` for this state.
+    pub fn promise(&mut self, subject: Subject, state: Rec) {
+        let enforced = self.enforced.entry(subject).or_insert(state);
+        if enforced.revision <= state.revision {
+            *enforced = state;
+        }
+        self.promises += u64::from(self.counting);
+    }
+
+    /// Somebody deliberately gives rights at this revision.
+    pub fn grant(&mut self, subject: Subject, revision: Revision) {
+        self.granted.push((subject, revision));
+    }
+
+    /// What is promised to a request that arrives now.
+    pub fn promised(&self, subjects: [Subject; 2]) -> Promise {
+        subjects.map(|subject| (subject, self.enforced.get(&subject).copied()))
+    }
+
+    /// Whether a call has returned `enforced` for this revision or a later one.
+    pub fn is_enforced(&self, subject: Subject, revision: Revision) -> bool {
+        (self.enforced.get(&subject)).is_some_and(|state| state.revision >= revision)
+    }
+
+    /// A request, to which `promise` was made at its arrival, is decided on
+    /// these records.
+    pub fn decided(&mut self, promise: &Promise, records: [Rec; 2]) {
+        self.decisions += u64::from(self.counting);
+        for ((subject, promised), used) in promise.iter().zip(records) {
+            let Some(promised) = promised else { continue };
+            if used.revision < promised.revision {
+                self.violate("decided on a state older than the enforced one");
+            }
+            if used.revision == promised.revision && used.allowed != promised.allowed {
+                self.violate("two states under one revision");
+            }
+            let regained = used.allowed && !promised.allowed;
+            let given = (self.granted.iter()).any(|(whom, at)| {
+                whom == subject && *at > promised.revision && *at <= used.revision
+            });
+            if regained && !given {
+                self.violate("a right that was taken came back by itself");
+            }
+        }
+    }
+
+    pub fn violate(&mut self, what: &'static str) {
+        self.violation.get_or_insert(what);
+    }
+}

@@ -1,0 +1,255 @@
+//! A registry's object around the real commit-wait.
+
+use std::collections::BTreeMap;
+
+use katalo_keys::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
+use katalo_keys::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision, Subject};
+
+use super::clock::Clock;
+use super::net::{Body, Context, Message, Node};
+use super::{Mutant, Rec, Setup, World, key, organization};
+
+/// What is in the registry's storage.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Stored {
+    pub revision: Revision,
+    pub records: BTreeMap<Subject, Rec>,
+    pub rows: BTreeMap<Subject, Unsettled>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Registry {
+    pub organization: Subject,
+    pub stored: Stored,
+    pub backup: Stored,
+    pub commit: CommitWait,
+    pub clock: Clock,
+    pub life: u32,
+    /// Appends that the mutant has put off.
+    pub owed: Vec<Append>,
+}
+
+impl Registry {
+    pub fn new(number: u8, keys: u8) -> Self {
+        let organization = organization(number);
+        let record = Rec {
+            revision: Revision(1),
+            allowed: true,
+        };
+        let subjects = (0..keys).map(|k| key(number, k)).chain([organization]);
+        let stored = Stored {
+            revision: Revision(1),
+            records: subjects.map(|subject| (subject, record)).collect(),
+            rows: BTreeMap::new(),
+        };
+        Self {
+            organization,
+            backup: stored.clone(),
+            commit: start(organization, &stored),
+            stored,
+            clock: Clock::default(),
+            life: 0,
+            owed: Vec::new(),
+        }
+    }
+
+    /// The process ends; another takes its place.
+    pub fn restart(&mut self) {
+        self.life += 1;
+        self.owed.clear();
+        self.commit = start(self.organization, &self.stored);
+    }
+
+    pub fn may_serve(&self, setup: &Setup) -> bool {
+        self.commit.may_serve() || setup.mutant == Some(Mutant::NoStandingCheck)
+    }
+
+    fn may_publish(&self, subject: &Subject, setup: &Setup) -> bool {
+        self.commit.may_publish(subject) || setup.mutant == Some(Mutant::PublishedBeforeAppend)
+    }
+}
+
+fn start(organization: Subject, stored: &Stored) -> CommitWait {
+    CommitWait::start(organization, stored.revision, stored.rows.values().copied())
+}
+
+impl World {
+    /// A call takes a subject's right, or gives it back.
+    pub fn change(&mut self, setup: &Setup, number: u8, subject: Subject) {
+        let registry = &mut self.registries[usize::from(number)];
+        let allowed = !registry.stored.records[&subject].allowed;
+        let revision = registry.stored.revision.next();
+        registry.write(subject, Rec { revision, allowed });
+        registry.commit.committed(registry.stored.rows[&subject]);
+        if allowed {
+            self.oracle.grant(subject, revision);
+        }
+        if setup.mutant == Some(Mutant::PublishedBeforeAppend) {
+            self.publish(number, subject);
+        }
+    }
+
+    /// Sends the next append.
+    pub fn append(&mut self, setup: &Setup, number: u8) {
+        let registry = &mut self.registries[usize::from(number)];
+        let Some(append) = registry.commit.next_append().or(registry.owed.pop()) else {
+            return;
+        };
+        let owed = setup.mutant == Some(Mutant::AppendAfterAcknowledgement)
+            && !self.oracle.is_enforced(append.subject, append.revision);
+        if owed {
+            let ack = Ack {
+                v: append.v,
+                wait_ms: setup.bound.wait(),
+                greatest: append.revision,
+            };
+            registry.owed.push(append);
+            let now = Reading::at(registry.clock.read(self.now, setup));
+            registry.commit.acknowledged(&append, &ack, now);
+            return;
+        }
+        let message = Message {
+            from: Node::Registry(number),
+            to: Node::Log,
+            body: Body::Append(append),
+            context: Context::RegistryAppend(registry.life, append),
+        };
+        self.send(setup, message);
+    }
+
+    /// Asks the log where the registry stands.
+    pub fn check_standing(&mut self, setup: &Setup, number: u8) {
+        let registry = &self.registries[usize::from(number)];
+        if let Some(question) = registry.commit.standing_question() {
+            let message = Message {
+                from: Node::Registry(number),
+                to: Node::Log,
+                body: Body::StandingQuestion(question),
+                context: Context::RegistryStanding(registry.life, question),
+            };
+            self.send(setup, message);
+        }
+    }
+
+    /// A client calls, or calls again, for the change of a subject. Whether it
+    /// is told `enforced`.
+    pub fn call(&mut self, setup: &Setup, number: u8, subject: Subject) -> bool {
+        let registry = &mut self.registries[usize::from(number)];
+        let now: Reading<RegistryClock> = Reading::at(registry.clock.read(self.now, setup));
+        let record = registry.stored.records[&subject];
+        let enforcement = registry.commit.enforcement(&subject, now);
+        let enforced = match setup.mutant {
+            Some(Mutant::EnforcedFromState) => !record.allowed,
+            Some(Mutant::NoCommitWait) => enforcement != Enforcement::Unacknowledged,
+            _ => enforcement == Enforcement::Enforced,
+        };
+        if enforced {
+            self.oracle.promise(subject, record);
+        }
+        enforced
+    }
+
+    /// Deletes the rows whose wait is over.
+    pub fn settle(&mut self, setup: &Setup, number: u8) {
+        let registry = &mut self.registries[usize::from(number)];
+        let now = Reading::at(registry.clock.read(self.now, setup));
+        for row in registry.commit.due(now) {
+            if registry.stored.rows.get(&row.subject) == Some(&row) {
+                registry.stored.rows.remove(&row.subject);
+            }
+            registry.commit.settled(&row);
+        }
+    }
+
+    /// Does what a registry must that found itself restored.
+    pub fn recover(&mut self, number: u8) {
+        let registry = &mut self.registries[usize::from(number)];
+        let Some(recovery) = registry.commit.recovery().cloned() else {
+            return;
+        };
+        for subject in recovery.lost {
+            let record = Rec {
+                revision: recovery.revision,
+                allowed: false,
+            };
+            registry.write(subject, record);
+        }
+        registry.stored.revision = recovery.revision;
+        registry.commit.recovered();
+    }
+
+    pub fn deliver_to_registry(&mut self, setup: &Setup, number: u8, message: Message) {
+        let registry = &mut self.registries[usize::from(number)];
+        match (&message.body, &message.context) {
+            (Body::Ack(ack), Context::RegistryAppend(life, append)) if *life == registry.life => {
+                let now = Reading::at(registry.clock.read(self.now, setup));
+                registry.commit.acknowledged(append, ack, now);
+                self.publish_if_allowed(setup, number, append.subject);
+            }
+            (Body::Standing(standing), Context::RegistryStanding(life, question))
+                if *life == registry.life =>
+            {
+                registry.commit.standing_answered(question, standing);
+            }
+            (Body::Read(asked), _) => {
+                for (subject, required) in asked {
+                    let held = registry.stored.records[subject].revision;
+                    registry.commit.heard_of(*subject, *required, held);
+                }
+                if !registry.may_serve(setup) {
+                    return;
+                }
+                let records = asked.map(|(subject, _)| {
+                    let keep = registry.may_publish(&subject, setup);
+                    (subject, registry.stored.records[&subject], keep)
+                });
+                self.send(setup, message.reply(Body::Records(records)));
+            }
+            _ => {}
+        }
+    }
+
+    fn publish_if_allowed(&mut self, setup: &Setup, number: u8, subject: Subject) {
+        if self.registries[usize::from(number)].may_publish(&subject, setup) {
+            self.publish(number, subject);
+        }
+    }
+
+    fn publish(&mut self, number: u8, subject: Subject) {
+        let record = self.registries[usize::from(number)].stored.records[&subject];
+        let values = self.kv.entry(subject).or_default();
+        if !values.contains(&record) {
+            values.push(record);
+        }
+    }
+}
+
+impl Registry {
+    /// The transaction of a change: record, revision and row together.
+    fn write(&mut self, subject: Subject, record: Rec) {
+        self.stored.revision = record.revision;
+        self.stored.records.insert(subject, record);
+        let row = Unsettled {
+            subject,
+            revision: record.revision,
+            waits: true,
+        };
+        self.stored.rows.insert(subject, row);
+    }
+
+    /// What is left of the longest wait, for the harness to jump there.
+    pub fn longest_wait(&mut self, now: u64, setup: &Setup) -> Millis {
+        let subjects: Vec<Subject> = self.stored.rows.keys().copied().collect();
+        if subjects.is_empty() {
+            return Millis::ZERO;
+        }
+        let now = Reading::at(self.clock.read(now, setup));
+        let left = subjects
+            .iter()
+            .map(|subject| match self.commit.enforcement(subject, now) {
+                Enforcement::Waiting(left) => left,
+                _ => Millis::ZERO,
+            });
+        left.max().unwrap_or_default()
+    }
+}

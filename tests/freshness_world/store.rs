@@ -1,0 +1,98 @@
+//! The change log's storage as a map.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use katalo_keys::freshness::ask::Required;
+use katalo_keys::freshness::change_log::{LogMeta, LogStore};
+use katalo_keys::freshness::{Change, Incarnation, Revision, Subject};
+
+use super::{Mutant, Setup};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MapStore {
+    meta: Option<LogMeta>,
+    rows: BTreeMap<Subject, Change>,
+    wait_lowered_at_once: bool,
+}
+
+impl MapStore {
+    pub fn new(incarnation: Incarnation, setup: &Setup) -> Self {
+        Self {
+            meta: Some(LogMeta {
+                incarnation,
+                lease: setup.bound,
+                wait_for: setup.bound,
+            }),
+            rows: BTreeMap::new(),
+            wait_lowered_at_once: setup.mutant == Some(Mutant::WaitLoweredAtOnce),
+        }
+    }
+}
+
+impl LogStore for MapStore {
+    type Error = Infallible;
+
+    fn meta(&self) -> Result<Option<LogMeta>, Infallible> {
+        Ok(self.meta)
+    }
+
+    fn set_meta(&mut self, meta: &LogMeta) -> Result<(), Infallible> {
+        let mut meta = *meta;
+        if self.wait_lowered_at_once {
+            meta.wait_for = meta.lease;
+        }
+        self.meta = Some(meta);
+        Ok(())
+    }
+
+    fn head(&self) -> Result<u64, Infallible> {
+        Ok(self.rows.values().map(|row| row.seq).max().unwrap_or(0))
+    }
+
+    fn upsert_subject(&mut self, change: &Change, _: Subject) -> Result<(), Infallible> {
+        self.rows.insert(change.subject, *change);
+        Ok(())
+    }
+
+    fn changes_since(&self, seq: u64, limit: usize) -> Result<Vec<Change>, Infallible> {
+        let mut changes: Vec<Change> = self.rows.values().copied().collect();
+        changes.retain(|change| change.seq > seq);
+        changes.sort_by_key(|change| change.seq);
+        changes.truncate(limit);
+        Ok(changes)
+    }
+
+    fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Infallible> {
+        Ok(self.rows.get(&subject).map(|row| row.revision))
+    }
+
+    fn greatest_revision_of(&self, organization: Subject) -> Result<Revision, Infallible> {
+        let rows = self.rows.values();
+        let its = rows.filter(|row| row.subject.organization() == organization);
+        Ok(its.map(|row| row.revision).max().unwrap_or_default())
+    }
+
+    fn beyond(
+        &self,
+        organization: Subject,
+        revision: Revision,
+        after: Option<Subject>,
+        limit: usize,
+    ) -> Result<Vec<Required>, Infallible> {
+        let mut rows: Vec<&Change> = (self.rows.values())
+            .filter(|row| row.subject.organization() == organization)
+            .filter(|row| {
+                let at_it = row.revision == revision;
+                row.revision > revision || after.is_some_and(|after| at_it && row.subject > after)
+            })
+            .collect();
+        rows.sort_by_key(|row| (row.revision, row.subject));
+        rows.truncate(limit);
+        let required = rows.into_iter().map(|row| Required {
+            subject: row.subject,
+            revision: row.revision,
+        });
+        Ok(required.collect())
+    }
+}
