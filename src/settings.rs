@@ -138,17 +138,8 @@ impl Settings {
                 .ok_or(SettingsError::Missing(names::ROOT_KEYS))?,
         );
         let routes = given.routes.ok_or(SettingsError::Missing(names::ROUTES))?;
-        let bootstrap_token = given
-            .bootstrap_token
-            .filter(|token| !token.is_empty())
-            .map(zeroize::Zeroizing::new);
-        // A short token could be guessed; the operator draws it from a generator.
-        if bootstrap_token
-            .as_ref()
-            .is_some_and(|token| token.len() < 32)
-        {
-            return Err(SettingsError::BootstrapToken);
-        }
+        let bootstrap_token = secret(given.bootstrap_token, names::BOOTSTRAP_TOKEN)?;
+        let forward_auth_secret = secret(given.forward_auth_secret, names::FORWARD_AUTH_SECRET)?;
         let at_most = value(
             given.at_most,
             names::FRESHNESS_AT_MOST_MS,
@@ -177,6 +168,19 @@ impl Settings {
             forward_auth_secret,
             bootstrap_token,
         })
+    }
+}
+
+/// Reads a secret that may be absent. A short one could be guessed; the operator
+/// draws it from a generator.
+fn secret(
+    text: Option<String>,
+    name: &'static str,
+) -> Result<Option<zeroize::Zeroizing<String>>, SettingsError> {
+    match text.map(zeroize::Zeroizing::new) {
+        Some(text) if text.is_empty() => Ok(None),
+        Some(text) if text.len() < 32 => Err(SettingsError::Short(name)),
+        text => Ok(text),
     }
 }
 

@@ -12,19 +12,20 @@ use worker::Delay;
 
 use super::isolate::Edge;
 use super::memory::{self, Held};
-use super::{change_log, kv, objects, registry, rim};
+use super::object::change_log;
+use super::{kv, objects, registry, rim};
 use crate::freshness::failover::{Failover, Hop, Region};
 use crate::freshness::follower::Ask;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::view::{Entered, Load, Lookup, Refresh};
-use crate::freshness::{Answer, EdgeClock, Millis, Reading, Subject};
+use crate::freshness::{self, EdgeClock, Millis, Reading, Subject};
 use crate::http::{Answer, Code, Freshness, Identity, Problem};
 use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, kv_name_of_key,
     kv_name_of_organization,
 };
+use crate::registry::Subject as RegistrySubject;
 use crate::registry::message::Command;
-use crate::registry::subject::Subject as RegistrySubject;
 use crate::settings::names;
 use crate::time::Timestamp;
 use crate::verify::{ClientAddress, Demand, Denial, decide, secret_is_wrong};
@@ -349,7 +350,7 @@ fn enter(edge: &Edge, load: &Load, subject: Subject, record: Option<Held>) -> bo
     let entered = memory::with(edge.settings.at_most, |memory| {
         memory.view.enter(load, &subject, record)
     });
-    if entered == Entered::Behind {
+    if matches!(entered, Entered::Behind) {
         report_behind(edge, subject);
     }
     matches!(entered, Entered::Held)
@@ -440,7 +441,7 @@ async fn ask_relay(
     edge: &Edge,
     name: crate::freshness::failover::RelayName,
     ask: &Ask<EdgeClock>,
-) -> Option<Answer> {
+) -> Option<freshness::Answer> {
     let message = RelayRequest::Ask(ask.question.clone());
     let hint = Some(name.region.hint());
     match objects::ask_at(&edge.env, names::RELAY, &name.to_string(), hint, &message).await {
@@ -449,7 +450,7 @@ async fn ask_relay(
     }
 }
 
-async fn ask_change_log(edge: &Edge, ask: &Ask<EdgeClock>) -> Option<Answer> {
+async fn ask_change_log(edge: &Edge, ask: &Ask<EdgeClock>) -> Option<freshness::Answer> {
     let message = LogRequest::Ask(ask.question.clone());
     match objects::ask(&edge.env, names::CHANGE_LOG, change_log::NAME, &message).await {
         Ok(LogReply::Answer(answer)) => Some(answer),

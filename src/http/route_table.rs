@@ -131,10 +131,10 @@ impl RouteTable {
                 known.push(&route.method);
             }
         }
-        if known {
-            Match::OtherMethod
-        } else {
+        if known.is_empty() {
             Match::None
+        } else {
+            Match::OtherMethod(known.join(", "))
         }
     }
 }

@@ -128,7 +128,7 @@ impl Change {
                 sql,
                 organization.subject(),
                 self.revision,
-                outbox::Need::of(*new, self.decides),
+                outbox::Need::of(!*new && self.decides),
             )?;
         }
         if let Some(reason) = self.sweep {
@@ -147,17 +147,12 @@ impl Change {
                 sql,
                 key.subject(),
                 self.revision,
-                outbox::Need::of(false, self.decides),
+                outbox::Need::of(self.decides),
             )?;
         }
         if let Some(key) = &self.issued {
             key.insert(sql)?;
-            outbox::put(
-                sql,
-                key.subject(),
-                self.revision,
-                outbox::Need::of(true, false),
-            )?;
+            outbox::put(sql, key.subject(), self.revision, outbox::Need::Tell)?;
             if let Some(idempotency) = occasion.idempotency {
                 sql.query(
                     texts::PUT_IDEMPOTENCY,

@@ -13,6 +13,7 @@
 //! | `store`, `sql`, `schema` | rows as values, every SQL text, the tables |
 //! | `read` | lists and counts |
 //! | [`outbox`] | what the change log and Workers KV do not know yet |
+//! | `recovery` | what follows a restored backup |
 //! | [`audit`] | the hash chain, and its verifier |
 //! | `idempotency` | repeated requests |
 //! | [`directory`] | the list of organizations, an object of its own |
@@ -27,6 +28,7 @@ pub mod message;
 mod organization;
 pub mod outbox;
 mod read;
+mod recovery;
 mod schema;
 mod settings;
 mod sql;
@@ -34,8 +36,10 @@ mod store;
 mod subject;
 mod transition;
 
+pub use crate::key::Revision;
 pub use authority::{ADMIN_SCOPES, ADMINS_WRITE, permit};
 pub use handle::{absent, handle};
+pub use recovery::{recover, revision, tag};
 pub use schema::{exists, migrate};
 pub use settings::RegistrySettings;
 pub use subject::Subject;

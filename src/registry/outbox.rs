@@ -3,18 +3,17 @@
 //! A change writes its rows here in its own transaction, so that nothing is lost
 //! between the commit and the outside. One row per subject, at its greatest
 //! revision: an older one need never be told. A row goes once it is *enforced*
-//! (the change log has acknowledged it and the wait is over) and *published*
-//! (Workers KV has it). A key that is issued starts enforced: no edge can hold
-//! an older record of it.
+//! (the change log has acknowledged it and, where it decides otherwise than
+//! before, the wait is over) and *published* (Workers KV has it). What is new is
+//! told the log too, so that every revision that was ever shown is known there,
+//! but nobody waits for that.
 //!
 //! The object that carries this works as follows: ask [`pending_appends`], append
 //! each to the change log, wait as the acknowledgement says, [`mark_enforced`];
 //! ask [`pending_publications`], write [`kv_value`] (or delete, where there is
 //! none), [`mark_published`] or [`put_off`]. All of it may happen twice.
 
-use super::audit;
-use super::change::REVISION;
-use super::message::{Awaited, Changed, KeyView, Object, OrganizationView, OutboxDepth, Who};
+use super::message::{Awaited, Changed, KeyView, Object, OrganizationView, OutboxDepth};
 use super::read;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first, optional, parsed};
@@ -26,22 +25,30 @@ use crate::time::Timestamp;
 /// What must happen before a change is everywhere.
 #[derive(Clone, Copy)]
 pub(super) enum Need {
-    /// Publish alone: the subject is new.
+    /// Publish alone: the change log has it.
     Publish,
-    /// Tell the change log too, but nobody waits: decisions stay as they were.
+    /// Tell the change log too, but nobody waits: no request was decided
+    /// otherwise before.
     Tell,
     /// Tell the change log, and wait.
     Enforce,
 }
 
 impl Need {
-    pub(super) const fn of(new: bool, decides: bool) -> Self {
-        match (new, decides) {
-            (_, true) => Self::Enforce,
-            (true, false) => Self::Publish,
-            (false, false) => Self::Tell,
-        }
+    pub(super) const fn of(decides: bool) -> Self {
+        if decides { Self::Enforce } else { Self::Tell }
     }
+}
+
+/// A change that is to be carried on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// What changed.
+    pub subject: Subject,
+    /// Its revision now.
+    pub revision: Revision,
+    /// Whether requests are decided otherwise than before.
+    pub decides: bool,
 }
 
 /// Puts a subject's change in. To be called within a transaction.
@@ -65,13 +72,12 @@ pub(super) fn put(
     Ok(())
 }
 
-/// At most `limit` subjects whose revision the change log must hear of; what
-/// alters decisions comes first.
+/// What the change log must hear of, as far as it changed after `above`.
 ///
 /// # Errors
 /// Those of the storage.
-pub fn pending_appends(sql: &dyn Sql, limit: u64) -> Result<Vec<Awaited>, SqlError> {
-    awaited(&sql.query(texts::PENDING_APPENDS, &[limit.into()])?)
+pub fn pending_appends(sql: &dyn Sql, above: Revision) -> Result<Vec<Entry>, SqlError> {
+    entries(&sql.query(texts::PENDING_APPENDS, &[above.into()])?)
 }
 
 /// At most `limit` subjects whose value in Workers KV must be written, as far as
@@ -83,8 +89,8 @@ pub fn pending_publications(
     sql: &dyn Sql,
     now: Timestamp,
     limit: u64,
-) -> Result<Vec<Awaited>, SqlError> {
-    awaited(&sql.query(texts::PENDING_PUBLICATIONS, &[now.0.into(), limit.into()])?)
+) -> Result<Vec<Entry>, SqlError> {
+    entries(&sql.query(texts::PENDING_PUBLICATIONS, &[now.0.into(), limit.into()])?)
 }
 
 /// When the earliest publication is due; `None` where none is pending.
@@ -230,58 +236,6 @@ pub(super) fn report_behind(
     }
 }
 
-/// The change log knows a greater revision of this organization than the
-/// registry does: it was restored from a backup. Jumps past `revision` and puts
-/// every record into the outbox again, as changes to be enforced: no edge may
-/// decide by what the log has seen superseded. On record. Does nothing, and says
-/// `false`, where the registry is not behind.
-///
-/// What was revoked after the backup was made is usable again until it is
-/// revoked again, from the audit kept outside (see the operations guide).
-///
-/// # Errors
-/// Those of the storage.
-pub fn raise_revision_past(
-    sql: &dyn Sql,
-    revision: Revision,
-    now: Timestamp,
-) -> Result<bool, SqlError> {
-    let was = store::meta(sql, REVISION)?;
-    let Some(organization) = Organization::load(sql)? else {
-        return Ok(false);
-    };
-    if was >= revision {
-        return Ok(false);
-    }
-    let raised = revision + 1;
-    let fact = |revision: Revision| {
-        let mut facts = serde_json::Map::new();
-        facts.insert("revision".to_owned(), revision.into());
-        Some(facts)
-    };
-    sql.transaction(&mut || {
-        store::set_meta(sql, REVISION, raised)?;
-        sql.query(texts::RAISE_KEYS, &[raised.into()])?;
-        sql.query(texts::RAISE_ORGANIZATION, &[raised.into()])?;
-        sql.query(texts::OUTBOX_ALL_KEYS, &[])?;
-        put(sql, organization.subject(), raised, Need::Enforce)?;
-        audit::append(
-            sql,
-            &organization.id,
-            audit::Act {
-                at: now,
-                actor: &Who::from(&super::message::Actor::System),
-                action: "registry.restore",
-                subject: ("organization", organization.id.to_string()),
-                before: fact(was),
-                after: fact(raised),
-                request_id: "",
-            },
-        )
-    })?;
-    Ok(true)
-}
-
 /// Of these subjects, what is not enforced yet and alters decisions.
 pub(super) fn awaits(sql: &dyn Sql, subjects: &[Subject]) -> Result<Vec<Awaited>, SqlError> {
     let mut awaits = Vec::new();
@@ -378,12 +332,13 @@ impl Pending {
     }
 }
 
-fn awaited(rows: &[crate::sql::Row]) -> Result<Vec<Awaited>, SqlError> {
+fn entries(rows: &[crate::sql::Row]) -> Result<Vec<Entry>, SqlError> {
     rows.iter()
         .map(|row| {
-            Ok(Awaited {
+            Ok(Entry {
                 subject: parsed(Subject::parse(row.text(0)?), "outbox.subject")?,
                 revision: row.unsigned(1)?,
+                decides: row.integer(2)? != 0,
             })
         })
         .collect()

@@ -86,7 +86,7 @@ pub(super) const SCHEMA: &[&str] = &[
         attempts INTEGER NOT NULL,
         not_before INTEGER NOT NULL
     ) WITHOUT ROWID",
-    "CREATE INDEX outbox_appends ON outbox (decides DESC, revision) WHERE enforced = 0",
+    "CREATE INDEX outbox_appends ON outbox (revision) WHERE enforced = 0",
     "CREATE INDEX outbox_publications ON outbox (not_before) WHERE published = 0",
     "CREATE TABLE idempotency (
         actor TEXT NOT NULL,
@@ -233,9 +233,9 @@ pub(super) const PUT_OUTBOX: &str = "INSERT INTO outbox
     ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision,
         decides = max(excluded.decides, decides * (1 - enforced)),
         enforced = excluded.enforced, published = 0, attempts = 0, not_before = 0";
-pub(super) const PENDING_APPENDS: &str = "SELECT subject, revision FROM outbox
-    WHERE enforced = 0 ORDER BY decides DESC, revision LIMIT ?1";
-pub(super) const PENDING_PUBLICATIONS: &str = "SELECT subject, revision FROM outbox
+pub(super) const PENDING_APPENDS: &str = "SELECT subject, revision, decides FROM outbox
+    WHERE enforced = 0 AND revision > ?1 ORDER BY revision";
+pub(super) const PENDING_PUBLICATIONS: &str = "SELECT subject, revision, decides FROM outbox
     WHERE published = 0 AND not_before <= ?1 ORDER BY not_before LIMIT ?2";
 pub(super) const AWAITED: &str =
     "SELECT revision FROM outbox WHERE subject = ?1 AND decides = 1 AND enforced = 0";
@@ -261,15 +261,6 @@ pub(super) const ORGANIZATION_PUBLISHED: &str =
     "UPDATE organization SET published_at = ?1 WHERE one = 1";
 pub(super) const ORGANIZATION_PUBLICATION: &str =
     "SELECT published_at, revision FROM organization WHERE one = 1";
-pub(super) const RAISE_KEYS: &str = "UPDATE keys SET revision = ?1, effective_at = NULL";
-pub(super) const RAISE_ORGANIZATION: &str =
-    "UPDATE organization SET revision = ?1, effective_at = NULL WHERE one = 1";
-pub(super) const OUTBOX_ALL_KEYS: &str = "INSERT INTO outbox
-        (subject, revision, decides, enforced, published, attempts, not_before)
-    SELECT id, revision, 1, 0, 0, 0, 0 FROM keys WHERE true
-    ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision,
-        decides = 1, enforced = 0, published = 0, attempts = 0, not_before = 0";
-
 pub(super) const LISTED: &str = "SELECT listed FROM organization WHERE one = 1";
 pub(super) const SET_LISTED: &str = "UPDATE organization SET listed = ?1 WHERE one = 1";
 

@@ -27,6 +27,15 @@ impl Subject {
         }
     }
 
+    /// The tag of the organization that it belongs to.
+    #[must_use]
+    pub fn organization_tag(&self) -> OrganizationTag {
+        match self {
+            Self::Key(id) => id.organization_tag(),
+            Self::Organization(tag) => *tag,
+        }
+    }
+
     /// Its name in Workers KV.
     #[must_use]
     pub fn kv_name(&self) -> String {

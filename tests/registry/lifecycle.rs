@@ -107,11 +107,9 @@ fn a_key_is_issued_with_its_secret_once() {
             "replaces": null, "replaced_by": null, "revoked_at": null, "revocation_reason": null,
             "exposed_at": null, "exposed_origin": null,
             "allowed_ips": ["10.0.0.0/8", "192.0.2.7/32"], "metadata": {"team": "web"},
-            "enforced": false, "effective_at": null, "revision": 2,
-        }),
-        "not enforced only because the organization was switched on a moment ago"
+            "enforced": true, "effective_at": "2026-11-24T00:00:00.000Z", "revision": 2,
+        })
     );
-    world.settle();
     assert_eq!(world.get(id).effective_at, Some(START));
     let records = world.records(id.public);
     let record = records.key.unwrap();

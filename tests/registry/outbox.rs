@@ -2,8 +2,9 @@
 
 use katalo_keys::key::{KeyRecord, OrganizationRecord};
 use katalo_keys::registry::directory::{self, Listed, Order};
-use katalo_keys::registry::message::{Actor, Awaited, Command, Object};
-use katalo_keys::registry::{Subject, outbox};
+use katalo_keys::registry::message::{Actor, Command, Object};
+use katalo_keys::registry::outbox::Entry;
+use katalo_keys::registry::{self, Subject, outbox};
 use katalo_keys::time::Timestamp;
 use serde_json::json;
 
@@ -12,29 +13,29 @@ use crate::world::{HOUR, SECOND, START, World, disable, enable, patch, revoke};
 
 const FAR: Timestamp = Timestamp(1 << 52);
 
-fn appends(world: &World) -> Vec<Awaited> {
-    outbox::pending_appends(&world.sql, 100).unwrap()
+fn appends(world: &World) -> Vec<Entry> {
+    outbox::pending_appends(&world.sql, 0).unwrap()
 }
 
-fn publications(world: &World) -> Vec<Awaited> {
+fn publications(world: &World) -> Vec<Entry> {
     outbox::pending_publications(&world.sql, FAR, 100).unwrap()
 }
 
 #[test]
-fn issuing_is_published_but_not_appended() {
+fn issuing_is_appended_without_a_wait() {
     let mut world = World::acme();
     world.settle();
     let key = world.key("a");
     assert!(key.enforced);
     let subject = Subject::Key(key.id.public);
-    assert_eq!(appends(&world), []);
-    assert_eq!(
-        publications(&world),
-        [Awaited {
-            subject,
-            revision: key.revision
-        }]
-    );
+    let entry = Entry {
+        subject,
+        revision: key.revision,
+        decides: false,
+    };
+    assert_eq!(appends(&world), [entry]);
+    assert_eq!(publications(&world), [entry]);
+    assert!(outbox::mark_enforced(&world.sql, subject, key.revision, world.now).unwrap());
     assert!(outbox::mark_published(&world.sql, subject, key.revision, world.now).unwrap());
     assert_eq!(publications(&world), []);
 }
@@ -49,9 +50,10 @@ fn the_greatest_revision_wins() {
     let enabled = world.changed_key(enable(key.id)).revision;
     assert_eq!(
         appends(&world),
-        [Awaited {
+        [Entry {
             subject,
-            revision: enabled
+            revision: enabled,
+            decides: true,
         }]
     );
     assert!(!outbox::mark_enforced(&world.sql, subject, disabled, world.now).unwrap());
@@ -198,27 +200,46 @@ fn a_value_found_behind_is_written_again() {
 }
 
 #[test]
-fn a_restored_registry_jumps_past_the_log() {
+fn a_restored_registry_locks_what_it_lost() {
     let mut world = World::acme();
     let (a, b) = (world.key("a"), world.key("b"));
     world.settle();
-    assert!(!outbox::raise_revision_past(&world.sql, 3, world.now).unwrap());
-    assert!(outbox::raise_revision_past(&world.sql, 90, world.now).unwrap());
-    assert!(!outbox::raise_revision_past(&world.sql, 90, world.now).unwrap());
+    let mut elsewhere = World::acme();
+    let never_known_here = ["a", "b", "c"].map(|name| elsewhere.key(name))[2].id;
+    let unknown = Subject::Key(never_known_here.public);
+    let lost = [Subject::Key(a.id.public), world.subject(), unknown];
+    registry::recover(&world.sql, 91, &lost, world.now).unwrap();
+    assert_eq!(registry::revision(&world.sql).unwrap(), 91);
     let pending = appends(&world);
     assert_eq!(pending.len(), 3);
-    assert!(pending.iter().all(|awaited| awaited.revision == 91));
-    assert_eq!(publications(&world).len(), 3);
+    assert!(
+        pending
+            .iter()
+            .all(|entry| entry.revision == 91 && entry.decides)
+    );
     assert!(!world.get(a.id).enforced);
+    assert_eq!(outbox::kv_value(&world.sql, unknown).unwrap(), None);
     world.settle();
-    assert!(world.get(b.id).enforced);
-    assert_eq!(world.records(a.id.public).key.unwrap().revision, 91);
-    assert_eq!(world.key("c").revision, 92);
-    let restored = world.audit();
-    let entry = &restored[3];
-    assert_eq!(entry["action"], "registry.restore");
+    let (of_a, of_b) = (world.records(a.id.public), world.records(b.id.public));
+    assert_eq!(
+        (
+            of_a.key.as_ref().unwrap().revision,
+            of_a.key.unwrap().disabled
+        ),
+        (91, true)
+    );
+    assert!(!of_b.key.unwrap().disabled);
+    let organization = of_b.organization.unwrap();
+    assert_eq!(
+        (organization.revision, organization.api_access),
+        (91, false)
+    );
+    world.put(json!({"name": "Acme", "api_access": "enabled"}));
+    assert_eq!(world.key("c").revision, 93);
+    let entry = &world.audit()[3];
+    assert_eq!(entry["action"], "registry.recover");
     assert_eq!(entry["before"], json!({"revision": 3}));
-    assert_eq!(entry["after"], json!({"revision": 91}));
+    assert_eq!(entry["after"]["locked"], 3);
 }
 
 #[test]

@@ -244,7 +244,7 @@ impl World {
 
     /// The change log and Workers KV take all there is.
     pub fn settle(&mut self) {
-        for row in outbox::pending_appends(&self.sql, 10_000).unwrap() {
+        for row in outbox::pending_appends(&self.sql, 0).unwrap() {
             assert!(outbox::mark_enforced(&self.sql, row.subject, row.revision, self.now).unwrap());
         }
         for row in outbox::pending_publications(&self.sql, Timestamp(1 << 52), 10_000).unwrap() {

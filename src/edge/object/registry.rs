@@ -6,7 +6,7 @@
 //! waiting) may stop anywhere: every step is done again from the outbox, by the
 //! next request or the alarm. Workers KV is written by the alarm alone.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
 use crate::key::OrganizationTag;
 use crate::registry::message::{Awaited, Command, Outcome, Page, Request};
-use crate::registry::{self, Subject, directory, outbox};
+use crate::registry::outbox::{self, Entry};
+use crate::registry::{self, Subject, directory};
 use crate::settings::{Settings, names};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -32,7 +33,7 @@ use crate::time::Timestamp;
 const ACKNOWLEDGEMENT: u64 = 10_000;
 /// How soon the alarm tries the change log again, in milliseconds.
 const TRY_AGAIN: u64 = 1_000;
-/// Subjects told or published in one go.
+/// Subjects published in one go.
 const BATCH: u64 = 100;
 
 /// The object.
@@ -43,6 +44,8 @@ pub struct Registry {
     sql: ObjectSql,
     /// `None` until the organization exists.
     wait: RefCell<Option<CommitWait>>,
+    /// Changes up to this revision are taken up in `wait`.
+    taken_up: Cell<registry::Revision>,
 }
 
 fn reading() -> Reading<RegistryClock> {
@@ -74,14 +77,12 @@ fn tag_of(request: &Request) -> Option<OrganizationTag> {
 impl DurableObject for Registry {
     fn new(state: State, env: Env) -> Self {
         let sql = ObjectSql::of(&state);
-        if let Err(error) = registry::migrate(&sql) {
-            log::storage_failed("Registry", &error);
-        }
         Self {
             state,
             env: env.into(),
             sql,
             wait: RefCell::new(None),
+            taken_up: Cell::new(0),
         }
     }
 
@@ -127,11 +128,16 @@ impl Registry {
                 may_keep: false,
             });
         }
-        let limits = settings.registry.clone();
+        if !registry::exists(&self.sql)? && !request.command.creates() {
+            return Ok(Said {
+                reply: Some(registry::absent(request)),
+                may_keep: false,
+            });
+        }
         let mut reply = registry::handle(
             &self.sql,
             &settings.keyring,
-            &limits,
+            &settings.registry,
             request,
             rim::now(),
             &mut rim::Crypto,
@@ -170,13 +176,15 @@ impl Registry {
             if !creates && !registry::exists(&self.sql)? {
                 return Ok(true);
             }
+            registry::migrate(&self.sql)?;
             let Some(organization) = log_subject(Subject::Organization(tag)) else {
                 return Ok(false);
             };
             let revision = Revision(registry::revision(&self.sql)?);
-            let rows = outbox::pending_appends(&self.sql, u64::from(u32::MAX))?;
+            let rows = outbox::pending_appends(&self.sql, 0)?;
             let rows = rows.iter().filter_map(unsettled);
             *self.wait.borrow_mut() = Some(CommitWait::start(organization, revision, rows));
+            self.taken_up.set(revision.0);
         }
         loop {
             let question = match self.wait.borrow().as_ref() {
@@ -214,7 +222,7 @@ impl Registry {
         let Some(wait) = wait.as_mut() else {
             return Ok(());
         };
-        let Some(recovery) = wait.recovery() else {
+        let Some(recovery) = wait.recovery().cloned() else {
             return Ok(());
         };
         let lost: Vec<Subject> = recovery
@@ -224,6 +232,7 @@ impl Registry {
             .collect();
         registry::recover(&self.sql, recovery.revision.0, &lost, rim::now())?;
         wait.recovered();
+        self.taken_up.set(recovery.revision.0);
         Ok(())
     }
 
@@ -234,10 +243,11 @@ impl Registry {
         let Some(wait) = wait.as_mut() else {
             return Ok(());
         };
-        let rows = outbox::pending_appends(&self.sql, BATCH)?;
+        let rows = outbox::pending_appends(&self.sql, self.taken_up.get())?;
         for row in rows.iter().filter_map(unsettled) {
             wait.committed(row);
         }
+        self.taken_up.set(registry::revision(&self.sql)?);
         if !rows.is_empty() || outbox::next_publication(&self.sql)?.is_some() {
             alarm::set(&self.state, rim::now());
         }
@@ -401,8 +411,7 @@ impl Registry {
     }
 }
 
-fn unsettled(row: &Awaited) -> Option<Unsettled> {
-    // Renames and issues wait for nobody; the outbox gives those that do.
+fn unsettled(row: &Entry) -> Option<Unsettled> {
     Some(Unsettled {
         subject: log_subject(row.subject)?,
         revision: Revision(row.revision),

@@ -33,10 +33,11 @@ pub(super) struct ObjectSql {
 
 impl ObjectSql {
     pub(super) fn of(state: &State) -> Self {
-        let storage = state.storage().as_raw().clone();
+        let storage = state.storage();
+        let raw: &JsValue = storage.as_raw().as_ref();
         Self {
-            sql: storage.sql(),
-            storage: storage.unchecked_into(),
+            sql: storage.as_raw().sql(),
+            storage: raw.clone().unchecked_into(),
         }
     }
 }

@@ -1,0 +1,118 @@
+//! What a registry does that was restored from a backup: the change log knows
+//! of changes that it has lost.
+
+use serde_json::{Map, Value as Json};
+
+use super::audit;
+use super::change::REVISION;
+use super::message::{Actor, Who};
+use super::outbox;
+use super::sql as texts;
+use super::store::{self, Key, Organization, first, parsed};
+use super::subject::Subject;
+use crate::key::{OrganizationId, OrganizationTag, Revision};
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+
+/// How many of the lost subjects the audit names; it always tells their number.
+const NAMED: usize = 100;
+
+/// The greatest revision that was ever given here; 0 before the first.
+///
+/// # Errors
+/// Those of the storage.
+pub fn revision(sql: &dyn Sql) -> Result<Revision, SqlError> {
+    store::meta(sql, REVISION)
+}
+
+/// The tag of the organization that is held here, if one is.
+///
+/// # Errors
+/// Those of the storage.
+pub fn tag(sql: &dyn Sql) -> Result<Option<OrganizationTag>, SqlError> {
+    first(sql, texts::ORGANIZATION_ID, &[])?
+        .map(|row| parsed(OrganizationId::parse(row.text(0)?), "organization.id"))
+        .transpose()
+        .map(|id| id.map(|id| id.tag()))
+}
+
+/// Takes over `revision`, which is past all that was ever shown, and writes each
+/// lost subject anew in its most restrictive state: a key disabled, an
+/// organization without API access. What had been enforced so stays enforced,
+/// and what is wanted back is enabled again on purpose. A key that is not even
+/// known here has no record any more, and its value in Workers KV goes. On
+/// record in the audit.
+///
+/// # Errors
+/// Those of the storage; nothing was changed then.
+pub fn recover(
+    sql: &dyn Sql,
+    revision: Revision,
+    lost: &[Subject],
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let was = self::revision(sql)?;
+    let organization = Organization::load(sql)?;
+    sql.transaction(&mut || {
+        store::set_meta(sql, REVISION, revision)?;
+        for &subject in lost {
+            lock(sql, organization.as_ref(), subject, revision)?;
+            outbox::put(sql, subject, revision, outbox::Need::Enforce)?;
+        }
+        let Some(organization) = &organization else {
+            return Ok(());
+        };
+        audit::append(
+            sql,
+            &organization.id,
+            audit::Act {
+                at: now,
+                actor: &Who::from(&Actor::System),
+                action: "registry.recover",
+                subject: ("organization", organization.id.to_string()),
+                before: Some(facts(was, None)),
+                after: Some(facts(revision, Some(lost))),
+                request_id: "",
+            },
+        )
+    })
+}
+
+fn lock(
+    sql: &dyn Sql,
+    organization: Option<&Organization>,
+    subject: Subject,
+    revision: Revision,
+) -> Result<(), SqlError> {
+    match subject {
+        Subject::Key(id) => {
+            let Some(mut key) = Key::load(sql, &id)? else {
+                return Ok(());
+            };
+            key.disabled = true;
+            key.revision = revision;
+            key.effective_at = None;
+            key.update(sql)
+        }
+        Subject::Organization(_) => {
+            let Some(mut organization) = organization.cloned() else {
+                return Ok(());
+            };
+            organization.api_access = false;
+            organization.revision = revision;
+            organization.effective_at = None;
+            organization.save(sql)
+        }
+    }
+}
+
+fn facts(revision: Revision, lost: Option<&[Subject]>) -> Map<String, Json> {
+    let mut facts = Map::new();
+    facts.insert("revision".to_owned(), revision.into());
+    if let Some(lost) = lost {
+        facts.insert("locked".to_owned(), lost.len().into());
+        let named = lost.iter().take(NAMED).map(ToString::to_string);
+        facts.insert("subjects".to_owned(), named.collect());
+    }
+    facts
+}
