@@ -272,7 +272,14 @@ async fn by_key(
         read.records.key.as_ref(),
         read.records.organization.as_ref(),
     );
-    let grant = decide(&digest, key, organization, &demand, client, rim::now())
+    let grant = decide(
+        &digest,
+        key,
+        organization,
+        &demand,
+        &|| client,
+        rim::now(),
+    )
         .map_err(|d| Problem::from(&d))?;
     let key = grant.key();
     Ok(Admin {

@@ -53,6 +53,8 @@ pub struct KeyRecord {
     pub revision: Revision,
     /// Revision at which it was issued.
     pub issued: Revision,
+    /// When it was issued.
+    pub issued_at: Timestamp,
     /// Digest of the presented key.
     pub digest: KeyDigest,
     /// Who it is for.

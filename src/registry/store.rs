@@ -169,6 +169,7 @@ impl Key {
             v: RECORD_VERSION,
             revision: self.revision,
             issued: self.issued,
+            issued_at: self.created_at,
             digest: self.digest,
             environment: self.environment,
             name: self.name.as_str().to_owned(),
