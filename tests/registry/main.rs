@@ -13,6 +13,7 @@ mod world;
 
 mod admins;
 mod deletion;
+mod growth;
 mod lifecycle;
 mod notes;
 mod outbox;
