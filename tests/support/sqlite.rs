@@ -8,7 +8,7 @@ use std::path::Path;
 
 use katalo_keys::sql::{Row, Sql, SqlError, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, StatementStatus, ToSql};
 
 /// Most parameters of one statement in a Durable Object.
 const MOST_PARAMETERS: usize = 100;
@@ -25,6 +25,9 @@ pub struct Sqlite {
     /// Statements left until the storage fails; `None`: it never does.
     failing_after: Cell<Option<u64>>,
     statements: Cell<u64>,
+    /// Steps of SQLite's own machine: what a statement costs, the same on every
+    /// computer.
+    steps: Cell<u64>,
     seen: RefCell<BTreeSet<String>>,
 }
 
@@ -45,6 +48,7 @@ impl Sqlite {
             within: Cell::new(false),
             failing_after: Cell::new(None),
             statements: Cell::new(0),
+            steps: Cell::new(0),
             seen: RefCell::default(),
         }
     }
@@ -66,6 +70,12 @@ impl Sqlite {
         self.statements.get()
     }
 
+    /// How many steps all statements took so far.
+    #[allow(dead_code)]
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
     /// Every text that was run.
     #[allow(dead_code)]
     pub fn texts(&self) -> BTreeSet<String> {
@@ -81,6 +91,31 @@ impl Sqlite {
             .unwrap();
         let steps = prepared.raw_query().mapped(|row| row.get(3));
         steps.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// How many rows a table has.
+    #[allow(dead_code)]
+    pub fn count(&self, table: &str) -> i64 {
+        let text = format!("SELECT count(*) FROM {table}");
+        self.connection
+            .query_row(&text, [], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// Every value of every table, as text.
+    #[allow(dead_code)]
+    pub fn dump(&self) -> String {
+        let names = "SELECT name FROM sqlite_master WHERE type = 'table'";
+        let mut tables = self.connection.prepare(names).unwrap();
+        let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let mut dump = String::new();
+        for table in tables {
+            let text = format!("SELECT * FROM {}", table.unwrap());
+            for row in self.run(&text, &[]).unwrap() {
+                dump.push_str(&format!("{:?}\n", row.0));
+            }
+        }
+        dump
     }
 
     fn run(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
@@ -113,6 +148,10 @@ impl Sqlite {
             });
             found.push(Row(values.collect()));
         }
+        drop(rows);
+        let steps = prepared.reset_status(StatementStatus::VmStep);
+        self.steps
+            .set(self.steps.get() + u64::try_from(steps).unwrap());
         Ok(found)
     }
 }

@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask build | dev | test`.
+//! Tasks of the project: `cargo xtask build | dev | test | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -6,6 +6,7 @@
     reason = "a command-line tool speaks to its user"
 )]
 
+mod audit;
 mod bundle;
 mod dev;
 mod node;
@@ -33,6 +34,8 @@ enum Task {
     Dev(dev::Options),
     /// Run what CI runs, in the same order
     Test(test::Options),
+    /// Verify an exported audit offline
+    AuditVerify(audit::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -40,5 +43,6 @@ fn main() -> anyhow::Result<()> {
         Task::Build(options) => bundle::run(&options),
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::AuditVerify(options) => audit::run(&options),
     }
 }
