@@ -155,13 +155,16 @@ impl Settings {
         let bootstrap_token = secret(given.bootstrap_token, names::BOOTSTRAP_TOKEN)?;
         let forward_auth_secret = secret(given.forward_auth_secret, names::FORWARD_AUTH_SECRET)?;
         let assertion_secret = secret(given.assertion_secret, names::ASSERTION_SECRET)?;
-        let transfer = value(given.key_transfer, names::KEY_TRANSFER, "on or off", |text| {
-            match text {
+        let transfer = value(
+            given.key_transfer,
+            names::KEY_TRANSFER,
+            "on or off",
+            |text| match text {
                 "on" => Some(true),
                 "off" => Some(false),
                 _ => None,
-            }
-        })?;
+            },
+        )?;
         let retention_days = value(
             given.retention_days,
             names::RETENTION_DAYS,

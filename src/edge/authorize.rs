@@ -476,7 +476,8 @@ async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
 /// such key.
 pub(super) async fn any_record(edge: &Edge, id: &KeyId) -> Result<Option<Rc<KeyRecord>>, Problem> {
     let at_most = edge.settings.at_most;
-    let subject = Subject::parse(id.public.as_str()).map_err(|_| Problem::from(Code::InvalidKey))?;
+    let subject =
+        Subject::parse(id.public.as_str()).map_err(|_| Problem::from(Code::InvalidKey))?;
     let at_hand = memory::with(at_most, |memory| {
         memory.view.peek(&subject).and_then(Held::key).cloned()
     });

@@ -276,9 +276,7 @@ fn answer(
             None => (incoming.method.as_str(), incoming.path()),
         };
         let assertion = signed(edge, incoming, granted, (method, path), now);
-        answer
-            .headers
-            .extend(granted.identity().headers(assertion));
+        answer.headers.extend(granted.identity().headers(assertion));
     }
     answer.headers.extend(granted.notices());
     answer.with("cache-control", "no-store")

@@ -63,7 +63,9 @@ pub(super) fn key_in_address(edge: &Edge, incoming: &Incoming) -> Option<Problem
     let keyring = &edge.settings.keyring;
     keyring.sightings(incoming.target()).next()?;
     if let Some(key) = keyring.first_made_here(incoming.target()) {
-        let origin = incoming.header("origin").unwrap_or_else(|| "url".to_owned());
+        let origin = incoming
+            .header("origin")
+            .unwrap_or_else(|| "url".to_owned());
         follow_up(edge, key, origin);
     }
     Some(Problem::invalid(

@@ -150,10 +150,9 @@ async fn form(incoming: &Incoming) -> Result<TokenForm, Problem> {
     let media_type = incoming.header("content-type").unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(oauth::FORM) {
-        return Err(as_oauth(
-            Problem::from(Code::UnsupportedMediaType)
-                .because("Send `Content-Type: application/x-www-form-urlencoded`."),
-        ));
+        return Err(as_oauth(Problem::from(Code::UnsupportedMediaType).because(
+            "Send `Content-Type: application/x-www-form-urlencoded`.",
+        )));
     }
     let body = Zeroizing::new(incoming.body().await.map_err(as_oauth)?);
     TokenForm::read(&body)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::isolate::Edge;
 use super::rim::Crypto;
-use super::{memory, registry, rim};
+use super::{memory, registry};
 use crate::http::Code;
 use crate::key::{OrganizationTag, PublicKeyId};
 use crate::random;
@@ -81,7 +81,9 @@ async fn flush_now(edge: &Edge) {
 }
 
 fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
-    let route = counted.route.and_then(|place| edge.settings.routes.get(place));
+    let route = counted
+        .route
+        .and_then(|place| edge.settings.routes.get(place));
     UsageCount {
         key: counted.key,
         scope: route.map(|route| route.scope().clone()),

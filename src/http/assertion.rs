@@ -10,7 +10,7 @@ use super::identity::Identity;
 use crate::time::Timestamp;
 
 /// How long an assertion is good, in seconds.
-pub const LIFETIME: u64 = 60;
+const LIFETIME: u64 = 60;
 
 /// The request that an assertion is about. The names are those of RFC 9449.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,12 @@ mod tests {
             method: "GET",
             address: "https://keys.example/v1/usage",
         };
-        let token = assertion(&"s".repeat(32), &identity, &about, Timestamp(1_700_000_000_999));
+        let token = assertion(
+            &"s".repeat(32),
+            &identity,
+            &about,
+            Timestamp(1_700_000_000_999),
+        );
         assert_eq!(token.as_deref(), Some(PINNED));
     }
 

@@ -12,8 +12,8 @@ mod problem;
 mod route_table;
 mod session;
 
-pub use assertion::{About, assertion};
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
+pub use assertion::{About, assertion};
 pub use forward_auth::{Original, address_behind, for_proxy, original, unknown_route};
 pub use identity::{IDENTITY, Identity, is_stripped_from_request, is_stripped_from_response};
 pub use path::{Query, checked_path};

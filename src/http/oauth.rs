@@ -39,7 +39,10 @@ impl TokenForm {
         })?;
         let token = form.value("token").filter(|token| !token.is_empty());
         let token = token.ok_or_else(|| {
-            as_oauth(Problem::invalid("token", "`token` carries the key to look at."))
+            as_oauth(Problem::invalid(
+                "token",
+                "`token` carries the key to look at.",
+            ))
         })?;
         Ok(Self {
             token: Zeroizing::new(token.to_owned()),
@@ -86,7 +89,12 @@ pub fn inactive() -> Answer {
 
 /// A key that is good (RFC 7662 section 2.2).
 #[must_use]
-pub fn active(id: KeyId, key: &KeyRecord, organization: &OrganizationRecord, issuer: &str) -> Answer {
+pub fn active(
+    id: KeyId,
+    key: &KeyRecord,
+    organization: &OrganizationRecord,
+    issuer: &str,
+) -> Answer {
     let seconds = |at: Timestamp| Value::from(at.0 / 1_000);
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| {
@@ -129,7 +137,12 @@ mod tests {
         // kat_admin_a:b
         let key = basic_key("Basic a2F0X2FkbWluX2E6Yg==").unwrap();
         assert_eq!(key.as_str(), "kat_admin_a.b");
-        for bad in ["Basic", "Basic !", "Bearer a2F0X2FkbWluX2E6Yg==", "Basic YQ=="] {
+        for bad in [
+            "Basic",
+            "Basic !",
+            "Bearer a2F0X2FkbWluX2E6Yg==",
+            "Basic YQ==",
+        ] {
             assert!(basic_key(bad).is_none(), "{bad}");
         }
     }

@@ -147,7 +147,10 @@ impl RouteTable {
     /// Every scope that a route asks for.
     #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
-        self.routes.iter().map(|route| route.scope.clone()).collect()
+        self.routes
+            .iter()
+            .map(|route| route.scope.clone())
+            .collect()
     }
 }
 

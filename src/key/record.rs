@@ -72,6 +72,9 @@ pub struct KeyRecord {
     /// Not usable from this instant on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// When its successor was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_at: Option<Timestamp>,
     /// When the overlap with its successor ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retires_at: Option<Timestamp>,

@@ -170,6 +170,7 @@ mod tests {
             revoked: false,
             disabled: false,
             expires_at: None,
+            replaced_at: None,
             retires_at: None,
             allowed_ips: vec![],
             bound_organization: None,
@@ -278,7 +279,14 @@ mod tests {
             scope: Some("billing"),
         };
         for record in [Some(&key), None] {
-            let refused = decide(&digest(1), record, Some(&organization), &demand, &|| HOME, NOW);
+            let refused = decide(
+                &digest(1),
+                record,
+                Some(&organization),
+                &demand,
+                &|| HOME,
+                NOW,
+            );
             assert_eq!(refused.err(), Some(Denial::InvalidKey));
         }
     }

@@ -61,7 +61,13 @@ impl<O: Copy + Eq + std::hash::Hash> Tally<O> {
             count.count += 1;
             count.last_at = count.last_at.max(at);
         } else if self.counts.len() < MOST {
-            self.counts.insert(place, Count { count: 1, last_at: at });
+            self.counts.insert(
+                place,
+                Count {
+                    count: 1,
+                    last_at: at,
+                },
+            );
         } else {
             self.dropped += 1;
         }
