@@ -16,6 +16,7 @@ mod chain;
 mod deletion;
 mod growth;
 mod lifecycle;
+mod model;
 mod notes;
 mod outbox;
 mod sessions;
