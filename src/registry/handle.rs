@@ -110,7 +110,7 @@ impl Registry<'_> {
         };
         match (&self.request.command, held) {
             (Command::PutOrganization(order), None) => self.create(&meant, order),
-            (Command::Bootstrap { token_digest }, held) => {
+            (Command::Bootstrap { token_digest }, held) if meant.is_platform() => {
                 self.bootstrap(held, token_digest, randomness)
             }
             (Command::RevokeSelf { .. }, Some(held)) => self.revoke_self(&held),
