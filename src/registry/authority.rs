@@ -1,8 +1,12 @@
 //! Who may do what: scopes, reach, and that nobody grants what they lack.
 
+use super::change::Change;
+use super::handle::{Registry, Stop};
 use super::message::{Actor, Admin, Command, Refusal};
-use super::store::Key;
-use crate::key::{OrganizationId, Scope, Scopes};
+use super::sql as texts;
+use super::store::{Key, Organization, first};
+use crate::key::{OrganizationId, Revision, Scope, Scopes};
+use crate::sql::SqlError;
 
 /// The scopes of admin keys.
 pub const ADMIN_SCOPES: [&str; 9] = [
@@ -174,7 +178,7 @@ pub(super) fn permit_grant(
 /// Whether this key by itself keeps the last-admin rule: an unexpiring, enabled,
 /// unbound admin key with `admins:write` that works from every address. The same
 /// rule stands in SQL as the index `keys_stewards`.
-pub(super) fn is_steward(key: &Key, keys_revoked_through: u64) -> bool {
+fn is_steward(key: &Key, keys_revoked_through: u64) -> bool {
     key.environment == crate::key::Environment::Admin
         && key.issued > keys_revoked_through
         && key.revocation.is_none()
@@ -189,6 +193,48 @@ pub(super) fn is_steward(key: &Key, keys_revoked_through: u64) -> bool {
 /// Whether the last-admin rule spares this actor: a key's holder and a report of
 /// a leak must always be able to end a key. A new bootstrap token is the way
 /// back.
-pub(super) const fn is_spared_last_admin(actor: &Actor) -> bool {
+const fn is_spared_last_admin(actor: &Actor) -> bool {
     matches!(actor, Actor::Holder { .. } | Actor::System)
+}
+
+impl Registry<'_> {
+    /// The last-admin rule, on the state that the change would leave.
+    pub(super) fn check_last_admin(
+        &self,
+        held: &Organization,
+        before: Option<&Key>,
+        change: Option<&Change>,
+    ) -> Result<(), Stop> {
+        let Some(change) = change else { return Ok(()) };
+        if !held.id.is_platform() || is_spared_last_admin(&self.request.actor) {
+            return Ok(());
+        }
+        let through = held.keys_revoked_through;
+        let after = change
+            .organization
+            .as_ref()
+            .map_or(through, |(organization, _)| {
+                organization.keys_revoked_through
+            });
+        let taken = before.is_some_and(|key| is_steward(key, through));
+        let left = [&change.key, &change.issued]
+            .into_iter()
+            .flatten()
+            .any(|key| is_steward(key, after));
+        let other = |through: Revision| -> Result<bool, SqlError> {
+            let besides = before.map_or(0, |key| key.issued);
+            let found = first(
+                self.sql,
+                texts::OTHER_STEWARD,
+                &[besides.into(), through.into()],
+            )?;
+            Ok(found.is_some())
+        };
+        // Where there was none before, nothing is taken.
+        if left || other(after)? || !(taken || other(through)?) {
+            Ok(())
+        } else {
+            Err(Refusal::LastAdmin.into())
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //! so an object can run it as it is.
 
 use super::audit;
-use super::authority::{all_scopes, is_spared_last_admin, is_steward, permit};
+use super::authority::{all_scopes, permit};
 use super::change::{Change, Occasion, REVISION};
 use super::message::{
     Actor, Changed, Command, Issued, MESSAGE_VERSION, Name, Object, Outcome, PutOrganization,
@@ -110,7 +110,7 @@ impl Registry<'_> {
         };
         match (&self.request.command, held) {
             (Command::PutOrganization(order), None) => self.create(&meant, order),
-            (Command::Bootstrap { token_digest }, held) => {
+            (Command::Bootstrap { token_digest }, held) if meant.is_platform() => {
                 self.bootstrap(held, token_digest, randomness)
             }
             (Command::RevokeSelf { .. }, Some(held)) => self.revoke_self(&held),
@@ -353,46 +353,6 @@ impl Registry<'_> {
                 key: Box::new(self.view(&key, held)),
             }
             .into()),
-        }
-    }
-
-    /// The last-admin rule, on the state that the change would leave.
-    fn check_last_admin(
-        &self,
-        held: &Organization,
-        before: Option<&Key>,
-        change: Option<&Change>,
-    ) -> Result<(), Stop> {
-        let Some(change) = change else { return Ok(()) };
-        if !held.id.is_platform() || is_spared_last_admin(&self.request.actor) {
-            return Ok(());
-        }
-        let through = held.keys_revoked_through;
-        let after = change
-            .organization
-            .as_ref()
-            .map_or(through, |(organization, _)| {
-                organization.keys_revoked_through
-            });
-        let taken = before.is_some_and(|key| is_steward(key, through));
-        let left = [&change.key, &change.issued]
-            .into_iter()
-            .flatten()
-            .any(|key| is_steward(key, after));
-        let other = |through: Revision| -> Result<bool, SqlError> {
-            let besides = before.map_or(0, |key| key.issued);
-            let found = first(
-                self.sql,
-                texts::OTHER_STEWARD,
-                &[besides.into(), through.into()],
-            )?;
-            Ok(found.is_some())
-        };
-        // Where there was none before, nothing is taken.
-        if left || other(after)? || !(taken || other(through)?) {
-            Ok(())
-        } else {
-            Err(Refusal::LastAdmin.into())
         }
     }
 
