@@ -6,6 +6,7 @@
     reason = "a command-line tool speaks to its user"
 )]
 
+mod assets;
 mod bundle;
 mod dev;
 mod node;
