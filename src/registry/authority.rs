@@ -47,9 +47,7 @@ const fn needs(command: &Command) -> Needs {
         Command::PutOrganization(_) | Command::DeleteOrganization(_) => {
             Needs::Scope("organizations:write")
         }
-        Command::GetKey { .. } | Command::ListKeys(_) | Command::Impact { .. } => {
-            Needs::Scope("keys:read")
-        }
+        Command::GetKey { .. } | Command::ListKeys(_) => Needs::Scope("keys:read"),
         // An export carries digests: no business of those who only read.
         Command::Export { .. }
         | Command::Import(_)
@@ -61,7 +59,7 @@ const fn needs(command: &Command) -> Needs {
         | Command::EnableKey { .. }
         | Command::RevokeAll(_) => Needs::Scope("keys:write"),
         Command::ListAudit(_) | Command::AuditHead {} => Needs::Scope("audit:read"),
-        Command::ListUsage(_) => Needs::Scope("usage:read"),
+        Command::ListUsage(_) | Command::Impact { .. } => Needs::Scope("usage:read"),
         Command::Status { .. } => Needs::Scope("status:read"),
         Command::OpenSession {} => Needs::Nothing,
         Command::Records { .. }

@@ -31,6 +31,8 @@ pub(super) struct Change {
     pub(super) key: Option<Key>,
     /// A key that is new.
     pub(super) issued: Option<Key>,
+    /// Keys that come from elsewhere, each with a revision of its own.
+    pub(super) imported: Vec<Key>,
     /// The organization as it is now, and whether it is new.
     pub(super) organization: Option<(Organization, bool)>,
     /// All keys issued up to its revision are revoked by it.
@@ -105,6 +107,7 @@ impl Change {
             decides,
             key: None,
             issued: None,
+            imported: Vec::new(),
             organization: None,
             sweep: None,
             token_digest: None,
@@ -165,6 +168,10 @@ impl Change {
                     ],
                 )?;
             }
+        }
+        for key in &self.imported {
+            key.insert(sql)?;
+            outbox::put(sql, key.subject(), key.revision, outbox::Need::Tell)?;
         }
         if let Some(digest) = &self.token_digest {
             sql.query(

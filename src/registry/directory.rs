@@ -1,10 +1,11 @@
 //! The list of organizations: an object of its own, told by each registry.
 //!
 //! It is an index, not the truth: a registry tells it about itself from its
-//! outbox ([`pending_listing`]), so it lags by moments and heals by itself.
+//! outbox ([`pending_order`]), so it lags by moments and heals by itself.
 
 use serde::{Deserialize, Serialize};
 
+use super::deletion;
 use super::message::{ApiAccess, Limit, Page};
 use super::sql as texts;
 use super::store::{self, Organization, first, folded, parsed};
@@ -163,29 +164,42 @@ fn list(
 ///
 /// # Errors
 /// Those of the storage.
-pub fn pending_listing(sql: &dyn Sql) -> Result<Option<Listed>, SqlError> {
+pub fn pending_order(sql: &dyn Sql) -> Result<Option<Order>, SqlError> {
     let Some(organization) = Organization::load(sql)? else {
         return Ok(None);
     };
+    let revision = organization.revision;
+    if deletion::is_going(sql)? {
+        let removal = Order::Remove {
+            id: organization.id,
+            revision,
+        };
+        return Ok((!deletion::is_unlisted(sql)?).then_some(removal));
+    }
     let listed = first(sql, texts::LISTED, &[])?.map_or(Ok(0), |row| row.unsigned(0))?;
-    if listed >= organization.revision || organization.id.is_platform() {
+    if listed >= revision || organization.id.is_platform() {
         return Ok(None);
     }
-    Ok(Some(Listed {
+    Ok(Some(Order::Put(Listed {
         id: organization.id.clone(),
         name: organization.name.as_str().to_owned(),
         api_access: ApiAccess::from(organization.api_access),
         created_at: organization.created_at,
         deleted_at: organization.deleted_at,
-        revision: organization.revision,
-    }))
+        revision,
+    })))
 }
 
-/// Notes that the directory has this revision.
+/// Notes that the directory has followed this order.
 ///
 /// # Errors
 /// Those of the storage.
-pub fn mark_listed(sql: &dyn Sql, revision: Revision) -> Result<(), SqlError> {
-    sql.query(texts::SET_LISTED, &[revision.into()])?;
-    Ok(())
+pub fn mark_told(sql: &dyn Sql, order: &Order) -> Result<(), SqlError> {
+    match order {
+        Order::Put(listed) => sql
+            .query(texts::SET_LISTED, &[listed.revision.into()])
+            .map(|_| ()),
+        Order::Remove { .. } => deletion::mark_unlisted(sql),
+        Order::List { .. } => Ok(()),
+    }
 }

@@ -9,7 +9,7 @@ use super::authority::{all_scopes, is_spared_last_admin, is_steward, permit};
 use super::change::{Change, Occasion, REVISION};
 use super::message::{
     Actor, Changed, Command, Issued, MESSAGE_VERSION, Name, Object, Outcome, PutOrganization,
-    Records, Refusal, Reply, Request, Secret, Who,
+    Records, Refusal, Reply, Request, RevocationReason, RevokeKey, Secret, Wait, Who,
 };
 use super::settings::RegistrySettings;
 use super::sql as texts;
@@ -113,6 +113,12 @@ impl Registry<'_> {
             (Command::Bootstrap { token_digest }, held) => {
                 self.bootstrap(held, token_digest, randomness)
             }
+            (Command::RevokeSelf { .. }, Some(held)) => self.revoke_self(&held),
+            (_, held) if meant.is_platform() => match (self.note(&meant), held) {
+                (Some(noted), _) => noted,
+                (None, None) => Ok(absent(self.request)?),
+                (None, Some(held)) => self.act(&held, randomness),
+            },
             (_, None) => Ok(absent(self.request)?),
             (_, Some(held)) => self.act(&held, randomness),
         }
@@ -151,6 +157,19 @@ impl Registry<'_> {
                 outbox::report_behind(self.sql, *subject, self.now)?;
                 Ok(Outcome::Done {})
             }
+            Command::ListUsage(asked) => self.list_usage(asked),
+            Command::Impact { id } => self.impact(id),
+            Command::Status { unused_for_days } => read::status(self, held, *unused_for_days),
+            Command::OpenSession {} if held.id.is_platform() => self.open_session(held, randomness),
+            Command::ReadSession { token } if held.id.is_platform() => {
+                self.read_session(held, token)
+            }
+            Command::CloseSession { token } if held.id.is_platform() => {
+                self.close_session(held, token)
+            }
+            Command::DeleteOrganization(_) => self.delete(held),
+            Command::CountUsage { .. } if held.deleted_at.is_some() => Ok(Outcome::Done {}),
+            Command::CountUsage { batch, rows } => self.count_usage(batch, rows),
             Command::PutOrganization(_) if held.deleted_at.is_some() => {
                 Err(Refusal::OrganizationIdTaken.into())
             }
@@ -211,8 +230,40 @@ impl Registry<'_> {
                     transition::set_disabled(scene, &key, false)
                 })
             }
-            _ => Err(Refusal::NotFound.into()),
+            Command::MarkExposed { key, origin } => self.mark_exposed(held, key, origin),
+            Command::Export { cursor, limit } => self.export(held, cursor.as_deref(), *limit),
+            Command::Import(order) => self.import(held, order),
+            Command::Bootstrap { .. }
+            | Command::RevokeSelf { .. }
+            | Command::OpenSession {}
+            | Command::ReadSession { .. }
+            | Command::CloseSession { .. }
+            | Command::NotePreflight { .. }
+            | Command::NoteFailedAuthentication { .. }
+            | Command::NoteDeletion { .. } => Err(Refusal::NotFound.into()),
         }
+    }
+
+    /// RFC 7009: the holder ends the key that they showed, and no other. One
+    /// that is revoked already stays as it is, and the answer is the same.
+    fn revoke_self(&self, held: &Organization) -> Answer {
+        let (Actor::Holder { id }, Command::RevokeSelf { key }) =
+            (&self.request.actor, &self.request.command)
+        else {
+            return Err(Refusal::NotFound.into());
+        };
+        if id.public != *key {
+            return Err(Refusal::NotFound.into());
+        }
+        let key = self.key(id)?;
+        let order = RevokeKey {
+            reason: RevocationReason::Unspecified,
+            note: None,
+            wait: Wait::default(),
+        };
+        self.change_key(held, &key, |scene| {
+            Ok(transition::revoke(scene, &key, &order))
+        })
     }
 
     fn create(&self, id: &OrganizationId, order: &PutOrganization) -> Answer {
@@ -271,7 +322,7 @@ impl Registry<'_> {
         Ok(store::meta(self.sql, REVISION)? + 1)
     }
 
-    fn scene<'s>(&'s self, held: &'s Organization) -> Result<Scene<'s>, SqlError> {
+    pub(super) fn scene<'s>(&'s self, held: &'s Organization) -> Result<Scene<'s>, SqlError> {
         Ok(Scene {
             organization: held,
             actor: &self.request.actor,
@@ -283,7 +334,7 @@ impl Registry<'_> {
         })
     }
 
-    fn check_if_match(&self, current: Revision) -> Result<(), Refusal> {
+    pub(super) fn check_if_match(&self, current: Revision) -> Result<(), Refusal> {
         match self.request.if_match {
             Some(asked) if asked != current => Err(Refusal::RevisionMismatch { current }),
             _ => Ok(()),
@@ -378,7 +429,11 @@ impl Registry<'_> {
         store::parsed(Organization::load(self.sql)?, "the organization")
     }
 
-    fn change_organization(&self, held: &Organization, change: Option<Change>) -> Answer {
+    pub(super) fn change_organization(
+        &self,
+        held: &Organization,
+        change: Option<Change>,
+    ) -> Answer {
         let created = change
             .as_ref()
             .is_some_and(|change| change.organization.as_ref().is_some_and(|(_, new)| *new));
@@ -456,13 +511,5 @@ impl Registry<'_> {
             created: true,
             awaits,
         })))
-    }
-
-    /// Whether the actor is the key's holder, for orders that only they give.
-    pub(super) fn is_holder(&self, key: &Key) -> bool {
-        match &self.request.actor {
-            Actor::Holder { id } => *id == key.key_id(self.keyring.brand()),
-            _ => true,
-        }
     }
 }

@@ -12,6 +12,13 @@
 //! | `change` | a change as a value, and the one way to write it |
 //! | `store`, `sql`, `schema` | rows as values, every SQL text, the tables |
 //! | `read` | lists and counts |
+//! | `record` | entries of the audit that come without a change |
+//! | `session` | the dashboard's sessions |
+//! | `notes` | what browsers and failed attempts tell, within bounds |
+//! | `usage` | counts per key, scope and outcome; last use |
+//! | `transfer` | export and import |
+//! | [`deletion`] | what becomes of a deleted organization |
+//! | `housekeeping` | what goes with time |
 //! | [`outbox`] | what the change log and Workers KV do not know yet |
 //! | `recovery` | what follows a restored backup |
 //! | [`audit`] | the hash chain, and its verifier |
@@ -21,24 +28,32 @@
 pub mod audit;
 mod authority;
 mod change;
+pub mod deletion;
 pub mod directory;
 mod handle;
+mod housekeeping;
 mod idempotency;
 pub mod message;
+mod notes;
 mod organization;
 pub mod outbox;
 mod read;
+mod record;
 mod recovery;
 mod schema;
+mod session;
 mod settings;
 mod sql;
 mod store;
 mod subject;
+mod transfer;
 mod transition;
+mod usage;
 
 pub use crate::key::Revision;
 pub use authority::{ADMIN_SCOPES, ADMINS_WRITE, permit};
 pub use handle::{absent, handle};
+pub use housekeeping::housekeeping;
 pub use recovery::{recover, revision, tag};
 pub use schema::{exists, migrate};
 pub use settings::RegistrySettings;

@@ -13,6 +13,7 @@
 //! ask [`pending_publications`], write [`kv_value`] (or delete, where there is
 //! none), [`mark_published`] or [`put_off`]. All of it may happen twice.
 
+use super::deletion;
 use super::message::{Awaited, Changed, KeyView, Object, OrganizationView, OutboxDepth};
 use super::read;
 use super::sql as texts;
@@ -197,9 +198,11 @@ pub fn put_off(sql: &dyn Sql, subject: Subject, now: Timestamp) -> Result<(), Sq
 /// # Errors
 /// Those of the storage.
 pub fn kv_value(sql: &dyn Sql, subject: Subject) -> Result<Option<String>, SqlError> {
+    let going = deletion::is_going(sql)?;
     let text = match subject {
         Subject::Key(id) => Key::load(sql, &id)?.map(|key| serde_json::to_string(&key.record())),
         Subject::Organization(_) => Organization::load(sql)?
+            .filter(|_| !going)
             .map(|organization| serde_json::to_string(&organization.record())),
     };
     text.map(|text| parsed(text, "a record")).transpose()

@@ -1,11 +1,16 @@
-//! Answers that change nothing: the organization, lists of keys.
+//! Answers that change nothing: the organization, lists of keys, how it stands.
 
+use std::collections::BTreeMap;
+
+use super::change::REVISION;
 use super::handle::{Registry, Stop};
 use super::message::{
     ApiAccess, KeyCounts, KeyLifetimeDays, ListKeys, OrganizationView, Outcome, Page, Refusal,
+    Status,
 };
+use super::outbox;
 use super::sql as texts;
-use super::store::{Key, Organization, first, folded, word};
+use super::store::{self, Key, Organization, first, folded, word};
 use crate::key::{KeyState, Revision};
 use crate::sql::{Sql, SqlError, Value};
 use crate::time::Timestamp;
@@ -107,6 +112,40 @@ pub(super) fn keys(
         items,
         next_cursor: next.map(|issued| issued.to_string()),
     }))
+}
+
+/// How the registry stands. One pass over all keys, as the counts by state are.
+pub(super) fn status(
+    registry: &Registry<'_>,
+    held: &Organization,
+    unused_for_days: u32,
+) -> Result<Outcome, Stop> {
+    let sql = registry.sql;
+    let unused_since = registry
+        .now
+        .0
+        .saturating_sub(u64::from(unused_for_days) * DAY);
+    let parameters = [
+        registry.now.0.into(),
+        held.keys_revoked_through.into(),
+        unused_since.into(),
+    ];
+    let mut status = Status {
+        revision: store::meta(sql, REVISION)?,
+        outbox: outbox::depth(sql)?,
+        keys_per_ring_entry: BTreeMap::new(),
+        unused_keys: 0,
+        exposed_keys: 0,
+        preflights: registry.preflights()?,
+        failures_suppressed: registry.failures_suppressed()?,
+    };
+    for row in sql.query(texts::STANDING, &parameters)? {
+        let ring = row.text(0)?.to_owned();
+        status.keys_per_ring_entry.insert(ring, row.unsigned(1)?);
+        status.unused_keys += row.unsigned(2)?;
+        status.exposed_keys += row.unsigned(3)?;
+    }
+    Ok(Outcome::Status(status))
 }
 
 /// Above every revision.

@@ -19,16 +19,26 @@ pub fn exists(sql: &dyn Sql) -> Result<bool, SqlError> {
 /// # Errors
 /// Those of the storage, and tables of a later version than this code's.
 pub fn migrate(sql: &dyn Sql) -> Result<(), SqlError> {
-    if exists(sql)? {
-        return match meta(sql, "schema")? {
-            texts::SCHEMA_VERSION => Ok(()),
-            other => Err(SqlError(format!("tables of unknown version {other}"))),
-        };
+    let current = texts::SCHEMA.len() as u64;
+    let version = if exists(sql)? { meta(sql, VERSION)? } else { 0 };
+    if version == current {
+        return Ok(());
+    }
+    if version > current {
+        return Err(SqlError(format!("tables of unknown version {version}")));
     }
     sql.transaction(&mut || {
-        for statement in texts::SCHEMA {
-            sql.query(statement, &[])?;
+        for (_, step) in (0_u64..)
+            .zip(texts::SCHEMA)
+            .filter(|(at, _)| *at >= version)
+        {
+            for statement in *step {
+                sql.query(statement, &[])?;
+            }
         }
-        set_meta(sql, "schema", texts::SCHEMA_VERSION)
+        set_meta(sql, VERSION, current)
     })
 }
+
+/// Name in `meta` of the tables' version.
+const VERSION: &str = "schema";

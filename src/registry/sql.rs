@@ -4,13 +4,15 @@
 //! text. `keys.issued`, the revision at which a key was made, is its row's
 //! number: newest first is the order of the primary key.
 
-/// Version of the tables; stands in `meta`.
-pub(super) const SCHEMA_VERSION: u64 = 1;
-
 pub(super) const EXISTS: &str =
     "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'";
 
-pub(super) const SCHEMA: &[&str] = &[
+/// What makes the tables of each version from those of the one before; `meta`
+/// tells the version that a registry has. A step that was once released stays
+/// as it is.
+pub(super) const SCHEMA: &[&[&str]] = &[FIRST, SECOND];
+
+const FIRST: &[&str] = &[
     // `revision` and `schema`, and the counters of bounded records.
     "CREATE TABLE meta (
         name TEXT PRIMARY KEY,
@@ -101,6 +103,45 @@ pub(super) const SCHEMA: &[&str] = &[
         digest TEXT PRIMARY KEY,
         at INTEGER NOT NULL
     ) WITHOUT ROWID",
+];
+
+const SECOND: &[&str] = &[
+    // `place` is the order in which they were opened.
+    "CREATE TABLE sessions (
+        place INTEGER PRIMARY KEY,
+        mac TEXT NOT NULL UNIQUE,
+        issued INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    )",
+    "CREATE INDEX sessions_key ON sessions (issued, place)",
+    "CREATE INDEX sessions_end ON sessions (expires_at)",
+    "CREATE TABLE preflights (
+        origin TEXT PRIMARY KEY,
+        count INTEGER NOT NULL,
+        last_at INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE deletions (
+        organization TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        PRIMARY KEY (organization, revision)
+    ) WITHOUT ROWID",
+    // `days` is 1 in a bucket of a day and 0 in one of an hour.
+    "CREATE TABLE usage (
+        start INTEGER NOT NULL,
+        issued INTEGER NOT NULL,
+        scope TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        days INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (start, issued, scope, outcome, days)
+    ) WITHOUT ROWID",
+    "CREATE INDEX usage_of_key ON usage (issued, start, scope, outcome, days, count)",
+    "CREATE INDEX usage_hours ON usage (start) WHERE days = 0",
+    "CREATE TABLE batches (
+        id TEXT PRIMARY KEY,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE INDEX batches_age ON batches (at)",
 ];
 
 pub(super) const META: &str = "SELECT value FROM meta WHERE name = ?1";
@@ -277,6 +318,155 @@ pub(super) const INSERT_BOOTSTRAP_TOKEN: &str =
     "INSERT INTO bootstrap_tokens (digest, at) VALUES (?1, ?2)";
 
 pub(super) const NEWEST_KEY: &str = "SELECT issued FROM keys ORDER BY issued DESC LIMIT 1";
+
+pub(super) const INSERT_SESSION: &str =
+    "INSERT INTO sessions (mac, issued, expires_at) VALUES (?1, ?2, ?3)";
+pub(super) const SESSION: &str = "SELECT issued, expires_at FROM sessions WHERE mac = ?1";
+pub(super) const CLOSE_SESSION: &str = "DELETE FROM sessions WHERE mac = ?1";
+pub(super) const FORGET_SESSIONS: &str = "DELETE FROM sessions WHERE expires_at <= ?1";
+/// Leaves the `?2` that were opened last.
+pub(super) const BOUND_SESSIONS: &str = "DELETE FROM sessions WHERE place IN
+    (SELECT place FROM sessions WHERE issued = ?1 ORDER BY place DESC LIMIT -1 OFFSET ?2)";
+
+pub(super) const MARK_EXPOSED: &str =
+    "UPDATE keys SET exposed_at = ?2, exposed_origin = ?3 WHERE issued = ?1";
+
+pub(super) const PREFLIGHT: &str = "SELECT count FROM preflights WHERE origin = ?1";
+pub(super) const PREFLIGHT_ORIGINS: &str = "SELECT count(*) FROM preflights";
+/// The one that says least: seen least often, and of those longest ago.
+pub(super) const DROP_PREFLIGHT: &str = "DELETE FROM preflights WHERE origin =
+    (SELECT origin FROM preflights ORDER BY count, last_at, origin LIMIT 1)";
+pub(super) const COUNT_PREFLIGHT: &str = "INSERT INTO preflights (origin, count, last_at)
+    VALUES (?1, 1, ?2)
+    ON CONFLICT (origin) DO UPDATE SET count = count + 1, last_at = excluded.last_at";
+pub(super) const PREFLIGHTS: &str =
+    "SELECT origin, count, last_at FROM preflights ORDER BY count DESC, last_at DESC, origin";
+pub(super) const FORGET_PREFLIGHTS: &str = "DELETE FROM preflights WHERE last_at <= ?1";
+
+pub(super) const DELETION: &str =
+    "SELECT 1 FROM deletions WHERE organization = ?1 AND revision = ?2";
+pub(super) const INSERT_DELETION: &str =
+    "INSERT INTO deletions (organization, revision) VALUES (?1, ?2)";
+
+pub(super) const BATCH: &str = "SELECT at FROM batches WHERE id = ?1";
+pub(super) const INSERT_BATCH: &str = "INSERT INTO batches (id, at) VALUES (?1, ?2)";
+pub(super) const FORGET_BATCHES: &str = "DELETE FROM batches WHERE at <= ?1";
+pub(super) const ISSUED: &str = "SELECT issued FROM keys WHERE id = ?1";
+pub(super) const USED: &str = "UPDATE keys SET last_used_at = ?2
+    WHERE issued = ?1 AND coalesce(last_used_at, 0) < ?2";
+/// How many counts of one key and bucket there are, but for this one.
+pub(super) const USAGE_BESIDE: &str = "SELECT count(*) FROM usage
+    WHERE issued = ?1 AND start = ?2 AND days = ?3 AND NOT (scope = ?4 AND outcome = ?5)";
+pub(super) const ADD_USAGE: &str = "INSERT INTO usage (start, issued, scope, outcome, days, count)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (start, issued, scope, outcome, days)
+    DO UPDATE SET count = min(count + excluded.count, 9007199254740991)";
+
+macro_rules! usage_columns {
+    () => {
+        "found.start, keys.id, keys.environment, found.scope, found.outcome, found.count,
+        found.issued"
+    };
+}
+
+/// Hours from `?1` to before `?2`, after the place `?3` to `?6`.
+pub(super) const LIST_HOURS: &str = concat!(
+    "SELECT ",
+    usage_columns!(),
+    " FROM usage AS found JOIN keys ON keys.issued = found.issued
+      WHERE found.days = 0 AND found.start >= ?1 AND found.start < ?2
+        AND (found.start, found.issued, found.scope, found.outcome) > (?3, ?4, ?5, ?6)
+      ORDER BY found.start, found.issued, found.scope, found.outcome LIMIT ?7"
+);
+/// The same of the key issued at `?8`.
+pub(super) const LIST_HOURS_OF_KEY: &str = concat!(
+    "SELECT ",
+    usage_columns!(),
+    " FROM usage AS found INDEXED BY usage_of_key JOIN keys ON keys.issued = found.issued
+      WHERE found.issued = ?8 AND found.days = 0 AND found.start >= ?1 AND found.start < ?2
+        AND (found.start, found.issued, found.scope, found.outcome) > (?3, ?4, ?5, ?6)
+      ORDER BY found.start, found.scope, found.outcome LIMIT ?7"
+);
+/// The first bucket from `?1` to before `?2`.
+pub(super) const NEXT_USAGE: &str =
+    "SELECT start FROM usage WHERE start >= ?1 AND start < ?2 ORDER BY start LIMIT 1";
+/// The same of the key issued at `?3`.
+pub(super) const NEXT_USAGE_OF_KEY: &str = "SELECT start FROM usage INDEXED BY usage_of_key
+    WHERE issued = ?3 AND start >= ?1 AND start < ?2 ORDER BY start LIMIT 1";
+/// One day, which begins at `?1` and ends at `?2`, in one row for each key, scope
+/// and outcome; after the place `?3` to `?5`.
+pub(super) const LIST_DAY: &str = concat!(
+    "SELECT ",
+    usage_columns!(),
+    " FROM (SELECT ?1 AS start, issued, scope, outcome, sum(count) AS count FROM usage
+            WHERE start >= ?1 AND start < ?2 AND (issued, scope, outcome) > (?3, ?4, ?5)
+            GROUP BY issued, scope, outcome) AS found
+      JOIN keys ON keys.issued = found.issued
+      ORDER BY found.issued, found.scope, found.outcome LIMIT ?6"
+);
+/// The same of the key issued at `?7`.
+pub(super) const LIST_DAY_OF_KEY: &str = concat!(
+    "SELECT ",
+    usage_columns!(),
+    " FROM (SELECT ?1 AS start, issued, scope, outcome, sum(count) AS count
+            FROM usage INDEXED BY usage_of_key
+            WHERE issued = ?7 AND start >= ?1 AND start < ?2
+              AND (issued, scope, outcome) > (?3, ?4, ?5)
+            GROUP BY issued, scope, outcome) AS found
+      JOIN keys ON keys.issued = found.issued
+      ORDER BY found.scope, found.outcome LIMIT ?6"
+);
+/// What the key issued at `?1` was let through for, by scope: since `?2`, `?3`
+/// and `?4`, of which the last is the earliest.
+pub(super) const ALLOWED: &str = "SELECT scope, sum(CASE WHEN start >= ?2 THEN count ELSE 0 END),
+        sum(CASE WHEN start >= ?3 THEN count ELSE 0 END), sum(count)
+    FROM usage INDEXED BY usage_of_key
+    WHERE issued = ?1 AND start >= ?4 AND outcome = 'allowed' GROUP BY scope";
+pub(super) const OLDEST_HOUR: &str =
+    "SELECT start FROM usage INDEXED BY usage_hours WHERE days = 0 ORDER BY start LIMIT 1";
+/// Makes a day of its hours, which `DROP_HOURS` then drops.
+pub(super) const FOLD_HOURS: &str = "INSERT INTO usage (start, issued, scope, outcome, days, count)
+    SELECT ?1, issued, scope, outcome, 1, sum(count) FROM usage
+        WHERE start >= ?1 AND start < ?2 AND days = 0 GROUP BY issued, scope, outcome
+    ON CONFLICT (start, issued, scope, outcome, days)
+    DO UPDATE SET count = min(count + excluded.count, 9007199254740991)";
+pub(super) const DROP_HOURS: &str =
+    "DELETE FROM usage WHERE start >= ?1 AND start < ?2 AND days = 0";
+pub(super) const FORGET_USAGE: &str = "DELETE FROM usage WHERE start < ?1";
+
+/// By ring entry: usable keys, those of them not used since `?3`, and those that
+/// a browser showed.
+pub(super) const STANDING: &str = concat!(
+    "SELECT ring, count(*), sum(unused), sum(exposed) FROM
+        (SELECT substr(id, 1, 1) AS ring, coalesce(last_used_at, created_at) <= ?3 AS unused,
+            exposed_at IS NOT NULL AS exposed, ",
+    state!(),
+    " AS state FROM keys)
+      WHERE state <> 'revoked' AND state <> 'expired' GROUP BY ring"
+);
+
+pub(super) const EXPORT: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    " FROM keys",
+    join_sweep!(),
+    " WHERE keys.issued > ?1 ORDER BY keys.issued LIMIT ?2"
+);
+
+pub(super) const OLDEST_KEYS: &str = "SELECT id, issued FROM keys ORDER BY issued LIMIT ?1";
+pub(super) const DELETE_KEY: &str = "DELETE FROM keys WHERE issued = ?1";
+pub(super) const OUTBOX_ANY: &str = "SELECT 1 FROM outbox LIMIT 1";
+/// What is left of an organization that has gone: its revision, which goes on
+/// where it stood if the id is ever used again.
+pub(super) const WIPE: &[&str] = &[
+    "DELETE FROM organization",
+    "DELETE FROM sweeps",
+    "DELETE FROM audit",
+    "DELETE FROM idempotency",
+    "DELETE FROM usage",
+    "DELETE FROM batches",
+    "DELETE FROM meta WHERE name <> 'schema' AND name <> 'revision'",
+];
 
 pub(super) const DIRECTORY_TABLE: &str = "CREATE TABLE IF NOT EXISTS directory (
         id TEXT PRIMARY KEY,

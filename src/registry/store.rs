@@ -65,7 +65,7 @@ pub(super) struct Key {
     pub(super) revocation: Option<Revocation>,
     pub(super) replaces: Option<PublicKeyId>,
     pub(super) replaced_by: Option<PublicKeyId>,
-    /// Read here, written by `exposure`.
+    /// Read here, written by `notes`.
     pub(super) exposed: Option<(Timestamp, String)>,
     /// Written at import and by `usage`.
     pub(super) last_used_at: Option<Timestamp>,
@@ -229,7 +229,11 @@ impl Key {
             revoked_at: revoked.map(|revocation| revocation.at),
             revocation_reason: revoked.map(|revocation| revocation.reason),
             exposed_at: self.exposed.as_ref().map(|(at, _)| *at),
-            exposed_origin: self.exposed.as_ref().map(|(_, origin)| origin.clone()),
+            exposed_origin: self
+                .exposed
+                .as_ref()
+                .map(|(_, origin)| origin.clone())
+                .filter(|origin| !origin.is_empty()),
             allowed_ips: self.allowed_ips.clone(),
             metadata: self.metadata.clone(),
             bound_organization: self.bound_organization.clone(),

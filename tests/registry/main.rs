@@ -1,4 +1,5 @@
 //! The registry on a real SQLite, through its one entry.
+#![allow(unreachable_pub, reason = "one binary of many modules")]
 
 #[path = "../support/sqlite.rs"]
 mod sqlite;
@@ -6,4 +7,7 @@ mod world;
 
 mod admins;
 mod lifecycle;
+mod notes;
 mod outbox;
+mod sessions;
+mod usage;

@@ -244,7 +244,13 @@ fn a_restored_registry_locks_what_it_lost() {
 
 #[test]
 fn the_directory_hears_of_each_organization() {
-    let listing = |world: &World| directory::pending_listing(&world.sql).unwrap();
+    let listing = |world: &World| match directory::pending_order(&world.sql).unwrap() {
+        Some(Order::Put(listed)) => Some(listed),
+        other => {
+            assert!(other.is_none());
+            None
+        }
+    };
     let directory = Sqlite::in_memory();
     directory::migrate(&directory).unwrap();
     directory::migrate(&directory).unwrap();
@@ -258,7 +264,7 @@ fn the_directory_hears_of_each_organization() {
     for listed in [late.clone(), early] {
         directory::handle(&directory, &Order::Put(listed)).unwrap();
     }
-    directory::mark_listed(&world.sql, late.revision).unwrap();
+    directory::mark_told(&world.sql, &Order::Put(late.clone())).unwrap();
     assert_eq!(listing(&world), None);
     for id in ["beta", "alpha"] {
         let other = Listed {

@@ -83,6 +83,31 @@ impl Sqlite {
         steps.collect::<Result<_, _>>().unwrap()
     }
 
+    /// How many rows a table has.
+    #[allow(dead_code)]
+    pub fn count(&self, table: &str) -> i64 {
+        let text = format!("SELECT count(*) FROM {table}");
+        self.connection
+            .query_row(&text, [], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// Every value of every table, as text.
+    #[allow(dead_code)]
+    pub fn dump(&self) -> String {
+        let names = "SELECT name FROM sqlite_master WHERE type = 'table'";
+        let mut tables = self.connection.prepare(names).unwrap();
+        let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let mut dump = String::new();
+        for table in tables {
+            let text = format!("SELECT * FROM {}", table.unwrap());
+            for row in self.run(&text, &[]).unwrap() {
+                dump.push_str(&format!("{:?}\n", row.0));
+            }
+        }
+        dump
+    }
+
     fn run(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
         let error = |error: rusqlite::Error| SqlError(error.to_string());
         let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;

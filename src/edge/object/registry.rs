@@ -20,10 +20,10 @@ use crate::edge::{isolate, kv, log, objects, rim};
 use crate::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
-use crate::key::OrganizationTag;
-use crate::registry::message::{Awaited, Command, Outcome, Page, Request};
+use crate::key::{OrganizationId, OrganizationTag};
+use crate::registry::message::{Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Request};
 use crate::registry::outbox::{self, Entry};
-use crate::registry::{self, Subject, directory};
+use crate::registry::{self, Subject, deletion, directory};
 use crate::settings::{Settings, names};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -293,14 +293,35 @@ impl Registry {
     /// Tells the directory of the organization's own fields; whether it knows
     /// them now.
     async fn tell_directory(&self) -> bool {
-        let Ok(Some(listed)) = directory::pending_listing(&self.sql) else {
+        let Ok(Some(order)) = directory::pending_order(&self.sql) else {
             return true;
         };
-        let revision = listed.revision;
-        let order = directory::Order::Put(listed);
         let told: std::result::Result<Page<directory::Listed>, _> =
             objects::ask(&self.env, names::DIRECTORY, super::directory::NAME, &order).await;
-        told.is_ok() && directory::mark_listed(&self.sql, revision).is_ok()
+        told.is_ok() && directory::mark_told(&self.sql, &order).is_ok()
+    }
+
+    /// Has `_platform` put a deletion on record; whether it has by now.
+    async fn tell_platform(&self) -> bool {
+        let Ok(Some(note)) = deletion::pending_note(&self.sql) else {
+            return true;
+        };
+        let Command::NoteDeletion { revision, .. } = &note else {
+            return true;
+        };
+        let revision = *revision;
+        let platform = OrganizationId::platform();
+        let request = Request {
+            v: MESSAGE_VERSION,
+            organization: Some(platform.clone()),
+            actor: Actor::System,
+            request_id: String::new(),
+            if_match: None,
+            idempotency: None,
+            command: note,
+        };
+        let told = crate::edge::registry::ask(&self.env, platform.tag(), &request).await;
+        matches!(told, Ok(Ok(_))) && deletion::mark_noted(&self.sql, revision).is_ok()
     }
 
     /// Waits until these changes are enforced, or until the acknowledgement has
@@ -363,16 +384,20 @@ impl Registry {
             return Ok(());
         };
         let ready = self.make_sure(tag, false).await?;
-        let told = ready && self.tell_change_log().await && self.tell_directory().await;
+        let told = ready
+            && self.tell_change_log().await
+            && self.tell_directory().await
+            && self.tell_platform().await;
         if ready {
             self.publish(settings).await?;
         }
         self.settle()?;
         let now = rim::now();
+        let kept = registry::housekeeping(&self.sql, &settings.registry, now)?;
         let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
         let retry = (!told).then(|| now.plus(TRY_AGAIN));
         let waiting = self.longest_wait().map(|left| now.plus(left.0));
-        if let Some(next) = [due, retry, waiting].into_iter().flatten().min() {
+        if let Some(next) = [due, retry, waiting, kept].into_iter().flatten().min() {
             alarm::set(&self.state, next);
         }
         Ok(())

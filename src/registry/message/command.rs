@@ -232,7 +232,7 @@ pub struct ListUsage {
 pub enum Span {
     /// Kept for 90 days.
     Hour,
-    /// Kept for as long as the organization.
+    /// Kept for 400 days.
     Day,
 }
 

@@ -261,7 +261,7 @@ pub struct Status {
     pub keys_per_ring_entry: BTreeMap<String, u64>,
     /// Usable keys without use for as long as was asked.
     pub unused_keys: u64,
-    /// Keys that a browser showed.
+    /// Usable keys that a browser showed.
     pub exposed_keys: u64,
     /// `_platform`: origins whose preflights asked for `authorization`, by count.
     pub preflights: Vec<Preflight>,

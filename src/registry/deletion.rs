@@ -1,0 +1,156 @@
+//! What becomes of a deleted organization.
+//!
+//! 1. `DeleteOrganization`: every key is revoked and access is off, as one
+//!    change, enforced like any other. [`pending_note`] then has `_platform` put
+//!    it on record, as this audit will go.
+//! 2. For the retention the records can be read, and the id cannot be used.
+//! 3. Then, step by step from [`housekeeping`](super::housekeeping): the keys go,
+//!    and their values and the organization's in Workers KV with them; the
+//!    directory is told; once nothing is left to tell anyone, the rest goes. What
+//!    stays is the revision: should the id be used again, it goes on from there,
+//!    above all that any edge may still remember.
+
+use super::change::Change;
+use super::handle::{Registry, Stop};
+use super::message::{Command, Outcome, RevocationReason};
+use super::settings::RegistrySettings;
+use super::sql as texts;
+use super::store::{self, Organization, first, public_id};
+use super::subject::Subject;
+use super::transition::Scene;
+use super::{organization, outbox};
+use crate::key::Revision;
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+
+const DAY: u64 = 86_400_000;
+
+/// How many keys go in one step.
+const AT_ONCE: u64 = 500;
+
+/// Name in `meta`: the deletion at this revision is on record in `_platform`.
+const NOTED: &str = "deletion.noted";
+/// Name in `meta`: 1 once the retention is over and the records are going.
+const GOING: &str = "deletion.going";
+/// Name in `meta`: 1 once the directory was told so.
+const UNLISTED: &str = "deletion.unlisted";
+
+impl Registry<'_> {
+    pub(super) fn delete(&self, held: &Organization) -> Result<Outcome, Stop> {
+        organization::check_id(&held.id)?;
+        if held.deleted_at.is_some() {
+            return self.change_organization(held, None);
+        }
+        self.check_if_match(held.revision)?;
+        let change = delete(&self.scene(held)?);
+        self.change_organization(held, Some(change))
+    }
+}
+
+fn delete(scene: &Scene<'_>) -> Change {
+    let before = scene.organization;
+    let mut after = before.clone();
+    after.api_access = false;
+    after.keys_revoked_through = scene.revision;
+    after.deleted_at = Some(scene.now);
+    let mut change =
+        Change::of_organization("organization.delete", before, after, scene.revision, true);
+    change.sweep = Some(RevocationReason::CessationOfOperation);
+    change
+}
+
+/// What `_platform` must be told of a deletion here, as a
+/// [`NoteDeletion`](Command::NoteDeletion) by the system; may be told twice.
+///
+/// # Errors
+/// Those of the storage.
+pub fn pending_note(sql: &dyn Sql) -> Result<Option<Command>, SqlError> {
+    let Some(organization) = Organization::load(sql)? else {
+        return Ok(None);
+    };
+    if organization.deleted_at.is_none() || store::meta(sql, NOTED)? == organization.revision {
+        return Ok(None);
+    }
+    Ok(Some(Command::NoteDeletion {
+        organization: organization.id,
+        revision: organization.revision,
+    }))
+}
+
+/// Notes that `_platform` has it on record.
+///
+/// # Errors
+/// Those of the storage.
+pub fn mark_noted(sql: &dyn Sql, revision: Revision) -> Result<(), SqlError> {
+    store::set_meta(sql, NOTED, revision)
+}
+
+/// Whether the records are going.
+pub(super) fn is_going(sql: &dyn Sql) -> Result<bool, SqlError> {
+    Ok(store::meta(sql, GOING)? != 0)
+}
+
+/// Whether the directory was told.
+pub(super) fn is_unlisted(sql: &dyn Sql) -> Result<bool, SqlError> {
+    Ok(store::meta(sql, UNLISTED)? != 0)
+}
+
+pub(super) fn mark_unlisted(sql: &dyn Sql) -> Result<(), SqlError> {
+    store::set_meta(sql, UNLISTED, 1)
+}
+
+/// How far it has come.
+pub(super) enum Progress {
+    /// There is nothing to do before then, or ever.
+    Later(Option<Timestamp>),
+    /// A step was made; the next one may be made at once.
+    Moved,
+    /// Something must be told outside first.
+    Waits,
+}
+
+/// One step of a deletion whose retention is over.
+pub(super) fn step(
+    sql: &dyn Sql,
+    settings: &RegistrySettings,
+    held: &Organization,
+    now: Timestamp,
+) -> Result<Progress, SqlError> {
+    let Some(deleted_at) = held.deleted_at else {
+        return Ok(Progress::Later(None));
+    };
+    let end = deleted_at.plus(u64::from(settings.retention_days) * DAY);
+    let going = is_going(sql)?;
+    if now < end && !going {
+        return Ok(Progress::Later(Some(end)));
+    }
+    if pending_note(sql)?.is_some() {
+        return Ok(Progress::Waits);
+    }
+    let keys = sql.query(texts::OLDEST_KEYS, &[AT_ONCE.into()])?;
+    if !going || !keys.is_empty() {
+        sql.transaction(&mut || {
+            if !going {
+                store::set_meta(sql, GOING, 1)?;
+                outbox::put(sql, held.subject(), held.revision, outbox::Need::Publish)?;
+            }
+            for row in &keys {
+                sql.query(texts::DELETE_KEY, &[row.unsigned(1)?.into()])?;
+                let key = Subject::Key(public_id(row, 0)?);
+                outbox::put(sql, key, held.revision, outbox::Need::Publish)?;
+            }
+            Ok(())
+        })?;
+        return Ok(Progress::Moved);
+    }
+    if first(sql, texts::OUTBOX_ANY, &[])?.is_some() || !is_unlisted(sql)? {
+        return Ok(Progress::Waits);
+    }
+    sql.transaction(&mut || {
+        for text in texts::WIPE {
+            sql.query(text, &[])?;
+        }
+        Ok(())
+    })?;
+    Ok(Progress::Later(None))
+}

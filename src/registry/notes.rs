@@ -1,0 +1,228 @@
+//! What browsers and failed attempts tell. All of it comes from strangers: texts
+//! are cut and cleaned, and no flood of them fills the object.
+
+use std::net::IpAddr;
+
+use serde_json::json;
+
+use super::handle::{Registry, Stop};
+use super::message::{Command, Outcome, Preflight, Refusal};
+use super::sql as texts;
+use super::store::{self, Key, Organization, first};
+use crate::key::{KeyId, OrganizationId, PublicKeyId, Revision};
+use crate::sql::SqlError;
+use crate::time::Timestamp;
+
+/// A key is marked as exposed no sooner than this after the last time, in
+/// milliseconds: a minute.
+const MARK_AFTER: u64 = 60_000;
+
+/// Most characters kept of a text that a stranger sent.
+const LONGEST: usize = 256;
+
+/// Most origins whose preflights are counted. When there are more, the one seen
+/// least often goes: a flood of made-up origins, each seen once, drives out its
+/// own kind and not the page that somebody is at work on.
+const ORIGINS: u64 = 100;
+
+/// For how long an origin is kept after its last preflight, in milliseconds: 30
+/// days.
+const KEPT: u64 = 30 * 86_400_000;
+
+/// Most failed authentications of one hour that are put on record one by one;
+/// further ones are counted, and the count is put on record in a later hour.
+const FAILURES_AN_HOUR: u64 = 100;
+
+const HOUR: u64 = 3_600_000;
+
+/// Names in `meta`: which hour since 1970, how many were put on record in it, how
+/// many were only counted.
+const FAILURES_OF: &str = "failures.hour";
+const NOTED: &str = "failures.noted";
+const SUPPRESSED: &str = "failures.suppressed";
+
+impl Registry<'_> {
+    /// A browser showed the key. Nothing that decides changes, so no revision.
+    pub(super) fn mark_exposed(
+        &self,
+        held: &Organization,
+        id: &PublicKeyId,
+        origin: &str,
+    ) -> Result<Outcome, Stop> {
+        let key = Key::load(self.sql, id)?.ok_or(Refusal::NotFound)?;
+        let marked = key.exposed.as_ref().map(|(at, _)| *at);
+        if marked.is_some_and(|at| self.now.since(at) < MARK_AFTER) {
+            return Ok(Outcome::Done {});
+        }
+        let origin = cleaned(origin);
+        self.sql.transaction(&mut || {
+            let row = [key.issued.into(), self.now.0.into(), origin.as_str().into()];
+            self.sql.query(texts::MARK_EXPOSED, &row)?;
+            let after = [("origin", origin.as_str().into())];
+            self.record_of_key("key.exposed", &key, held, &after)
+        })?;
+        Ok(Outcome::Done {})
+    }
+
+    /// A note in `_platform`, which takes them before its first admin key too;
+    /// `None` where the command is no such note.
+    pub(super) fn note(&self, platform: &OrganizationId) -> Option<Result<Outcome, Stop>> {
+        let noted = match &self.request.command {
+            Command::NotePreflight { origin } => self.note_preflight(origin),
+            Command::NoteFailedAuthentication {
+                problem,
+                key,
+                route,
+                address,
+            } => self.note_failure(platform, problem, key.as_ref(), route, address.as_deref()),
+            Command::NoteDeletion {
+                organization,
+                revision,
+            } => self.note_deletion(platform, organization, *revision),
+            _ => return None,
+        };
+        Some(noted.map(|()| Outcome::Done {}))
+    }
+
+    fn note_preflight(&self, origin: &str) -> Result<(), Stop> {
+        let origin = cleaned(origin);
+        let known = first(self.sql, texts::PREFLIGHT, &[origin.as_str().into()])?.is_some();
+        let origins =
+            first(self.sql, texts::PREFLIGHT_ORIGINS, &[])?.map_or(Ok(0), |row| row.unsigned(0))?;
+        self.sql.transaction(&mut || {
+            if !known && origins >= ORIGINS {
+                self.sql.query(texts::DROP_PREFLIGHT, &[])?;
+            }
+            let row = [origin.as_str().into(), self.now.0.into()];
+            self.sql.query(texts::COUNT_PREFLIGHT, &row).map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    fn note_failure(
+        &self,
+        platform: &OrganizationId,
+        problem: &str,
+        key: Option<&KeyId>,
+        route: &str,
+        address: Option<&str>,
+    ) -> Result<(), Stop> {
+        check_code("problem", problem)?;
+        if address.is_some_and(|address| address.parse::<IpAddr>().is_err()) {
+            return Err(Refusal::field("address", "an IP address").into());
+        }
+        let hour = self.now.0 / HOUR;
+        let counted = store::meta(self.sql, FAILURES_OF)?;
+        let earlier = store::meta(self.sql, SUPPRESSED)?;
+        // A clock that went back stays in the later hour: its bound is used up.
+        let begins = hour > counted;
+        let (noted, suppressed) = if begins {
+            (0, 0)
+        } else {
+            (store::meta(self.sql, NOTED)?, earlier)
+        };
+        let kept = noted < FAILURES_AN_HOUR;
+        self.sql.transaction(&mut || {
+            if begins && earlier > 0 {
+                let after = [
+                    ("count", earlier.into()),
+                    ("hour", Timestamp(counted * HOUR).to_rfc3339().into()),
+                ];
+                let subject = ("organization", platform.to_string());
+                self.record(
+                    platform,
+                    "authentication.failures_suppressed",
+                    subject,
+                    &after,
+                )?;
+            }
+            if kept {
+                let subject = key.map_or_else(
+                    || ("organization", platform.to_string()),
+                    |id| ("key", id.to_string()),
+                );
+                let after = [
+                    ("problem", problem.into()),
+                    ("route", cleaned(route).into()),
+                    ("address", json!(address)),
+                ];
+                self.record(platform, "authentication.failed", subject, &after)?;
+            }
+            store::set_meta(self.sql, FAILURES_OF, hour.max(counted))?;
+            store::set_meta(self.sql, NOTED, noted + u64::from(kept))?;
+            store::set_meta(self.sql, SUPPRESSED, suppressed + u64::from(!kept))
+        })?;
+        Ok(())
+    }
+
+    fn note_deletion(
+        &self,
+        platform: &OrganizationId,
+        organization: &OrganizationId,
+        revision: Revision,
+    ) -> Result<(), Stop> {
+        let row = [organization.as_str().into(), revision.into()];
+        if first(self.sql, texts::DELETION, &row)?.is_some() {
+            return Ok(());
+        }
+        self.sql.transaction(&mut || {
+            self.sql.query(texts::INSERT_DELETION, &row)?;
+            let subject = ("organization", organization.to_string());
+            let after = [("revision", revision.into())];
+            self.record(platform, "organization.delete", subject, &after)
+        })?;
+        Ok(())
+    }
+
+    /// The origins whose preflights were counted, most frequent first.
+    pub(super) fn preflights(&self) -> Result<Vec<Preflight>, SqlError> {
+        let rows = self.sql.query(texts::PREFLIGHTS, &[])?;
+        rows.iter()
+            .map(|row| {
+                Ok(Preflight {
+                    origin: row.text(0)?.to_owned(),
+                    count: row.unsigned(1)?,
+                    last_at: store::instant(row, 2)?,
+                })
+            })
+            .collect()
+    }
+
+    /// How many failures of this hour were only counted.
+    pub(super) fn failures_suppressed(&self) -> Result<u64, SqlError> {
+        if store::meta(self.sql, FAILURES_OF)? == self.now.0 / HOUR {
+            store::meta(self.sql, SUPPRESSED)
+        } else {
+            Ok(0)
+        }
+    }
+}
+
+/// Drops origins that were not seen for long.
+pub(super) fn forget(sql: &dyn crate::sql::Sql, now: Timestamp) -> Result<(), SqlError> {
+    let oldest = now.0.saturating_sub(KEPT);
+    sql.query(texts::FORGET_PREFLIGHTS, &[oldest.into()])?;
+    Ok(())
+}
+
+/// A stranger's text as it is kept: its first 256 characters, with `?` for all
+/// that is not visible ASCII or could end a tag, an attribute or a string where
+/// somebody shows it carelessly.
+fn cleaned(text: &str) -> String {
+    let safe =
+        |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | '\'' | '`' | '&' | '\\');
+    text.chars()
+        .take(LONGEST)
+        .map(|c| if safe(c) { c } else { '?' })
+        .collect()
+}
+
+/// That a text is a problem's code or `allowed`: 1 to 64 of `a-z`, `0-9`, `_`.
+pub(super) fn check_code(field: &str, text: &str) -> Result<(), Refusal> {
+    let is_of_code = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if (1..=64).contains(&text.len()) && text.bytes().all(is_of_code) {
+        Ok(())
+    } else {
+        Err(Refusal::field(field, "1 to 64 of a-z, 0-9 and _"))
+    }
+}

@@ -1,0 +1,138 @@
+//! The dashboard's sessions, in `_platform`.
+//!
+//! The browser holds a token of 256 random bits in a cookie. The registry holds
+//! a MAC of it (HMAC-SHA-256 under a derived key) and never the token, so that a
+//! copy of the storage opens nothing; the CSRF token is derived and not stored.
+//! A session lasts an hour. It rests on the key that opened it: that key's row
+//! is read each time the session is, so revoking, disabling or expiry ends it in
+//! the same moment.
+
+use zeroize::Zeroizing;
+
+use super::handle::{Registry, Stop};
+use super::message::{Actor, Outcome, Refusal, Session, SessionToken};
+use super::sql as texts;
+use super::store::{self, Key, Organization, first, parsed};
+use crate::key::KeyState;
+use crate::random::{Randomness, hex};
+use crate::sql::SqlError;
+use crate::time::Timestamp;
+
+/// How long a session lasts, in milliseconds: one hour.
+const LIFETIME: u64 = 3_600_000;
+
+/// Most sessions of one key; the oldest goes when another is opened.
+const MOST: u64 = 10;
+
+impl Registry<'_> {
+    /// Opens a session for the acting key.
+    pub(super) fn open_session(
+        &self,
+        held: &Organization,
+        randomness: &mut dyn Randomness,
+    ) -> Result<Outcome, Stop> {
+        // A session does not beget another one.
+        let Actor::Key(admin) = &self.request.actor else {
+            return Err(Refusal::NotFound.into());
+        };
+        let key = self.key(&admin.id)?;
+        self.check_usable(held, &key)?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        randomness.fill(bytes.as_mut_slice());
+        let token = parsed(
+            SessionToken::try_from(hex(bytes.as_slice())),
+            "a new session token",
+        )?;
+        let mac = self.mac(&token)?;
+        let expires_at = self.now.plus(LIFETIME);
+        let session = self.show(&key, &token, expires_at)?;
+        self.sql.transaction(&mut || {
+            self.sql
+                .query(texts::FORGET_SESSIONS, &[self.now.0.into()])?;
+            let row = [mac.as_str().into(), key.issued.into(), expires_at.0.into()];
+            self.sql.query(texts::INSERT_SESSION, &row)?;
+            self.sql
+                .query(texts::BOUND_SESSIONS, &[key.issued.into(), MOST.into()])?;
+            let after = [("expires_at", expires_at.to_rfc3339().into())];
+            self.record_of_key("session.open", &key, held, &after)
+        })?;
+        Ok(Outcome::Session(Box::new(Session {
+            token: Some(token),
+            ..session
+        })))
+    }
+
+    /// Who is behind a token.
+    pub(super) fn read_session(
+        &self,
+        held: &Organization,
+        token: &SessionToken,
+    ) -> Result<Outcome, Stop> {
+        let (key, expires_at) = self.behind(token)?.ok_or(Refusal::NoSession)?;
+        if expires_at <= self.now {
+            return Err(Refusal::NoSession.into());
+        }
+        self.check_usable(held, &key)?;
+        let session = self.show(&key, token, expires_at)?;
+        Ok(Outcome::Session(Box::new(session)))
+    }
+
+    /// Ends a session; one that is over already stays so.
+    pub(super) fn close_session(
+        &self,
+        held: &Organization,
+        token: &SessionToken,
+    ) -> Result<Outcome, Stop> {
+        if let Some((key, _)) = self.behind(token)? {
+            let mac = self.mac(token)?;
+            self.sql.transaction(&mut || {
+                self.sql
+                    .query(texts::CLOSE_SESSION, &[mac.as_str().into()])?;
+                self.record_of_key("session.close", &key, held, &[])
+            })?;
+        }
+        Ok(Outcome::Done {})
+    }
+
+    fn behind(&self, token: &SessionToken) -> Result<Option<(Key, Timestamp)>, SqlError> {
+        let mac = self.mac(token)?;
+        let Some(row) = first(self.sql, texts::SESSION, &[mac.into()])? else {
+            return Ok(None);
+        };
+        let key = Key::load_issued(self.sql, row.unsigned(0)?)?;
+        let expires_at = store::instant(&row, 1)?;
+        Ok(key.map(|key| (key, expires_at)))
+    }
+
+    fn check_usable(&self, held: &Organization, key: &Key) -> Result<(), Refusal> {
+        match key.state(held, self.now) {
+            KeyState::Active | KeyState::Retiring => Ok(()),
+            KeyState::Disabled | KeyState::Expired | KeyState::Revoked => Err(Refusal::NoSession),
+        }
+    }
+
+    fn mac(&self, token: &SessionToken) -> Result<String, SqlError> {
+        parsed(
+            self.keyring.session_mac("token", token.expose()),
+            "the current root key",
+        )
+    }
+
+    fn show(
+        &self,
+        key: &Key,
+        token: &SessionToken,
+        expires_at: Timestamp,
+    ) -> Result<Session, SqlError> {
+        Ok(Session {
+            token: None,
+            csrf_token: parsed(
+                self.keyring.session_mac("csrf", token.expose()),
+                "the current root key",
+            )?,
+            expires_at,
+            id: key.key_id(self.keyring.brand()),
+            record: key.record(),
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! What browsers, strangers and holders tell.
+
+use katalo_keys::registry::message::{Actor, Command, Object, Outcome, Refusal, Status};
+use serde_json::{Value, json};
+
+use crate::world::{DAY, HOUR, SECOND, World, admin_of, changed, disable, revoke};
+
+fn of_action(world: &mut World, action: &str) -> Vec<Value> {
+    let mut entries = world.audit();
+    entries.retain(|entry| entry["action"] == action);
+    entries
+}
+
+pub fn status(world: &mut World, unused_for_days: u32) -> Status {
+    match world.ask_as(Actor::System, Command::Status { unused_for_days }) {
+        Ok(Outcome::Status(status)) => status,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn done(world: &mut World, command: Command) {
+    let reply = world.ask_as(Actor::System, command);
+    assert!(matches!(reply, Ok(Outcome::Done {})), "{reply:?}");
+}
+
+#[test]
+fn an_exposed_key_is_marked_at_most_once_a_minute() {
+    let mut world = World::acme();
+    let key = world.key("a");
+    world.settle();
+    let show = |world: &mut World, origin: &str| {
+        let origin = origin.to_owned();
+        let key = key.id.public;
+        done(world, Command::MarkExposed { key, origin });
+    };
+    show(&mut world, "https://shop.example");
+    let marked = world.get(key.id);
+    assert_eq!(marked.exposed_at, Some(world.now));
+    assert_eq!(
+        marked.exposed_origin.as_deref(),
+        Some("https://shop.example")
+    );
+    assert_eq!(marked.revision, key.revision, "no change");
+    assert!(marked.enforced);
+    let first = world.now;
+    world.later(60 * SECOND - 1);
+    show(&mut world, "https://other.example");
+    assert_eq!(world.get(key.id).exposed_at, Some(first));
+    world.later(1);
+    show(&mut world, "<script>\"æ' \u{202e}");
+    assert_eq!(
+        world.get(key.id).exposed_origin.as_deref(),
+        Some("?script??????")
+    );
+    world.later(60 * SECOND);
+    show(&mut world, &"x".repeat(100_000));
+    assert_eq!(world.get(key.id).exposed_origin.unwrap().len(), 256);
+    world.later(60 * SECOND);
+    show(&mut world, "");
+    assert_eq!(world.get(key.id).exposed_origin, None);
+    assert_eq!(of_action(&mut world, "key.exposed").len(), 4);
+    assert_eq!(status(&mut world, 90).exposed_keys, 1);
+    let unknown = World::platform().1.id.public;
+    let reply = world.ask_as(
+        Actor::System,
+        Command::MarkExposed {
+            key: unknown,
+            origin: String::new(),
+        },
+    );
+    assert_eq!(reply.unwrap_err(), Refusal::NotFound);
+}
+
+#[test]
+fn preflights_are_counted_for_a_bounded_number_of_origins() {
+    let (mut world, _) = World::platform();
+    let note = |world: &mut World, origin: &str| {
+        let origin = origin.to_owned();
+        done(world, Command::NotePreflight { origin });
+    };
+    for _ in 0..3 {
+        note(&mut world, "https://shop.example");
+    }
+    for place in 0..500 {
+        world.later(1);
+        note(&mut world, &format!("https://{place}.example"));
+    }
+    let seen = status(&mut world, 90).preflights;
+    assert_eq!(seen.len(), 100);
+    assert_eq!(seen[0].origin, "https://shop.example");
+    assert_eq!(seen[0].count, 3);
+    assert_eq!(seen[1].origin, "https://499.example");
+    world.later(31 * DAY);
+    katalo_keys::registry::housekeeping(&world.sql, &world.settings, world.now).unwrap();
+    assert_eq!(status(&mut world, 90).preflights, []);
+    let mut acme = World::acme();
+    let origin = String::new();
+    let elsewhere = acme.ask_as(Actor::System, Command::NotePreflight { origin });
+    assert_eq!(elsewhere.unwrap_err(), Refusal::NotFound);
+}
+
+fn failure(problem: &str, address: &str) -> Command {
+    Command::NoteFailedAuthentication {
+        problem: problem.to_owned(),
+        key: None,
+        route: "/admin/v1/organizations".to_owned(),
+        address: Some(address.to_owned()),
+    }
+}
+
+#[test]
+fn a_flood_of_failures_does_not_fill_the_object() {
+    // Before the first admin key too.
+    let mut world = World::empty("_platform");
+    for _ in 0..250 {
+        done(&mut world, failure("invalid_key", "2001:db8::1"));
+        world.later(SECOND);
+    }
+    assert_eq!(world.sql.count("audit"), 100);
+    world.actor = Actor::Bootstrap;
+    let first = world.issued(Command::Bootstrap {
+        token_digest: "t1".to_owned(),
+    });
+    world.actor = admin_of(&first.key);
+    assert_eq!(status(&mut world, 90).failures_suppressed, 150);
+    world.later(HOUR);
+    assert_eq!(status(&mut world, 90).failures_suppressed, 0);
+    let command = match failure("revoked_key", "192.0.2.1") {
+        Command::NoteFailedAuthentication {
+            problem,
+            route,
+            address,
+            ..
+        } => Command::NoteFailedAuthentication {
+            problem,
+            key: Some(first.key.id),
+            route,
+            address,
+        },
+        other => other,
+    };
+    done(&mut world, command);
+    let summary = of_action(&mut world, "authentication.failures_suppressed");
+    assert_eq!(
+        summary[0]["after"],
+        json!({"count": 150, "hour": "2026-11-24T00:00:00.000Z"})
+    );
+    let failed = of_action(&mut world, "authentication.failed");
+    assert_eq!(failed.len(), 101);
+    assert_eq!(failed[0]["subject"]["kind"], "organization");
+    assert_eq!(failed[100]["subject"]["id"], json!(first.key.id));
+    assert_eq!(failed[100]["after"]["address"], "192.0.2.1");
+    for (command, name) in [
+        (failure("a b", "192.0.2.1"), "problem"),
+        (failure("invalid_key", "here"), "address"),
+    ] {
+        let refusal = world.ask_as(Actor::System, command).unwrap_err();
+        assert!(matches!(refusal, Refusal::InvalidRequest { field, .. } if field == name));
+    }
+}
+
+#[test]
+fn whoever_holds_a_key_can_end_it_and_no_other() {
+    let mut world = World::acme();
+    let (a, b) = (world.key("a"), world.key("b"));
+    let holder = Actor::Holder { id: a.id };
+    let ends = |world: &mut World| {
+        let key = a.id.public;
+        changed(world.ask_as(holder.clone(), Command::RevokeSelf { key }))
+    };
+    let first = ends(&mut world);
+    assert_eq!(first.awaits.len(), 1);
+    world.settle();
+    world.later(HOUR);
+    let again = ends(&mut world);
+    assert!(again.enforced());
+    let (Object::Key(first), Object::Key(again)) = (first.object, again.object) else {
+        panic!()
+    };
+    assert_eq!(first.revoked_at, again.revoked_at);
+    assert_eq!(first.revision, again.revision);
+    let entries = of_action(&mut world, "key.revoke");
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0]["actor"], json!({"kind": "holder", "id": a.id}));
+    for (actor, id) in [
+        (holder, b.id),
+        (Actor::System, b.id),
+        (world.actor.clone(), b.id),
+    ] {
+        let key = id.public;
+        let refused = world.ask_as(actor, Command::RevokeSelf { key });
+        assert_eq!(refused.unwrap_err(), Refusal::NotFound);
+    }
+    // The last admin too.
+    let (mut platform, first) = World::platform();
+    let holder = Actor::Holder { id: first.id };
+    let key = first.id.public;
+    changed(platform.ask_as(holder, Command::RevokeSelf { key }));
+    assert_eq!(
+        platform.ask(revoke(first.id, "unspecified")).map(|_| ()),
+        Ok(())
+    );
+}
+
+#[test]
+fn the_status_counts_what_could_still_open_something() {
+    let mut world = World::acme();
+    let before = world.key("a");
+    world.later(40 * DAY);
+    let (paused, dead) = (world.key("b"), world.key("c"));
+    world.settle();
+    world.changed(disable(paused.id));
+    world.changed(revoke(dead.id, "unspecified"));
+    let now = status(&mut world, 30);
+    assert_eq!(now.keys_per_ring_entry, [("2".to_owned(), 2)].into());
+    assert_eq!(now.unused_keys, 1);
+    assert_eq!((now.outbox.appends, now.outbox.publications), (2, 2));
+    assert_eq!(now.revision, 6);
+    assert_eq!(world.get(before.id).state.as_str(), "active");
+}
