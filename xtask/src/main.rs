@@ -7,6 +7,7 @@
 )]
 
 mod assets;
+mod browser;
 mod bundle;
 mod dev;
 mod node;
