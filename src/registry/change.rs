@@ -125,13 +125,13 @@ impl Change {
     /// Writes all of it. To be called within a transaction.
     pub(super) fn write(&self, sql: &dyn Sql, occasion: &Occasion<'_>) -> Result<(), SqlError> {
         set_meta(sql, REVISION, self.revision)?;
-        if let Some((organization, new)) = &self.organization {
+        if let Some((organization, _)) = &self.organization {
             organization.save(sql)?;
             outbox::put(
                 sql,
                 organization.subject(),
                 self.revision,
-                outbox::Need::of(!*new && self.decides),
+                outbox::Need::of(self.decides),
             )?;
         }
         if let Some(reason) = self.sweep {

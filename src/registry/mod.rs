@@ -19,6 +19,10 @@
 //! | `transfer` | export and import |
 //! | [`deletion`] | what becomes of a deleted organization |
 //! | `housekeeping` | what goes with time |
+//!
+//! What a question or an order costs does not grow with the number of keys, but
+//! for the counts by state and the status, which pass over all of them: a test
+//! holds that up to [`KEYS_TESTED`] keys of one organization.
 //! | [`outbox`] | what the change log and Workers KV do not know yet |
 //! | `recovery` | what follows a restored backup |
 //! | [`audit`] | the hash chain, and its verifier |
@@ -49,6 +53,9 @@ mod subject;
 mod transfer;
 mod transition;
 mod usage;
+
+/// How many keys of one organization the growth of costs is tested with.
+pub const KEYS_TESTED: u64 = 100_000;
 
 pub use crate::key::Revision;
 pub use authority::{ADMIN_SCOPES, ADMINS_WRITE, permit};

@@ -1,13 +1,22 @@
 //! The registry on a real SQLite, through its one entry.
 #![allow(unreachable_pub, reason = "one binary of many modules")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
 
 #[path = "../support/sqlite.rs"]
 mod sqlite;
 mod world;
 
 mod admins;
+mod deletion;
+mod growth;
 mod lifecycle;
 mod notes;
 mod outbox;
 mod sessions;
+mod transfer;
 mod usage;

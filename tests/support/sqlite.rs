@@ -8,7 +8,7 @@ use std::path::Path;
 
 use katalo_keys::sql::{Row, Sql, SqlError, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, StatementStatus, ToSql};
 
 /// Most parameters of one statement in a Durable Object.
 const MOST_PARAMETERS: usize = 100;
@@ -25,6 +25,9 @@ pub struct Sqlite {
     /// Statements left until the storage fails; `None`: it never does.
     failing_after: Cell<Option<u64>>,
     statements: Cell<u64>,
+    /// Steps of SQLite's own machine: what a statement costs, the same on every
+    /// computer.
+    steps: Cell<u64>,
     seen: RefCell<BTreeSet<String>>,
 }
 
@@ -45,6 +48,7 @@ impl Sqlite {
             within: Cell::new(false),
             failing_after: Cell::new(None),
             statements: Cell::new(0),
+            steps: Cell::new(0),
             seen: RefCell::default(),
         }
     }
@@ -64,6 +68,12 @@ impl Sqlite {
     #[allow(dead_code)]
     pub fn statements(&self) -> u64 {
         self.statements.get()
+    }
+
+    /// How many steps all statements took so far.
+    #[allow(dead_code)]
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
     }
 
     /// Every text that was run.
@@ -138,6 +148,10 @@ impl Sqlite {
             });
             found.push(Row(values.collect()));
         }
+        drop(rows);
+        let steps = prepared.reset_status(StatementStatus::VmStep);
+        self.steps
+            .set(self.steps.get() + u64::try_from(steps).unwrap());
         Ok(found)
     }
 }

@@ -1,0 +1,214 @@
+//! From the deletion of an organization to the last of its records.
+
+use katalo_keys::key::KeyState;
+use katalo_keys::registry::directory::{self, Order};
+use katalo_keys::registry::message::{
+    Actor, Command, KeyView, Object, OrganizationView, Outcome, Refusal, RevocationReason,
+};
+use katalo_keys::registry::{deletion, housekeeping, outbox};
+use katalo_keys::time::Timestamp;
+use serde_json::json;
+
+use crate::usage::count;
+use crate::world::{DAY, World, body, issue, patch};
+
+fn delete() -> Command {
+    Command::DeleteOrganization(body(json!({})))
+}
+
+fn organization(object: Object) -> OrganizationView {
+    match object {
+        Object::Organization(organization) => *organization,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn keep(world: &World) -> Option<Timestamp> {
+    housekeeping(&world.sql, &world.settings, world.now).unwrap()
+}
+
+/// `acme` with two keys, deleted now.
+fn deleted() -> (World, [KeyView; 2]) {
+    let mut world = World::acme();
+    world.settings.retention_days = 30;
+    let keys = [world.key("a"), world.key("b")];
+    world.settle();
+    world.changed(delete());
+    (world, keys)
+}
+
+#[test]
+fn everything_is_revoked_first() {
+    let mut world = World::acme();
+    let key = world.key("a");
+    world.settle();
+    let mismatch = world.ask_if(7, delete());
+    assert!(matches!(mismatch, Err(Refusal::RevisionMismatch { .. })));
+    let change = world.changed(delete());
+    assert!(!change.enforced());
+    assert_eq!(change.awaits.len(), 1);
+    let view = organization(change.object);
+    assert_eq!(view.deleted_at, Some(world.now));
+    assert_eq!((view.keys.revoked, view.revision), (1, 3));
+    let records = world.records(key.id.public);
+    let of = records.organization.unwrap();
+    assert_eq!((of.api_access, of.keys_revoked_through), (false, 3));
+    assert_eq!(
+        records.key.unwrap().state(
+            &world.records(key.id.public).organization.unwrap(),
+            world.now
+        ),
+        KeyState::Revoked
+    );
+    let shown = world.get(key.id);
+    assert_eq!(
+        shown.revocation_reason,
+        Some(RevocationReason::CessationOfOperation)
+    );
+    let again = world.changed(delete());
+    assert_eq!(again.awaits.len(), 1, "a repeat joins the wait");
+    world.settle();
+    assert!(world.changed(delete()).enforced());
+    let actions: Vec<_> = world.audit().iter().map(|e| e["action"].clone()).collect();
+    assert_eq!(actions.last().unwrap(), "organization.delete");
+    assert_eq!(actions.len(), 3);
+    // It can be read, and no more.
+    for command in [
+        issue(json!({"name": "b", "environment": "live", "scopes": ["read"]})),
+        patch(key.id, json!({"name": "b"})),
+        crate::world::revoke_all(),
+        crate::world::enable(key.id),
+    ] {
+        assert_eq!(world.refused(command), Refusal::NotFound);
+    }
+    assert_eq!(
+        world.refused(Command::PutOrganization(body(json!({"name": "x"})))),
+        Refusal::OrganizationIdTaken
+    );
+    let (mut platform, _) = World::platform();
+    let refusal = platform.refused(delete());
+    assert!(matches!(refusal, Refusal::InvalidRequest { field, .. } if field == "organization"));
+}
+
+#[test]
+fn it_is_on_record_in_platform_once() {
+    let (world, _) = deleted();
+    let (mut platform, _) = World::platform();
+    let note = deletion::pending_note(&world.sql).unwrap().unwrap();
+    for _ in 0..2 {
+        let noted = platform.ask_as(Actor::System, note.clone());
+        assert!(matches!(noted, Ok(Outcome::Done {})));
+    }
+    let entries = platform.audit();
+    let last = entries.last().unwrap();
+    assert_eq!(entries.len(), 2);
+    assert_eq!(last["action"], "organization.delete");
+    assert_eq!(
+        last["subject"],
+        json!({"kind": "organization", "id": "acme"})
+    );
+    assert_eq!(last["after"], json!({"revision": 4}));
+    deletion::mark_noted(&world.sql, 4).unwrap();
+    assert!(deletion::pending_note(&world.sql).unwrap().is_none());
+}
+
+#[test]
+fn the_records_go_once_the_retention_is_over() {
+    let (mut world, [a, b]) = deleted();
+    let at = world.now;
+    let rows = vec![count(a.id.public, "read", "allowed", 1, at)];
+    let counted = world.ask_as(
+        Actor::System,
+        Command::CountUsage {
+            batch: "late".to_owned(),
+            rows,
+        },
+    );
+    assert!(matches!(counted, Ok(Outcome::Done {})));
+    assert_eq!(world.sql.count("usage"), 0);
+    let lines = world.lines().len();
+    world.now = Timestamp(at.plus(30 * DAY).0 - 1);
+    assert_eq!(keep(&world), Some(at.plus(30 * DAY)));
+    assert_eq!(world.lines().len(), lines);
+    world.now = at.plus(30 * DAY);
+    // Nothing goes before the deletion is on record.
+    assert!(keep(&world) > Some(world.now));
+    assert_eq!(world.sql.count("keys"), 2);
+    deletion::mark_noted(&world.sql, 4).unwrap();
+    assert_eq!(keep(&world), Some(world.now.plus(1_000)));
+    assert_eq!(world.sql.count("keys"), 0);
+    // The values in Workers KV go, and the directory is told.
+    for subject in [a.id, b.id]
+        .map(|id| katalo_keys::registry::Subject::Key(id.public))
+        .into_iter()
+        .chain([world.subject()])
+    {
+        assert_eq!(outbox::kv_value(&world.sql, subject).unwrap(), None);
+    }
+    let far = Timestamp(1 << 52);
+    let pending = outbox::pending_publications(&world.sql, far, 10).unwrap();
+    assert_eq!(pending.len(), 3);
+    keep(&world);
+    assert_eq!(world.sql.count("organization"), 1, "still to be told");
+    world.settle();
+    keep(&world);
+    assert_eq!(world.sql.count("organization"), 1, "the directory too");
+    let order = directory::pending_order(&world.sql).unwrap().unwrap();
+    assert!(matches!(&order, Order::Remove { revision: 4, .. }));
+    directory::mark_told(&world.sql, &order).unwrap();
+    assert!(directory::pending_order(&world.sql).unwrap().is_none());
+    keep(&world);
+    for table in ["organization", "keys", "audit", "sweeps", "outbox", "usage"] {
+        assert_eq!(world.sql.count(table), 0, "{table}");
+    }
+    assert_eq!(keep(&world), None);
+    assert_eq!(
+        world.refused(Command::GetOrganization {}),
+        Refusal::NotFound
+    );
+    // The id may be used again, above all that any edge remembers.
+    let again = organization(world.put(json!({"name": "Acme"})).object);
+    assert_eq!((again.revision, again.deleted_at), (5, None));
+    assert!(!again.enforced);
+    let records = world.records(a.id.public);
+    assert!(records.key.is_none());
+    assert_eq!(records.organization.unwrap().keys_revoked_through, 4);
+    assert!(deletion::pending_note(&world.sql).unwrap().is_none());
+    assert!(matches!(
+        directory::pending_order(&world.sql).unwrap(),
+        Some(Order::Put(_))
+    ));
+}
+
+#[test]
+fn many_keys_go_step_by_step() {
+    let mut world = World::acme();
+    world.settings.retention_days = 0;
+    for _ in 0..1_201 {
+        world.key("a");
+    }
+    world.changed(delete());
+    world.settle();
+    let revision = katalo_keys::registry::revision(&world.sql).unwrap();
+    deletion::mark_noted(&world.sql, revision).unwrap();
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        keep(&world);
+        left.push(world.sql.count("keys"));
+    }
+    assert_eq!(left, [701, 201, 0]);
+}
+
+#[test]
+fn idempotency_keys_are_forgotten() {
+    let mut world = World::acme();
+    let order = json!({"name": "a", "environment": "live", "scopes": ["read"]});
+    world.ask_once("k", "d", issue(order.clone())).unwrap();
+    world.later(DAY - 1);
+    keep(&world);
+    assert_eq!(world.sql.count("idempotency"), 1);
+    world.later(1);
+    assert_eq!(keep(&world), Some(world.now.plus(DAY)));
+    assert_eq!(world.sql.count("idempotency"), 0);
+    world.ask_once("k", "d", issue(order)).unwrap();
+}

@@ -1,0 +1,210 @@
+//! Export and import.
+
+use katalo_keys::key::KeyState;
+use katalo_keys::registry::message::{
+    Command, ExportedKey, Import, KeyView, Object, Outcome, Page, Refusal,
+};
+use serde_json::{Value, json};
+
+use crate::world::{DAY, World, body, disable, issue, revoke, revoke_all, rotate};
+
+fn export(world: &mut World, limit: u64) -> Vec<ExportedKey> {
+    let mut lines = Vec::new();
+    let mut cursor = None;
+    loop {
+        let limit = limit.try_into().unwrap();
+        let Page { items, next_cursor } = match world.ask(Command::Export { cursor, limit }) {
+            Ok(Outcome::Export(page)) => page,
+            other => panic!("{other:?}"),
+        };
+        lines.extend(items);
+        if next_cursor.is_none() {
+            return lines;
+        }
+        cursor = next_cursor;
+    }
+}
+
+fn import(keys: Vec<ExportedKey>) -> Command {
+    Command::Import(Import {
+        keys,
+        wait: katalo_keys::registry::message::Wait::default(),
+    })
+}
+
+fn imported(world: &mut World, keys: Vec<ExportedKey>) -> (u64, u64) {
+    match world.changed(import(keys)).object {
+        Object::Imported {
+            imported, skipped, ..
+        } => (imported, skipped),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn acme() -> World {
+    let mut world = World::acme();
+    world.settings.transfer = true;
+    world
+}
+
+/// What a key is, but for what its place in a registry makes of it.
+fn essence(key: &KeyView) -> Value {
+    let mut value = serde_json::to_value(key).unwrap();
+    for name in ["revision", "effective_at", "enforced"] {
+        value.as_object_mut().unwrap().remove(name);
+    }
+    value
+}
+
+#[test]
+fn a_round_trip_keeps_every_key() {
+    let mut from = acme();
+    let ids: Vec<_> = (0..4).map(|n| from.key(&format!("k{n}")).id).collect();
+    from.changed(revoke_all());
+    let rest: Vec<_> = (0..4).map(|n| from.key(&format!("r{n}")).id).collect();
+    from.changed(disable(rest[0]));
+    from.changed(revoke(rest[1], "key_compromise"));
+    let successor = from.issued(rotate(rest[2], 3600)).key.id;
+    let presented = from.issued(issue(json!({
+        "name": "Webshop", "environment": "test", "scopes": ["read", "create"],
+        "expires_at": "2027-01-01T00:00:00Z", "allowed_ips": ["192.0.2.0/24"],
+        "metadata": {"team": {"name": "web"}}
+    })));
+    let lines = export(&mut from, 3);
+    assert_eq!(lines.len(), 10);
+    let exports: Vec<_> = from
+        .audit()
+        .into_iter()
+        .filter(|entry| entry["action"] == "organization.export")
+        .collect();
+    assert_eq!(exports.len(), 4, "each page is on record");
+    assert_eq!(exports[0]["after"]["keys"], 3);
+
+    let mut to = acme();
+    to.now = from.now.plus(DAY);
+    from.now = to.now;
+    let revision = katalo_keys::registry::revision(&to.sql).unwrap();
+    assert_eq!(imported(&mut to, lines.clone()), (10, 0));
+    assert_eq!(
+        katalo_keys::registry::revision(&to.sql).unwrap(),
+        revision + 10
+    );
+    let all = ids
+        .iter()
+        .chain(&rest)
+        .chain([&successor, &presented.key.id]);
+    for id in all {
+        assert_eq!(essence(&to.get(*id)), essence(&from.get(*id)));
+        assert!(to.get(*id).enforced);
+        let (old, new) = (from.records(id.public), to.records(id.public));
+        assert!(new.key.unwrap().digest.matches(&old.key.unwrap().digest));
+    }
+    for id in ids {
+        assert_eq!(to.get(id).state, KeyState::Revoked);
+    }
+    let text = serde_json::to_value(&presented.secret).unwrap();
+    let shown = to.keyring.read(text.as_str().unwrap()).unwrap();
+    let digest = to.keyring.digest(&shown).unwrap();
+    let record = to.records(presented.key.id.public).key.unwrap();
+    assert!(record.digest.matches(&digest));
+
+    let again: Vec<_> = export(&mut to, 200);
+    assert_eq!(
+        again.iter().map(|line| json!(line)).collect::<Vec<_>>(),
+        lines.iter().map(|line| json!(line)).collect::<Vec<_>>()
+    );
+    assert_eq!(imported(&mut to, lines), (0, 10));
+    let entries = to.audit();
+    let entry = entries
+        .iter()
+        .find(|entry| entry["action"] == "organization.import")
+        .unwrap();
+    assert_eq!(entry["after"]["imported"], 10);
+    assert_eq!(entry["after"]["revision"], revision + 10);
+    assert!(!format!("{entries:?}").contains(&digest.to_text()));
+    assert!(
+        !format!("{again:?}").contains(&digest.to_text()),
+        "no Debug"
+    );
+    // The outbox carries them out.
+    to.settle();
+    to.issued(rotate(presented.key.id, 0));
+}
+
+#[test]
+fn it_is_off_unless_switched_on_and_never_for_platform() {
+    let mut world = World::acme();
+    world.key("a");
+    let ask = || Command::Export {
+        cursor: None,
+        limit: 10.try_into().unwrap(),
+    };
+    assert_eq!(world.refused(ask()), Refusal::NotFound);
+    assert_eq!(world.refused(import(vec![])), Refusal::NotFound);
+    let (mut platform, _) = World::platform();
+    platform.settings.transfer = true;
+    assert_eq!(platform.refused(ask()), Refusal::NotFound);
+    assert_eq!(platform.refused(import(vec![])), Refusal::NotFound);
+}
+
+#[test]
+fn what_cannot_be_taken_in() {
+    let mut from = acme();
+    from.key("a");
+    from.key("b");
+    let lines = export(&mut from, 10);
+    let mut other = World::empty("beta");
+    other.settings.transfer = true;
+    other.put(json!({"name": "Beta", "api_access": "enabled"}));
+    other.key("c");
+    let foreign = export(&mut other, 10).remove(0);
+
+    let mut to = acme();
+    let with = |name: &str, value: Value| {
+        let mut line = json!(lines[1]);
+        line[name] = value;
+        vec![lines[0].clone(), body::<ExportedKey>(line)]
+    };
+    let forged = format!("{}0", &lines[1].id.to_string()[..38]);
+    let forged = if forged == lines[1].id.to_string() {
+        forged.replace("0", "1")
+    } else {
+        forged
+    };
+    for (keys, name) in [
+        (with("v", json!(2)), "keys[1].v"),
+        (with("id", json!(foreign.id)), "keys[1].id"),
+        (with("id", json!(forged)), "keys[1].id"),
+        (with("id", json!(lines[0].id)), "keys[1].id"),
+        (with("replaces", json!(foreign.id)), "keys[1].replaces"),
+        (
+            with("revoked_at", json!("2026-01-01T00:00:00Z")),
+            "keys[1].revocation_reason",
+        ),
+        (
+            with("created_at", json!("2027-01-01T00:00:00Z")),
+            "keys[1].created_at",
+        ),
+        (
+            with("created_by", json!({"kind": "x".repeat(201)})),
+            "keys[1].created_by",
+        ),
+        (vec![lines[0].clone(); 201], "keys"),
+    ] {
+        let refusal = to.refused(import(keys));
+        assert!(
+            matches!(&refusal, Refusal::InvalidRequest { field, .. } if field == name),
+            "{name}: {refusal:?}"
+        );
+        assert_eq!(to.sql.count("keys"), 0, "all or none");
+    }
+    assert_eq!(imported(&mut to, lines.clone()), (2, 0));
+    let refusal = to.refused(import(with("digest", json!(lines[0].digest))));
+    assert!(matches!(&refusal, Refusal::InvalidRequest { field, .. } if field == "keys[1].id"));
+    assert!(!format!("{refusal:?}").contains(&lines[0].digest.to_text()));
+    // A key that was revoked meanwhile stays so.
+    to.changed(revoke(lines[0].id, "key_compromise"));
+    assert_eq!(imported(&mut to, lines.clone()), (0, 2));
+    assert_eq!(to.get(lines[0].id).state, KeyState::Revoked);
+    assert!(serde_json::from_value::<Import>(json!({"keys": [], "colour": 1})).is_err());
+}
