@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 use super::objects::{self, Unanswered};
-use crate::key::{KeyId, OrganizationTag};
+use crate::key::{KeyId, OrganizationId, OrganizationTag};
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Records, Reply, Request};
 use crate::settings::names;
 
@@ -48,6 +48,17 @@ pub(super) async fn tell(
     command: Command,
 ) -> Result<Reply, Unanswered> {
     ask(env, tag, &by_system(command, String::new())).await
+}
+
+/// Asks the platform's own registry something on the edge's own behalf. The
+/// object proves by the organization that it is the one meant.
+pub(super) async fn ask_platform(env: &JsValue, command: Command) -> Result<Reply, Unanswered> {
+    let platform = OrganizationId::platform();
+    let request = Request {
+        organization: Some(platform.clone()),
+        ..by_system(command, String::new())
+    };
+    ask(env, platform.tag(), &request).await
 }
 
 /// A strong read.
