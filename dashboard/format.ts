@@ -16,8 +16,10 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 /** "3 minutes ago", "in 2 days". */
 export function relative(time: string, now = Date.now()): string {
   const seconds = Math.round((Date.parse(time) - now) / 1000);
-  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
-  return new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
+  // What rounds to a whole unit is told in it: 23 hours and 59 minutes are a day.
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size * 0.99) ?? ["second", 1];
+  const amount = Math.sign(seconds) * Math.floor(Math.abs(seconds) / size + 0.01);
+  return new Intl.RelativeTimeFormat(locale(), { numeric: unit === "second" ? "auto" : "always" }).format(amount, unit);
 }
 
 export function exact(time: string): string {
@@ -44,13 +46,14 @@ export function number(value: number, digits = 0): string {
   return new Intl.NumberFormat(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
-/** Milliseconds as seconds. */
-export function seconds(ms: number): string {
+/** Milliseconds as seconds, with a fixed number of digits where it counts up. */
+export function seconds(ms: number, digits?: number): string {
   return new Intl.NumberFormat(locale(), {
     style: "unit",
     unit: "second",
-    minimumFractionDigits: 1,
-    maximumFractionDigits: 1,
+    unitDisplay: "long",
+    minimumFractionDigits: digits ?? 0,
+    maximumFractionDigits: digits ?? 1,
   }).format(ms / 1000);
 }
 

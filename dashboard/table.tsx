@@ -66,14 +66,17 @@ export function Cell({
   label,
   main,
   number,
+  whole,
   children,
 }: {
   label: string;
   main?: boolean;
+  /** As wide as its card. */
+  whole?: boolean;
   number?: boolean;
   children: ComponentChildren;
 }) {
-  const classes = [main ? "main" : "", number ? "number" : ""].filter(Boolean).join(" ");
+  const classes = [main ? "main" : "", number ? "number" : "", whole ? "whole" : ""].filter(Boolean).join(" ");
   return (
     <td role="cell" data-label={label} class={classes || undefined}>
       {children}

@@ -309,7 +309,7 @@ export function Enforcement({ since, done }: { since: number; done: number | und
           <p>
             <strong>{text.enforcing}</strong>{" "}
             <span class="count" aria-hidden="true">
-              {format.seconds(Math.max(0, now - since))}
+              {format.seconds(Math.max(0, now - since), 1)}
             </span>
           </p>
           <p class="small">{text.enforcingLead}</p>
@@ -320,7 +320,7 @@ export function Enforcement({ since, done }: { since: number; done: number | und
           <span class="visually-hidden">{text.enforcing}</span>
         ) : (
           <Note kind="good">
-            <p>{text.enforcedNow(format.seconds(done - since))}</p>
+            <p>{text.enforcedNow(format.seconds(done - since, 1))}</p>
           </Note>
         )}
       </div>

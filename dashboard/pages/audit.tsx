@@ -118,7 +118,7 @@ function Row({ org, entry }: { org: string; entry: AuditEntry }) {
       </Cell>
       <Cell label={text.who}>{who(entry.actor)}</Cell>
       <Cell label={text.what}>{actionName(entry.action)}</Cell>
-      <Cell label={text.subject}>
+      <Cell label={text.subject} whole>
         {typeof name === "string" && <span class="subject">{name}</span>}
         {entry.subject.kind === "key" ? (
           <a href={to.key(org, entry.subject.id)}>
@@ -128,7 +128,7 @@ function Row({ org, entry }: { org: string; entry: AuditEntry }) {
           <code class="id short">{entry.subject.id}</code>
         )}
       </Cell>
-      <Cell label={text.change}>
+      <Cell label={text.change} whole>
         <details>
           <summary aria-label={`${text.details}: ${text.entry} ${entry.seq}`}>{text.details}</summary>
           <dl class="change">

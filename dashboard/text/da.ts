@@ -168,7 +168,7 @@ export const da: Text = {
   issue: {
     title: "Udsted API-nøgle",
     adminTitle: "Udsted adminnøgle",
-    lead: "Hemmeligheden vises én gang, på næste side. Hav stedet klar, hvor den skal gemmes.",
+    lead: "Hemmeligheden vises én gang, i næste trin. Hav stedet klar, hvor den skal gemmes.",
     name: "Navn",
     nameHint: "Kald den efter integrationen, f.eks. “Webshop-import”.",
     environment: "Miljø",

@@ -170,7 +170,7 @@ export const en = {
   issue: {
     title: "Issue API key",
     adminTitle: "Issue admin key",
-    lead: "The secret is shown once, on the next page. Have the place ready where you will keep it.",
+    lead: "The secret is shown once, in the next step. Have the place ready where you will keep it.",
     name: "Name",
     nameHint: "Name it after the integration, for example “Webshop import”.",
     environment: "Environment",
