@@ -1,7 +1,7 @@
 // The parts that pages are made of.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Problem } from "./api.ts";
 import * as format from "./format.ts";
 import type { Live } from "./live.ts";
@@ -211,11 +211,16 @@ export function Dialog({
 }: Children & { title: string; onClose?: (() => void) | undefined; wide?: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
-    const element = dialog.current;
-    // Whatever opened it gets the focus back; the browser sees to that.
-    element?.showModal();
-    return () => element?.close();
+  useLayoutEffect(() => {
+    const opener = document.activeElement;
+    dialog.current?.showModal();
+    // The element is taken out, not closed: the browser gives no focus back then.
+    return () => {
+      requestAnimationFrame(() => {
+        if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+        else if (document.activeElement === document.body) document.querySelector<HTMLElement>("h1")?.focus();
+      });
+    };
   }, []);
   return (
     <dialog

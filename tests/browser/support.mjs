@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
+import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
 /** base_url, admin_key, organization, key_id, key */
@@ -43,6 +44,27 @@ export async function person(browser, options = {}) {
   });
   context.setDefaultTimeout(15_000);
   return { context, faults, page: await context.newPage() };
+}
+
+/** A browser for the tests of a file. A visit is one person's: no error of the page,
+ * no breach of its policy and no request elsewhere may happen in it. */
+export function visits() {
+  let browser;
+  before(async () => {
+    browser = await launch();
+  });
+  after(() => browser?.close());
+  const visit = (name, run, { todo, expected = () => false, ...options } = {}) =>
+    test(name, { todo }, async () => {
+      const { context, faults, page } = await person(browser, options);
+      try {
+        await run(page, context);
+      } finally {
+        await context.close();
+      }
+      assert.deepEqual(faults.filter((fault) => !expected(fault)), []);
+    });
+  return { visit };
 }
 
 export async function signIn(page, key = ready.admin_key, place = "") {

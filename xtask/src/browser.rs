@@ -33,7 +33,8 @@ pub(crate) fn run() -> Result<()> {
     Ready::make(server.origin(), &token)?.write(&ready)?;
     tools::run(
         node::command("node")?
-            .args(["--test", "--test-reporter=spec", "tests/browser/"])
+            .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
+            .args(["tests/browser/*.test.mjs"])
             .env("KATALO_READY", &ready),
     )
 }
