@@ -16,6 +16,12 @@ pub mod names {
     pub const BOOTSTRAP_TOKEN: &str = "BOOTSTRAP_TOKEN";
     /// Secret: shown by a forward-auth proxy that tells the client's address.
     pub const FORWARD_AUTH_SECRET: &str = "FORWARD_AUTH_SECRET";
+    /// Secret: signs `Katalo-Assertion`; no assertion is sent without it.
+    pub const ASSERTION_SECRET: &str = "ASSERTION_SECRET";
+    /// Variable: `on` lets keys be exported with their digests, and imported.
+    pub const KEY_TRANSFER: &str = "KEY_TRANSFER";
+    /// Variable: days for which a deleted organization's records are kept.
+    pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
     /// Variable: what keys begin with; `kat` where absent.
     pub const BRAND: &str = "BRAND";
     /// Variable: the protected routes.
@@ -55,6 +61,12 @@ pub struct Given {
     pub bootstrap_token: Option<String>,
     /// [`names::FORWARD_AUTH_SECRET`]
     pub forward_auth_secret: Option<String>,
+    /// [`names::ASSERTION_SECRET`]
+    pub assertion_secret: Option<String>,
+    /// [`names::KEY_TRANSFER`]
+    pub key_transfer: Option<String>,
+    /// [`names::RETENTION_DAYS`]
+    pub retention_days: Option<String>,
     /// [`names::BRAND`]
     pub brand: Option<String>,
     /// [`names::ROUTES`], as JSON
@@ -83,6 +95,8 @@ pub struct Settings {
     pub registry: RegistrySettings,
     /// What a proxy shows to be believed about the client's address.
     pub forward_auth_secret: Option<zeroize::Zeroizing<String>>,
+    /// What signs assertions.
+    pub assertion_secret: Option<zeroize::Zeroizing<String>>,
     /// The one-time token, unless the operator took it away.
     pub bootstrap_token: Option<zeroize::Zeroizing<String>>,
 }
@@ -140,6 +154,23 @@ impl Settings {
         let routes = given.routes.ok_or(SettingsError::Missing(names::ROUTES))?;
         let bootstrap_token = secret(given.bootstrap_token, names::BOOTSTRAP_TOKEN)?;
         let forward_auth_secret = secret(given.forward_auth_secret, names::FORWARD_AUTH_SECRET)?;
+        let assertion_secret = secret(given.assertion_secret, names::ASSERTION_SECRET)?;
+        let transfer = value(
+            given.key_transfer,
+            names::KEY_TRANSFER,
+            "on or off",
+            |text| match text {
+                "on" => Some(true),
+                "off" => Some(false),
+                _ => None,
+            },
+        )?;
+        let retention_days = value(
+            given.retention_days,
+            names::RETENTION_DAYS,
+            "30 to 3650",
+            |text| text.parse().ok().filter(|days| (30..=3650).contains(days)),
+        )?;
         let at_most = value(
             given.at_most,
             names::FRESHNESS_AT_MOST_MS,
@@ -158,14 +189,21 @@ impl Settings {
             "a location hint, as weur",
             |text| Region::ALL.into_iter().find(|region| region.hint() == text),
         )?;
+        let routes = RouteTable::parse(&routes).map_err(SettingsError::Routes)?;
+        let usual = RegistrySettings::default();
         Ok(Self {
             at_most: at_most.unwrap_or(Bound::MAX),
             relay_replicas: relay_replicas.unwrap_or(1),
             relay_region,
-            registry: RegistrySettings::default(),
+            registry: RegistrySettings {
+                transfer: transfer.unwrap_or(usual.transfer),
+                retention_days: retention_days.unwrap_or(usual.retention_days),
+                ..usual
+            },
             keyring: Keyring::parse(brand, &root_keys).map_err(SettingsError::Keyring)?,
-            routes: RouteTable::parse(&routes).map_err(SettingsError::Routes)?,
+            routes,
             forward_auth_secret,
+            assertion_secret,
             bootstrap_token,
         })
     }

@@ -33,6 +33,28 @@ impl Timestamp {
         humantime::format_rfc3339_millis(instant).to_string()
     }
 
+    /// `Tue, 24 Nov 2026 03:41:14 GMT` (IMF-fixdate, RFC 9110 section 5.6.7).
+    #[must_use]
+    pub fn to_http_date(self) -> String {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        let text = self.to_rfc3339();
+        let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+        let month = part(5, 7).parse::<usize>().unwrap_or(1);
+        // 1970-01-01 was a Thursday.
+        let day = (self.0.min(LAST) / 86_400_000 % 7) as usize;
+        format!(
+            "{}, {} {} {} {} GMT",
+            DAYS.get(day).unwrap_or(&"Thu"),
+            part(8, 10),
+            MONTHS.get(month.saturating_sub(1)).unwrap_or(&"Jan"),
+            part(0, 4),
+            part(11, 19),
+        )
+    }
+
     /// Reads an RFC 3339 instant in UTC (`Z`); anything finer than a
     /// millisecond is cut off. `None` where it is not one, or lies before 1970.
     #[must_use]
@@ -100,6 +122,17 @@ pub mod rfc3339 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn http_dates() {
+        // The example of RFC 9110 section 5.6.7, and the day this was written.
+        for (milliseconds, text) in [
+            (784_111_777_000, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (1_795_491_674_999, "Tue, 24 Nov 2026 03:41:14 GMT"),
+        ] {
+            assert_eq!(Timestamp(milliseconds).to_http_date(), text);
+        }
+    }
 
     #[test]
     fn text_and_back() {

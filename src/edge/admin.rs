@@ -15,7 +15,7 @@ use crate::http::{
     AdminPlace, Answer, Body, Code, Problem, clear_session_cookie, is_write_from_own_page,
     same_origin, session_cookie, set_session_cookie,
 };
-use crate::key::{OrganizationId, PresentedKey};
+use crate::key::{KeyId, OrganizationId, PresentedKey};
 use crate::random;
 use crate::registry::directory::{Listed, Order};
 use crate::registry::message::{
@@ -36,8 +36,57 @@ struct Caller<'a> {
     actor: Actor,
 }
 
-/// Answers an admin request.
+/// Answers an admin request. A failed authentication is put on record, after
+/// the answer and within the platform registry's bound.
 pub(super) async fn answer(
+    edge: &Edge,
+    incoming: &Incoming,
+    place: &AdminPlace<'_>,
+    request_id: &str,
+) -> Result<Answer, Problem> {
+    let answered = carry_out(edge, incoming, place, request_id).await;
+    if let Err(problem) = &answered
+        && is_failed_authentication(problem.code)
+    {
+        let note = Command::NoteFailedAuthentication {
+            problem: problem.code.as_str().to_owned(),
+            key: shown_id(edge, incoming),
+            route: format!("{} {}", incoming.method, incoming.path()),
+            address: incoming.header("cf-connecting-ip"),
+        };
+        let env = edge.env.clone();
+        edge.after(async move {
+            // One note less, where the platform's registry does not answer.
+            let _ = registry::tell_platform(&env, note).await;
+        });
+    }
+    answered
+}
+
+/// Somebody showed a credential of ours, or a guess at one, and was refused.
+const fn is_failed_authentication(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidKey
+            | Code::RevokedKey
+            | Code::ExpiredKey
+            | Code::DisabledKey
+            | Code::WrongEnvironment
+            | Code::AddressNotAllowed
+            | Code::InsufficientScope
+    )
+}
+
+/// The id of the key in the header, where it is of the right form.
+fn shown_id(edge: &Edge, incoming: &Incoming) -> Option<KeyId> {
+    let authorization = incoming.header("authorization");
+    match Credentials::read(authorization.as_deref(), &edge.settings.keyring) {
+        Credentials::Key(key) => Some(*key.id()),
+        Credentials::Refused(_) => None,
+    }
+}
+
+async fn carry_out(
     edge: &Edge,
     incoming: &Incoming,
     place: &AdminPlace<'_>,
@@ -272,7 +321,7 @@ async fn by_key(
         read.records.key.as_ref(),
         read.records.organization.as_ref(),
     );
-    let grant = decide(&digest, key, organization, &demand, client, rim::now())
+    let grant = decide(&digest, key, organization, &demand, &|| client, rim::now())
         .map_err(|d| Problem::from(&d))?;
     let key = grant.key();
     Ok(Admin {

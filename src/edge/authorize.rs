@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, join3, select};
+use serde::de::DeserializeOwned;
 use worker::Delay;
 
 use super::isolate::Edge;
@@ -40,7 +41,7 @@ pub(super) struct Asked<'a> {
     pub(super) id: KeyId,
     pub(super) digest: KeyDigest,
     pub(super) demand: Demand<'a>,
-    pub(super) client: ClientAddress,
+    pub(super) client: &'a dyn Fn() -> ClientAddress,
     pub(super) arrived: Timestamp,
     pub(super) region: Region,
     key: Subject,
@@ -53,7 +54,7 @@ impl<'a> Asked<'a> {
         edge: &Edge,
         presented: &PresentedKey,
         demand: Demand<'a>,
-        client: ClientAddress,
+        client: &'a dyn Fn() -> ClientAddress,
         region: Region,
         arrived: Timestamp,
     ) -> Option<Self> {
@@ -380,17 +381,16 @@ async fn within<T>(deadline: Millis, work: impl Future<Output = Option<T>>) -> O
     }
 }
 
+async fn read_kv<R: DeserializeOwned>(edge: &Edge, name: &str) -> Option<Rc<R>> {
+    let read = kv::read(&edge.env, &edge.settings.keyring, name);
+    within(KV_DEADLINE, read).await.map(Rc::new)
+}
+
 async fn read_key(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<KeyRecord>> {
     if !wanted {
         return None;
     }
-    let name = kv_name_of_key(&asked.id.public);
-    within(
-        KV_DEADLINE,
-        kv::read(&edge.env, &edge.settings.keyring, &name),
-    )
-    .await
-    .map(Rc::new)
+    read_kv(edge, &kv_name_of_key(&asked.id.public)).await
 }
 
 async fn read_organization(
@@ -401,13 +401,11 @@ async fn read_organization(
     if !wanted {
         return None;
     }
-    let name = kv_name_of_organization(asked.id.public.organization_tag());
-    within(
-        KV_DEADLINE,
-        kv::read(&edge.env, &edge.settings.keyring, &name),
+    read_kv(
+        edge,
+        &kv_name_of_organization(asked.id.public.organization_tag()),
     )
     .await
-    .map(Rc::new)
 }
 
 /// Asks relays, then the change log, until one answers; whether one did.
@@ -471,6 +469,31 @@ async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
         }
     }
     strong(edge, asked, None).await
+}
+
+/// The key's record as it is at hand, however old: good for proving a secret
+/// right or wrong, since a digest never changes. `Ok(None)` where there is no
+/// such key.
+pub(super) async fn any_record(edge: &Edge, id: &KeyId) -> Result<Option<Rc<KeyRecord>>, Problem> {
+    let at_most = edge.settings.at_most;
+    let subject =
+        Subject::parse(id.public.as_str()).map_err(|_| Problem::from(Code::InvalidKey))?;
+    let at_hand = memory::with(at_most, |memory| {
+        memory.view.peek(&subject).and_then(Held::key).cloned()
+    });
+    if at_hand.is_some() {
+        return Ok(at_hand);
+    }
+    if let Some(record) = read_kv(edge, &kv_name_of_key(&id.public)).await {
+        return Ok(Some(record));
+    }
+    if !memory::with(at_most, memory::Memory::begin_strong_read) {
+        return Err(Code::RegistryUnavailable.into());
+    }
+    let read = within(Failover::TOTAL, registry::read(&edge.env, id)).await;
+    memory::with(at_most, memory::Memory::strong_read_ended);
+    let read = read.ok_or(Code::RegistryUnavailable)?;
+    Ok(read.records.key.map(Rc::new))
 }
 
 /// Asks the registry, whose answer proves these two records for this request.

@@ -7,24 +7,27 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::Response;
 
 use super::authorize::{self, Asked, Granted};
-use super::gateway;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::respond::respond;
-use super::rim;
+use super::{exposure, gateway, registry, rim, usage};
 use crate::http::{
-    Answer, Body, Code, Freshness, Match, Place, Problem, address_behind, for_proxy, original,
-    unknown_route,
+    About, Answer, Body, Code, Freshness, Match, Original, Place, Problem, address_behind, admin,
+    assertion, for_proxy, original, unknown_route,
 };
-use crate::key::Environment;
+use crate::key::{Environment, KeyState};
+use crate::registry::message::Command;
+use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand};
 
-/// What a client's route comes to once its key is granted.
+/// What a client's request comes to once its key is granted.
 enum Goal {
     /// `/v1/key`
     OwnKey,
+    /// `/v1/key/usage`
+    OwnUsage,
     /// `/authorize` and its dialects: the identity, nothing else.
-    Identity,
+    Identity(Option<Original>),
     /// On to the API behind.
     Forward,
     /// Only an authenticated caller learns that there is nothing here.
@@ -32,82 +35,122 @@ enum Goal {
 }
 
 /// A client's request, read once: what it asks for, and what that takes.
-struct Route {
+struct Wanted {
     goal: Goal,
-    scope: Option<String>,
+    /// Its place in the route table.
+    route: Option<u16>,
+    /// What is counted under: the scope that is asked for without a route.
+    scope: Option<&'static str>,
     freshness: Freshness,
-    client: ClientAddress,
     is_for_proxy: bool,
 }
 
-impl Route {
-    fn read(edge: &Edge, incoming: &Incoming) -> Result<Self, Problem> {
-        let plain = |goal| Self {
+impl Wanted {
+    const fn plain(goal: Goal) -> Self {
+        Self {
             goal,
+            route: None,
             scope: None,
             freshness: Freshness::Bounded,
-            client: incoming.client_address(),
             is_for_proxy: false,
-        };
-        let by_table = |method: &str, path: &str| match edge.settings.routes.find(method, path) {
-            Match::Route(route) => Ok((Some(route.scope().to_owned()), route.freshness())),
-            Match::OtherMethod(allow) => Err(Problem::method_not_allowed(allow)),
-            Match::None => Err(Code::NotFound.into()),
-        };
+        }
+    }
+
+    fn read(edge: &Edge, incoming: &Incoming) -> Result<Self, Problem> {
+        let reads = matches!(incoming.method.as_str(), "GET" | "HEAD");
+        let no_such_method = || Goal::Nothing(Problem::method_not_allowed("GET, HEAD"));
         Ok(match Place::of(incoming.path()) {
-            Place::OwnKey if matches!(incoming.method.as_str(), "GET" | "HEAD") => {
-                plain(Goal::OwnKey)
-            }
-            Place::OwnKey => plain(Goal::Nothing(Problem::method_not_allowed("GET, HEAD"))),
-            Place::Authorize => plain(Goal::Identity),
+            Place::OwnKey if reads => Self::plain(Goal::OwnKey),
+            Place::OwnUsage if reads => Self {
+                scope: Some("usage"),
+                ..Self::plain(Goal::OwnUsage)
+            },
+            Place::OwnKey | Place::OwnUsage => Self::plain(no_such_method()),
+            Place::Authorize => Self::plain(Goal::Identity(None)),
             Place::ForwardAuth(dialect) => {
                 let header = |name: &str| incoming.header(name);
                 let asked = original(dialect, &incoming.method, &header)?;
-                let secret = incoming.header("katalo-forward-auth-secret");
-                let is_proxy = match (&edge.settings.forward_auth_secret, secret) {
-                    (Some(known), Some(shown)) => known.as_bytes().ct_eq(shown.as_bytes()).into(),
-                    _ => false,
+                let wanted = match Self::by_table(edge, &asked.method, &asked.path) {
+                    Ok(wanted) => Self {
+                        goal: Goal::Identity(Some(asked)),
+                        ..wanted
+                    },
+                    Err(_) => Self::plain(Goal::Nothing(unknown_route())),
                 };
-                let client = address_behind(is_proxy, &header);
-                match by_table(&asked.method, &asked.path) {
-                    Ok((scope, freshness)) => Self {
-                        goal: Goal::Identity,
-                        scope,
-                        freshness,
-                        client,
-                        is_for_proxy: true,
-                    },
-                    Err(_) => Self {
-                        client,
-                        is_for_proxy: true,
-                        ..plain(Goal::Nothing(unknown_route()))
-                    },
+                Self {
+                    is_for_proxy: true,
+                    ..wanted
                 }
             }
-            _ => match by_table(&incoming.method, incoming.path()) {
-                Ok((scope, freshness)) => Self {
-                    scope,
-                    freshness,
-                    ..plain(Goal::Forward)
-                },
-                Err(problem) => plain(Goal::Nothing(problem)),
+            _ => match Self::by_table(edge, &incoming.method, incoming.path()) {
+                Ok(wanted) => wanted,
+                Err(problem) => Self::plain(Goal::Nothing(problem)),
             },
         })
     }
 
-    fn demand(&self) -> Demand<'_> {
-        Demand {
-            audience: Audience::Clients,
-            scope: self.scope.as_deref(),
+    /// What the route table says of a request that would be forwarded.
+    fn by_table(edge: &Edge, method: &str, path: &str) -> Result<Self, Problem> {
+        let routes = &edge.settings.routes;
+        match routes.find(method, path) {
+            Match::Route(place) => Ok(Self {
+                route: Some(place),
+                freshness: routes
+                    .get(place)
+                    .map_or(Freshness::Strict, |route| route.freshness()),
+                ..Self::plain(Goal::Forward)
+            }),
+            Match::OtherMethod(allow) => Err(Problem::method_not_allowed(allow)),
+            Match::None => Err(Code::NotFound.into()),
         }
     }
+
+    fn demand<'a>(&'a self, edge: &'a Edge) -> Demand<'a> {
+        let route = self.route.and_then(|place| edge.settings.routes.get(place));
+        Demand {
+            audience: Audience::Clients,
+            scope: route.map(|route| route.scope().as_str()).or(self.scope),
+        }
+    }
+
+    /// The client's address: as the platform saw it, or as a proxy tells it that
+    /// proves itself.
+    fn client(&self, edge: &Edge, incoming: &Incoming) -> ClientAddress {
+        if !self.is_for_proxy {
+            return incoming.client_address();
+        }
+        let shown = incoming.header("katalo-forward-auth-secret");
+        let is_proxy = match (&edge.settings.forward_auth_secret, shown) {
+            (Some(known), Some(shown)) => known.as_bytes().ct_eq(shown.as_bytes()).into(),
+            _ => false,
+        };
+        address_behind(is_proxy, &|name| incoming.header(name))
+    }
+
+    /// A refusal as the one who asked takes it.
+    fn refusal(&self, problem: Problem) -> Problem {
+        if self.is_for_proxy {
+            for_proxy(problem)
+        } else {
+            problem
+        }
+    }
+
+    /// Whether a granted request is answered without further I/O.
+    const fn is_answered_at_once(&self) -> bool {
+        !matches!(self.goal, Goal::Forward | Goal::OwnUsage)
+    }
+}
+
+fn refuse(problem: Problem, incoming: &Incoming) -> Result<JsValue, JsValue> {
+    respond(&problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
 }
 
 /// Answers a client's request.
 pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue> {
-    let refuse = |problem: Problem, incoming: &Incoming| {
-        respond(&problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
-    };
+    if let Some(problem) = exposure::key_in_address(&edge, &incoming) {
+        return refuse(problem, &incoming);
+    }
     let credentials = Credentials::read(
         incoming.header("authorization").as_deref(),
         &edge.settings.keyring,
@@ -116,87 +159,168 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         Credentials::Key(presented) => presented,
         Credentials::Refused(denial) => return refuse(Problem::from(&denial), &incoming),
     };
-    let route = match Route::read(&edge, &incoming) {
-        Ok(route) => route,
+    let wanted = match Wanted::read(&edge, &incoming) {
+        Ok(wanted) => wanted,
         Err(problem) => return refuse(problem, &incoming),
     };
     let (arrived, region) = (rim::now(), incoming.region(&edge));
-    let Some(asked) = Asked::of(
-        &edge,
-        &presented,
-        route.demand(),
-        route.client,
-        region,
-        arrived,
-    ) else {
-        return refuse(Code::InvalidKey.into(), &incoming);
-    };
-    if let Some(decided) = authorize::at_once(&edge, &asked, route.freshness) {
-        if authorize::should_refresh(&edge, &asked) {
-            edge.after(authorize::refresh(edge.clone(), region));
-        }
-        match decided {
-            Ok(granted) if !matches!(route.goal, Goal::Forward) => {
-                let answer = answer(&incoming, &route, &granted);
-                return respond(&answer).map(JsValue::from);
-            }
-            Ok(granted) => {
-                return Ok(future_to_promise(async move {
-                    forward(&edge, &incoming, &granted).await.map(JsValue::from)
-                })
-                .into());
-            }
-            Err(denial) => return refuse(proxied(&route, Problem::from(&denial)), &incoming),
-        }
-    }
-    Ok(future_to_promise(async move {
-        // The key is read again: a future owns what it uses.
-        let Some(asked) = Asked::of(
-            &edge,
-            &presented,
-            route.demand(),
-            route.client,
-            region,
-            arrived,
-        ) else {
+    let decided = {
+        let client = || wanted.client(&edge, &incoming);
+        let demand = wanted.demand(&edge);
+        let Some(asked) = Asked::of(&edge, &presented, demand, &client, region, arrived) else {
             return refuse(Code::InvalidKey.into(), &incoming);
         };
-        match authorize::authorize(&edge, &asked, route.freshness).await {
-            Ok(granted) if matches!(route.goal, Goal::Forward) => {
-                forward(&edge, &incoming, &granted).await.map(JsValue::from)
-            }
-            Ok(granted) => respond(&answer(&incoming, &route, &granted)).map(JsValue::from),
-            Err(problem) => refuse(proxied(&route, problem), &incoming),
+        let decided = authorize::at_once(&edge, &asked, wanted.freshness);
+        if decided.is_some() && authorize::should_refresh(&edge, &asked) {
+            edge.after(authorize::refresh(edge.clone(), region));
         }
-    })
-    .into())
+        decided
+    };
+    match decided {
+        Some(Err(denial)) => {
+            let problem = Problem::from(&denial);
+            count(&edge, &wanted, &presented, Some(problem.code), arrived);
+            refuse(wanted.refusal(problem), &incoming)
+        }
+        Some(Ok(granted)) if wanted.is_answered_at_once() => {
+            count(&edge, &wanted, &presented, None, arrived);
+            respond(&answer(&edge, &incoming, &wanted, &granted, arrived)).map(JsValue::from)
+        }
+        Some(Ok(granted)) => Ok(future_to_promise(async move {
+            count(&edge, &wanted, &presented, None, arrived);
+            carry_out(&edge, &incoming, &wanted, &granted, arrived).await
+        })
+        .into()),
+        None => Ok(future_to_promise(async move {
+            let decided = {
+                let client = || wanted.client(&edge, &incoming);
+                let demand = wanted.demand(&edge);
+                match Asked::of(&edge, &presented, demand, &client, region, arrived) {
+                    Some(asked) => authorize::authorize(&edge, &asked, wanted.freshness).await,
+                    None => Err(Code::InvalidKey.into()),
+                }
+            };
+            match decided {
+                Ok(granted) => {
+                    count(&edge, &wanted, &presented, None, arrived);
+                    carry_out(&edge, &incoming, &wanted, &granted, arrived).await
+                }
+                Err(problem) => {
+                    count(&edge, &wanted, &presented, Some(problem.code), arrived);
+                    refuse(wanted.refusal(problem), &incoming)
+                }
+            }
+        })
+        .into()),
+    }
 }
 
-fn proxied(route: &Route, problem: Problem) -> Problem {
-    if route.is_for_proxy {
-        for_proxy(problem)
-    } else {
-        problem
+/// Counts a request whose secret was proven, whatever came of it.
+fn count(
+    edge: &Edge,
+    wanted: &Wanted,
+    presented: &crate::key::PresentedKey,
+    denial: Option<Code>,
+    at: Timestamp,
+) {
+    // The one denial that strangers can get, and the one without a decision.
+    if !matches!(
+        denial,
+        Some(Code::InvalidKey | Code::FreshnessUnavailable | Code::RegistryUnavailable)
+    ) {
+        usage::count(edge, presented.id().public, wanted.route, denial, at);
+    }
+}
+
+async fn carry_out(
+    edge: &Edge,
+    incoming: &Incoming,
+    wanted: &Wanted,
+    granted: &Granted,
+    now: Timestamp,
+) -> Result<JsValue, JsValue> {
+    match wanted.goal {
+        Goal::Forward => forward(edge, incoming, granted, now)
+            .await
+            .map(JsValue::from),
+        Goal::OwnUsage => match own_usage(edge, incoming, granted, now).await {
+            Ok(answer) => {
+                respond(&answer.with("katalo-decision", granted.decision())).map(JsValue::from)
+            }
+            Err(problem) => refuse(problem, incoming),
+        },
+        _ => respond(&answer(edge, incoming, wanted, granted, now)).map(JsValue::from),
     }
 }
 
 /// The answer where nothing is forwarded.
-fn answer(incoming: &Incoming, route: &Route, granted: &Granted) -> Answer {
-    let answer = match &route.goal {
+fn answer(
+    edge: &Edge,
+    incoming: &Incoming,
+    wanted: &Wanted,
+    granted: &Granted,
+    now: Timestamp,
+) -> Answer {
+    let mut answer = match &wanted.goal {
         Goal::Nothing(problem) => {
             return problem
                 .clone()
                 .into_answer(incoming.origin(), &incoming.request_id());
         }
         Goal::OwnKey => granted.own_key(),
-        Goal::Identity | Goal::Forward => granted.identity().on(Answer::new(200, Body::Empty)),
+        Goal::Identity(_) | Goal::Forward | Goal::OwnUsage => Answer::new(200, Body::Empty),
     };
-    answer
-        .with("katalo-decision", granted.decision())
-        .with("cache-control", "no-store")
+    if let Goal::Identity(asked) = &wanted.goal {
+        let (method, path) = match asked {
+            Some(asked) => (asked.method.as_str(), asked.path.as_str()),
+            None => (incoming.method.as_str(), incoming.path()),
+        };
+        let assertion = signed(edge, incoming, granted, (method, path), now);
+        answer.headers.extend(granted.identity().headers(assertion));
+    }
+    answer.headers.extend(granted.notices());
+    answer.with("cache-control", "no-store")
 }
 
-async fn forward(edge: &Edge, incoming: &Incoming, granted: &Granted) -> Result<Response, JsValue> {
+/// `GET /v1/key/usage`: the key's own and its organization's, from the registry.
+async fn own_usage(
+    edge: &Edge,
+    incoming: &Incoming,
+    granted: &Granted,
+    now: Timestamp,
+) -> Result<Answer, Problem> {
+    let asked = admin::usage_query(incoming.query(), now)?;
+    let tag = granted.id.public.organization_tag();
+    let outcome = registry::tell(&edge.env, tag, Command::ListUsage(asked))
+        .await?
+        .map_err(admin::problem_of)?;
+    Ok(admin::answer_to(outcome, false))
+}
+
+/// The assertion about a request, where the operator wants them.
+fn signed(
+    edge: &Edge,
+    incoming: &Incoming,
+    granted: &Granted,
+    (method, path): (&str, &str),
+    now: Timestamp,
+) -> Option<String> {
+    let secret = edge.settings.assertion_secret.as_ref()?;
+    let address = format!("{}{path}", incoming.origin());
+    let about = About {
+        issuer: incoming.origin(),
+        method,
+        address: &address,
+    };
+    assertion(secret, &granted.identity(), &about, now)
+}
+
+async fn forward(
+    edge: &Edge,
+    incoming: &Incoming,
+    granted: &Granted,
+    now: Timestamp,
+) -> Result<Response, JsValue> {
     let refuse =
         |problem: Problem| respond(&problem.into_answer(incoming.origin(), &incoming.request_id()));
     let Some(behind) = gateway::behind(&edge.env, granted.key.environment) else {
@@ -206,9 +330,29 @@ async fn forward(edge: &Edge, incoming: &Incoming, granted: &Granted) -> Result<
             Environment::Live | Environment::Admin => Code::UpstreamUnavailable.into(),
         });
     };
-    let added = [("katalo-decision", granted.decision())];
-    match gateway::forward(incoming, &behind, &granted.identity().headers(), &added).await {
+    let about = (incoming.method.as_str(), incoming.path());
+    let assertion = signed(edge, incoming, granted, about, now);
+    let mut identity = granted.identity().headers(assertion).to_vec();
+    identity.retain(|(_, value)| !value.is_empty());
+    match gateway::forward(incoming, &behind, &identity, &granted.notices()).await {
         Ok(response) => Ok(response),
         Err(problem) => refuse(problem),
+    }
+}
+
+impl Granted {
+    /// What the caller learns beside the answer: how the request was decided, and
+    /// that a key in its overlap is about to end (RFC 9745, RFC 8594).
+    fn notices(&self) -> Vec<(&'static str, String)> {
+        let mut notices = vec![("katalo-decision", self.decision())];
+        if self.state == KeyState::Retiring {
+            if let Some(since) = self.key.replaced_at {
+                notices.push(("deprecation", format!("@{}", since.0 / 1_000)));
+            }
+            if let Some(end) = self.key.retires_at {
+                notices.push(("sunset", end.to_http_date()));
+            }
+        }
+        notices
     }
 }

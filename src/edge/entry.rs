@@ -8,7 +8,7 @@ use worker::worker_sys::Context;
 use super::incoming::Incoming;
 use super::isolate::{self, Edge};
 use super::respond::respond;
-use super::{admin, client};
+use super::{admin, client, exposure, oauth};
 use crate::http::{Answer, Code, Place, Problem, checked_path};
 
 /// Answers one request: with a `Response` where memory suffices, else with a
@@ -42,25 +42,48 @@ pub fn handle(request: Request, env: JsValue, context: Context) -> Result<JsValu
     };
     let place = Place::of(path);
     if place.refuses_browsers() && incoming.browser_sign().is_some() {
-        return refuse(&incoming, Code::BrowserCallRefused.into());
+        let (origin, request_id) = (incoming.origin().to_owned(), incoming.request_id());
+        let problem = exposure::refused_browser(&edge, incoming);
+        return respond(&problem.into_answer(&origin, &request_id)).map(JsValue::from);
     }
     match place {
-        Place::OwnKey | Place::Gateway | Place::Authorize | Place::ForwardAuth(_) => {
-            client::handle(edge, incoming)
-        }
+        Place::OwnKey
+        | Place::OwnUsage
+        | Place::Gateway
+        | Place::Authorize
+        | Place::ForwardAuth(_) => client::handle(edge, incoming),
+        Place::Introspect => Ok(future_to_promise(async move {
+            let answer = oauth::introspect(&edge, &incoming).await;
+            finish(&incoming, &incoming.request_id(), answer)
+        })
+        .into()),
+        Place::Revoke => Ok(future_to_promise(async move {
+            let request_id = incoming.request_id();
+            let answer = oauth::revoke(&edge, &incoming, &request_id).await;
+            finish(&incoming, &request_id, answer)
+        })
+        .into()),
         Place::Admin(_) => Ok(future_to_promise(async move {
             let request_id = incoming.request_id();
             let Place::Admin(place) = Place::of(incoming.path()) else {
                 return Ok(JsValue::UNDEFINED);
             };
             let answer = admin::answer(&edge, &incoming, &place, &request_id).await;
-            let answer = answer
-                .unwrap_or_else(|problem| problem.into_answer(incoming.origin(), &request_id));
-            respond(&answer).map(JsValue::from)
+            finish(&incoming, &request_id, answer)
         })
         .into()),
         _ => refuse(&incoming, Code::NotFound.into()),
     }
+}
+
+fn finish(
+    incoming: &Incoming,
+    request_id: &str,
+    answer: Result<Answer, Problem>,
+) -> Result<JsValue, JsValue> {
+    let answer =
+        answer.unwrap_or_else(|problem| problem.into_answer(incoming.origin(), request_id));
+    respond(&answer).map(JsValue::from)
 }
 
 fn refuse(incoming: &Incoming, problem: Problem) -> Result<JsValue, JsValue> {

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use crate::freshness::records::Record;
 use crate::freshness::view::View;
 use crate::freshness::{Bound, Revision, Subject};
-use crate::key::{KeyRecord, OrganizationRecord};
+use crate::key::{KeyRecord, OrganizationRecord, PublicKeyId};
 use crate::random::Randomness as _;
-use crate::verify::Attempts;
+use crate::verify::{Attempts, Tally};
 
 use super::rim::Crypto;
+use super::usage::{self, Preflights};
 
 /// Bytes that the records of one isolate may take, of its 128 MB.
 const VIEW_BYTES: usize = 32 << 20;
@@ -23,6 +24,11 @@ const STRONG_READS: usize = 64;
 const UNKNOWN_FOR: u64 = 5_000;
 /// Most such ids remembered.
 const UNKNOWN_MOST: usize = 1_024;
+
+/// For how long a key seen in a browser is not followed up again.
+const SIGHTED_FOR: u64 = 60_000;
+/// Most such keys remembered; while so many are, no other is followed up.
+const SIGHTED_MOST: usize = 256;
 
 /// A record of the view.
 #[derive(Clone, Debug)]
@@ -75,7 +81,13 @@ pub(super) struct Memory {
     pub(super) replica: u8,
     /// Failures at the doors that take a secret.
     pub(super) attempts: Attempts,
+    /// Uses not yet told the registries.
+    pub(super) tally: Tally<usage::Outcome>,
+    /// Preflights not yet told the platform's registry.
+    pub(super) preflights: Preflights,
     strong_reads: usize,
+    /// Keys seen in a browser, and until when that is not told again.
+    sighted: Vec<(PublicKeyId, u64)>,
     /// Ids that no registry knows, and until when that is taken for granted.
     unknown: Vec<(Subject, u64)>,
 }
@@ -96,7 +108,10 @@ pub(super) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
                 view: View::new(VIEW_BYTES, at_most),
                 replica,
                 attempts: Attempts::default(),
+                tally: Tally::default(),
+                preflights: Preflights::default(),
                 strong_reads: 0,
+                sighted: Vec::new(),
                 unknown: Vec::new(),
             }
         }))
@@ -117,6 +132,18 @@ impl Memory {
             self.unknown.swap_remove(0);
         }
         self.unknown.push((key, now + UNKNOWN_FOR));
+    }
+
+    /// Whether this is the key's first sighting of the minute, to be followed up.
+    pub(super) fn first_sighting(&mut self, key: PublicKeyId, now: u64) -> bool {
+        self.sighted
+            .retain(|(_, until)| now < *until && *until <= now + SIGHTED_FOR);
+        let first = self.sighted.len() < SIGHTED_MOST
+            && self.sighted.iter().all(|(known, _)| *known != key);
+        if first {
+            self.sighted.push((key, now + SIGHTED_FOR));
+        }
+        first
     }
 
     /// Takes a place for a strong read; give it back with

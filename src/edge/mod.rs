@@ -6,7 +6,9 @@
 //! | [`mod@entry`] | a request to its place, an answer back |
 //! | `client` | clients' routes: key, gateway, forward-auth |
 //! | `admin`, `status` | administrators' routes |
+//! | `oauth` | introspection and revocation |
 //! | `authorize`, `memory` | a presented key to a decision |
+//! | `usage`, `exposure` | what is noted after the answer |
 //! | `gateway` | the API behind |
 //! | `registry`, `objects`, `kv` | questions to what is elsewhere |
 //! | `object` | the Durable Objects |
@@ -21,17 +23,20 @@ mod authorize;
 mod bindings;
 mod client;
 mod entry;
+mod exposure;
 mod gateway;
 mod incoming;
 mod isolate;
 mod kv;
 mod log;
 mod memory;
+mod oauth;
 mod object;
 mod objects;
 mod registry;
 mod respond;
 mod rim;
 mod status;
+mod usage;
 
 pub use entry::handle;

@@ -50,9 +50,8 @@ pub(super) async fn tell(
     ask(env, tag, &by_system(command, String::new())).await
 }
 
-/// Asks the platform's own registry something on the edge's own behalf. The
-/// object proves by the organization that it is the one meant.
-pub(super) async fn ask_platform(env: &JsValue, command: Command) -> Result<Reply, Unanswered> {
+/// The same to `_platform`'s registry.
+pub(super) async fn tell_platform(env: &JsValue, command: Command) -> Result<Reply, Unanswered> {
     let platform = OrganizationId::platform();
     let request = Request {
         organization: Some(platform.clone()),

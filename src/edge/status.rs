@@ -28,7 +28,7 @@ pub(super) async fn answer(edge: &Edge, region: Region, now: Timestamp) -> Resul
     let relays = join_all(
         (0..edge.settings.relay_replicas).map(|replica| relay(edge, RelayName { region, replica })),
     );
-    let platform = registry::ask_platform(
+    let platform = registry::tell_platform(
         &edge.env,
         Command::Status {
             unused_for_days: UNUSED_FOR_DAYS,

@@ -1,19 +1,18 @@
 //! Who is calling, told to the API behind: the headers we set, and those that
 //! never pass.
 
-use super::answer::Answer;
-
 /// The identity headers, in lower case. Every granted answer carries all of
 /// them: a proxy that copies those it finds would else let a client's own
-/// through (CVE-2026-30851).
-pub const IDENTITY: [&str; 4] = [
+/// through (CVE-2026-30851). The assertion is empty where none is made.
+pub const IDENTITY: [&str; 5] = [
     "katalo-organization",
     "katalo-key-id",
     "katalo-environment",
     "katalo-scopes",
+    "katalo-assertion",
 ];
 
-/// The values of [`IDENTITY`], in its order.
+/// The values of [`IDENTITY`] but for the assertion, in its order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// The organization's id.
@@ -27,23 +26,17 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Names and values.
+    /// Names and values, with the assertion made of them.
     #[must_use]
-    pub fn headers(self) -> [(&'static str, String); 4] {
-        let [organization, key_id, environment, scopes] = IDENTITY;
+    pub fn headers(self, assertion: Option<String>) -> [(&'static str, String); 5] {
+        let [organization, key_id, environment, scopes, signed] = IDENTITY;
         [
             (organization, self.organization),
             (key_id, self.key_id),
             (environment, self.environment.to_owned()),
             (scopes, self.scopes),
+            (signed, assertion.unwrap_or_default()),
         ]
-    }
-
-    /// The same answer with the identity on it.
-    #[must_use]
-    pub fn on(self, mut answer: Answer) -> Answer {
-        answer.headers.extend(self.headers());
-        answer
     }
 }
 
@@ -71,7 +64,6 @@ pub fn is_stripped_from_request(name: &str) -> bool {
             name,
             &[
                 "authorization",
-                "forwarded-auth-secret",
                 "x-http-method",
                 "x-http-method-override",
                 "x-method-override",

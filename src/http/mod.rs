@@ -2,8 +2,10 @@
 
 pub mod admin;
 mod answer;
+mod assertion;
 mod forward_auth;
 mod identity;
+pub mod oauth;
 mod path;
 mod place;
 mod problem;
@@ -11,6 +13,7 @@ mod route_table;
 mod session;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
+pub use assertion::{About, assertion};
 pub use forward_auth::{Original, address_behind, for_proxy, original, unknown_route};
 pub use identity::{IDENTITY, Identity, is_stripped_from_request, is_stripped_from_response};
 pub use path::{Query, checked_path};

@@ -7,7 +7,7 @@ use super::answer::{Answer, Body, PROBLEM};
 use crate::verify::Denial;
 
 /// One kind of problem. Its page is `/problems/<code>`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Code {
     /// No bearer token.
     MissingCredentials,

@@ -46,8 +46,8 @@ enum Segment {
 impl Route {
     /// The scope a key needs.
     #[must_use]
-    pub fn scope(&self) -> &str {
-        self.scope.as_str()
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// How sure the route must be.
@@ -59,9 +59,9 @@ impl Route {
 
 /// What a method and a path found.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Match<'a> {
-    /// The route.
-    Route(&'a Route),
+pub enum Match {
+    /// The route, by its place in the table.
+    Route(u16),
     /// The path is known, the method is not; these are, as `Allow` writes them.
     OtherMethod(String),
     /// No such path.
@@ -121,12 +121,12 @@ impl RouteTable {
 
     /// Finds the route of a checked path.
     #[must_use]
-    pub fn find(&self, method: &str, path: &str) -> Match<'_> {
+    pub fn find(&self, method: &str, path: &str) -> Match {
         let mut known: Vec<&str> = Vec::new();
-        for route in &self.routes {
+        for (place, route) in (0..).zip(&self.routes) {
             if matches(&route.segments, path) {
                 if route.method == method {
-                    return Match::Route(route);
+                    return Match::Route(place);
                 }
                 known.push(&route.method);
             }
@@ -136,6 +136,21 @@ impl RouteTable {
         } else {
             Match::OtherMethod(known.join(", "))
         }
+    }
+
+    /// The route at a place.
+    #[must_use]
+    pub fn get(&self, place: u16) -> Option<&Route> {
+        self.routes.get(usize::from(place))
+    }
+
+    /// Every scope that a route asks for.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<Scope> {
+        self.routes
+            .iter()
+            .map(|route| route.scope.clone())
+            .collect()
     }
 }
 
@@ -240,20 +255,15 @@ mod tests {
     #[test]
     fn finds_exactly() {
         let table = RouteTable::parse(TABLE).unwrap();
-        let Match::Route(route) = table.find("GET", "/v1/catalogs/7") else {
-            panic!("not found")
+        let found = |method: &str, path: &str| {
+            let Match::Route(place) = table.find(method, path) else {
+                panic!("not found")
+            };
+            let route = table.get(place).unwrap();
+            (route.scope().as_str(), route.freshness())
         };
-        assert_eq!(
-            (route.scope(), route.freshness()),
-            ("read", Freshness::Bounded)
-        );
-        let Match::Route(route) = table.find("POST", "/v1/catalogs") else {
-            panic!("not found")
-        };
-        assert_eq!(
-            (route.scope(), route.freshness()),
-            ("create", Freshness::Strict)
-        );
+        assert_eq!(found("GET", "/v1/catalogs/7"), ("read", Freshness::Bounded));
+        assert_eq!(found("POST", "/v1/catalogs"), ("create", Freshness::Strict));
         assert_eq!(
             table.find("DELETE", "/v1/catalogs/7"),
             Match::OtherMethod("GET".to_owned())

@@ -16,6 +16,7 @@ mod organization;
 mod presented;
 mod record;
 mod scope;
+mod sighting;
 
 pub use brand::{Brand, Environment};
 pub use digest::KeyDigest;

@@ -53,6 +53,8 @@ pub struct KeyRecord {
     pub revision: Revision,
     /// Revision at which it was issued.
     pub issued: Revision,
+    /// When it was issued.
+    pub issued_at: Timestamp,
     /// Digest of the presented key.
     pub digest: KeyDigest,
     /// Who it is for.
@@ -70,6 +72,9 @@ pub struct KeyRecord {
     /// Not usable from this instant on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// When its successor was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_at: Option<Timestamp>,
     /// When the overlap with its successor ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retires_at: Option<Timestamp>,

@@ -68,7 +68,7 @@ impl Registry<'_> {
     /// `None` where the command is no such note.
     pub(super) fn note(&self, platform: &OrganizationId) -> Option<Result<Outcome, Stop>> {
         let noted = match &self.request.command {
-            Command::NotePreflight { origin } => self.note_preflight(origin),
+            Command::NotePreflight { origin, count } => self.note_preflight(origin, *count),
             Command::NoteFailedAuthentication {
                 problem,
                 key,
@@ -84,7 +84,7 @@ impl Registry<'_> {
         Some(noted.map(|()| Outcome::Done {}))
     }
 
-    fn note_preflight(&self, origin: &str) -> Result<(), Stop> {
+    fn note_preflight(&self, origin: &str, count: u64) -> Result<(), Stop> {
         let origin = cleaned(origin);
         let known = first(self.sql, texts::PREFLIGHT, &[origin.as_str().into()])?.is_some();
         let origins =
@@ -93,7 +93,7 @@ impl Registry<'_> {
             if !known && origins >= ORIGINS {
                 self.sql.query(texts::DROP_PREFLIGHT, &[])?;
             }
-            let row = [origin.as_str().into(), self.now.0.into()];
+            let row = [origin.as_str().into(), self.now.0.into(), count.into()];
             self.sql.query(texts::COUNT_PREFLIGHT, &row).map(|_| ())
         })?;
         Ok(())

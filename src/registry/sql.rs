@@ -52,6 +52,7 @@ const FIRST: &[&str] = &[
         revocation_reason TEXT,
         replaces TEXT,
         replaced_by TEXT,
+        replaced_at INTEGER,
         exposed_at INTEGER,
         exposed_origin TEXT,
         last_used_at INTEGER,
@@ -170,7 +171,8 @@ macro_rules! key_columns {
         revoked_at, revocation_reason, replaces, replaced_by, exposed_at, exposed_origin,
         last_used_at, keys.effective_at,
         sweeps.at, sweeps.reason, sweeps.effective_at,
-        EXISTS (SELECT 1 FROM outbox WHERE subject = keys.id AND decides = 1 AND enforced = 0)"
+        EXISTS (SELECT 1 FROM outbox WHERE subject = keys.id AND decides = 1 AND enforced = 0),
+        replaced_at"
     };
 }
 
@@ -237,13 +239,13 @@ pub(super) const COUNT_BY_STATE: &str = concat!(
 pub(super) const INSERT_KEY: &str = "INSERT INTO keys (id, issued, revision, digest, environment,
         name, name_folded, scopes, allowed_ips, metadata, bound_organization, created_at,
         created_by, expires_at, retires_at, disabled, revoked_at, revocation_reason, replaces,
-        replaced_by, last_used_at, effective_at)
+        replaced_by, last_used_at, effective_at, replaced_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-        ?20, ?21, ?22)";
+        ?20, ?21, ?22, ?23)";
 pub(super) const UPDATE_KEY: &str = "UPDATE keys SET revision = ?2, name = ?3, name_folded = ?4,
         scopes = ?5, allowed_ips = ?6, metadata = ?7, expires_at = ?8, retires_at = ?9,
         disabled = ?10, revoked_at = ?11, revocation_reason = ?12, replaced_by = ?13,
-        effective_at = ?14
+        effective_at = ?14, replaced_at = ?15
     WHERE issued = ?1";
 
 /// An admin key other than `?1` that keeps the last-admin rule; `?2` the
@@ -337,8 +339,8 @@ pub(super) const PREFLIGHT_ORIGINS: &str = "SELECT count(*) FROM preflights";
 pub(super) const DROP_PREFLIGHT: &str = "DELETE FROM preflights WHERE origin =
     (SELECT origin FROM preflights ORDER BY count, last_at, origin LIMIT 1)";
 pub(super) const COUNT_PREFLIGHT: &str = "INSERT INTO preflights (origin, count, last_at)
-    VALUES (?1, 1, ?2)
-    ON CONFLICT (origin) DO UPDATE SET count = count + 1, last_at = excluded.last_at";
+    VALUES (?1, ?3, ?2)
+    ON CONFLICT (origin) DO UPDATE SET count = count + excluded.count, last_at = excluded.last_at";
 pub(super) const PREFLIGHTS: &str =
     "SELECT origin, count, last_at FROM preflights ORDER BY count DESC, last_at DESC, origin";
 pub(super) const FORGET_PREFLIGHTS: &str = "DELETE FROM preflights WHERE last_at <= ?1";

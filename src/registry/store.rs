@@ -65,6 +65,8 @@ pub(super) struct Key {
     pub(super) revocation: Option<Revocation>,
     pub(super) replaces: Option<PublicKeyId>,
     pub(super) replaced_by: Option<PublicKeyId>,
+    /// When it was replaced.
+    pub(super) replaced_at: Option<Timestamp>,
     /// Read here, written by `notes`.
     pub(super) exposed: Option<(Timestamp, String)>,
     /// Written at import and by `usage`.
@@ -169,6 +171,7 @@ impl Key {
             v: RECORD_VERSION,
             revision: self.revision,
             issued: self.issued,
+            issued_at: self.created_at,
             digest: self.digest,
             environment: self.environment,
             name: self.name.as_str().to_owned(),
@@ -176,6 +179,7 @@ impl Key {
             revoked: self.revocation.is_some(),
             disabled: self.disabled,
             expires_at: self.expires_at,
+            replaced_at: self.replaced_at,
             retires_at: self.retires_at,
             allowed_ips: self.allowed_ips.networks().to_vec(),
             bound_organization: self.bound_organization.clone(),
@@ -325,6 +329,7 @@ impl Key {
                 })
                 .transpose()?,
             pending: row.integer(26)? != 0,
+            replaced_at: optional(row, 27, instant)?,
         })
     }
 
@@ -359,6 +364,7 @@ impl Key {
                 self.replaced_by.as_ref().map(PublicKeyId::as_str).into(),
                 self.last_used_at.map(|at| at.0).into(),
                 self.effective_at.map(|at| at.0).into(),
+                self.replaced_at.map(|at| at.0).into(),
             ],
         )?;
         Ok(())
@@ -384,6 +390,7 @@ impl Key {
                     .into(),
                 self.replaced_by.as_ref().map(PublicKeyId::as_str).into(),
                 self.effective_at.map(|at| at.0).into(),
+                self.replaced_at.map(|at| at.0).into(),
             ],
         )?;
         Ok(())

@@ -208,6 +208,7 @@ fn key_of(scene: &Scene<'_>, line: &ExportedKey, issued: Revision) -> Key {
             .zip(line.revocation_reason)
             .map(|(at, reason)| Revocation { at, reason }),
         replaces: line.replaces.map(|id| id.public),
+        replaced_at: None,
         replaced_by: line.replaced_by.map(|id| id.public),
         exposed: None,
         last_used_at: line.last_used_at.map(|at| at.min(scene.now)),

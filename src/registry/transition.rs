@@ -61,6 +61,7 @@ impl Scene<'_> {
             revocation: None,
             replaces: None,
             replaced_by: None,
+            replaced_at: None,
             exposed: None,
             last_used_at: None,
             // No edge holds an older record of it.
@@ -302,6 +303,7 @@ pub(super) fn rotate(
     successor.replaces = Some(key.id);
     let mut after = key.clone();
     after.replaced_by = Some(successor.id);
+    after.replaced_at = Some(scene.now);
     after.retires_at = Some(scene.now.plus(order.overlap_seconds.get() * 1000));
     let mut change = scene.of_key("key.rotate", key, after, true).also(
         "successor",

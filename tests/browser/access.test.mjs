@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe } from "node:test";
-import { admin, dashboard, issue, organization, signIn, visits } from "./support.mjs";
+import { admin, dashboard, issue, organization, signIn, until, visits } from "./support.mjs";
 
 const { visit } = visits();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -81,7 +81,7 @@ describe("accessible", () => {
         ]) {
           await page.goto(dashboard + place);
           await page.locator("h1, .note.bad").first().waitFor();
-          await page.locator(".loading").waitFor({ state: "detached" });
+          await until("all is loaded", async () => (await page.locator(".loading").count()) === 0);
           await check(page, place || "organizations");
         }
 

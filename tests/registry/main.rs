@@ -12,6 +12,7 @@ mod sqlite;
 mod world;
 
 mod admins;
+mod chain;
 mod deletion;
 mod growth;
 mod lifecycle;

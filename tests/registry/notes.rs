@@ -76,7 +76,7 @@ fn preflights_are_counted_for_a_bounded_number_of_origins() {
     let (mut world, _) = World::platform();
     let note = |world: &mut World, origin: &str| {
         let origin = origin.to_owned();
-        done(world, Command::NotePreflight { origin });
+        done(world, Command::NotePreflight { origin, count: 1 });
     };
     for _ in 0..3 {
         note(&mut world, "https://shop.example");
@@ -95,7 +95,7 @@ fn preflights_are_counted_for_a_bounded_number_of_origins() {
     assert_eq!(status(&mut world, 90).preflights, []);
     let mut acme = World::acme();
     let origin = String::new();
-    let elsewhere = acme.ask_as(Actor::System, Command::NotePreflight { origin });
+    let elsewhere = acme.ask_as(Actor::System, Command::NotePreflight { origin, count: 1 });
     assert_eq!(elsewhere.unwrap_err(), Refusal::NotFound);
 }
 

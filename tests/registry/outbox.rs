@@ -121,7 +121,7 @@ fn values_for_workers_kv_are_pinned() {
     assert_eq!(
         text,
         format!(
-            r#"{{"v":1,"revision":2,"issued":2,"digest":"{}","environment":"live","name":"Webshop","scopes":["read"]}}"#,
+            r#"{{"v":1,"revision":2,"issued":2,"issued_at":1795478400000,"digest":"{}","environment":"live","name":"Webshop","scopes":["read"]}}"#,
             record.digest.to_text()
         )
     );
@@ -133,7 +133,7 @@ fn values_for_workers_kv_are_pinned() {
     assert_eq!(
         value(&world, subject),
         format!(
-            r#"{{"v":1,"revision":4,"issued":2,"digest":"{}","environment":"live","name":"Webshop","scopes":["read"],"revoked":true,"expires_at":1798761600000,"allowed_ips":["192.0.2.0/24"]}}"#,
+            r#"{{"v":1,"revision":4,"issued":2,"issued_at":1795478400000,"digest":"{}","environment":"live","name":"Webshop","scopes":["read"],"revoked":true,"expires_at":1798761600000,"allowed_ips":["192.0.2.0/24"]}}"#,
             record.digest.to_text()
         )
     );

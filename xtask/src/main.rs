@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask build | dev | test`.
+//! Tasks of the project: `cargo xtask build | dev | test | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -7,6 +7,7 @@
 )]
 
 mod assets;
+mod audit;
 mod browser;
 mod bundle;
 mod dev;
@@ -35,6 +36,8 @@ enum Task {
     Dev(dev::Options),
     /// Run what CI runs, in the same order
     Test(test::Options),
+    /// Verify an exported audit offline
+    AuditVerify(audit::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -42,5 +45,6 @@ fn main() -> anyhow::Result<()> {
         Task::Build(options) => bundle::run(&options),
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::AuditVerify(options) => audit::run(&options),
     }
 }

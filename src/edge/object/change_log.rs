@@ -14,7 +14,7 @@ use super::sql::ObjectSql;
 use crate::edge::{log, objects, rim};
 use crate::freshness::change_log::{ChangeLog as Log, LogMeta, LogStore};
 use crate::freshness::message::{LogReply, LogRequest};
-use crate::freshness::{Append, Bound, Change, Incarnation, Reading, Revision, Subject, ask, sql};
+use crate::freshness::{Bound, Change, Incarnation, Revision, Subject, ask, sql};
 use crate::random::Randomness as _;
 use crate::settings::names;
 use crate::sql::{Row, Sql as _, SqlError, Value};

@@ -7,5 +7,5 @@ mod request;
 pub use answer::{answer_to, problem_of, session_answer};
 pub use request::{
     Ask, Facts, OrganizationsQuery, ask, idempotency, next_page, organizations_query, parse_body,
-    scope_of,
+    scope_of, usage_query,
 };

@@ -266,7 +266,7 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         }
         AdminPlace::Usage(id) => (
             organization(id, false)?,
-            Command::ListUsage(list_usage(facts)?),
+            Command::ListUsage(usage_query(facts.query, facts.now)?),
         ),
         AdminPlace::Export(id) => {
             let parameters = Parameters::read(facts.query, &["cursor", "limit"])?;
@@ -425,9 +425,12 @@ fn list_keys(facts: &Facts<'_>) -> Result<ListKeys, Problem> {
     })
 }
 
-fn list_usage(facts: &Facts<'_>) -> Result<ListUsage, Problem> {
-    let parameters =
-        Parameters::read(facts.query, &["from", "to", "by", "key", "cursor", "limit"])?;
+/// Reads the query of a usage listing: the last 30 days by the hour unless said.
+///
+/// # Errors
+/// `invalid_request`.
+pub fn usage_query(query: &str, now: Timestamp) -> Result<ListUsage, Problem> {
+    let parameters = Parameters::read(query, &["from", "to", "by", "key", "cursor", "limit"])?;
     let instant =
         |name: &str| parameters.parse(name, "an RFC 3339 time in UTC", Timestamp::from_rfc3339);
     let by = parameters.parse("by", "hour or day", |text| match text {
@@ -435,8 +438,7 @@ fn list_usage(facts: &Facts<'_>) -> Result<ListUsage, Problem> {
         "day" => Some(Span::Day),
         _ => None,
     })?;
-    // The last 30 days unless said.
-    let to = instant("to")?.unwrap_or_else(|| facts.now.plus(1));
+    let to = instant("to")?.unwrap_or_else(|| now.plus(1));
     let from =
         instant("from")?.unwrap_or(Timestamp(to.0.saturating_sub(30 * MILLISECONDS_OF_A_DAY)));
     if from > to {

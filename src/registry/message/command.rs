@@ -129,10 +129,12 @@ pub enum Command {
         subject: Subject,
     },
 
-    /// `_platform`: a preflight asked for `authorization`. `Outcome::Done`.
+    /// `_platform`: preflights asked for `authorization`. `Outcome::Done`.
     NotePreflight {
         /// The page's origin, as sent.
         origin: String,
+        /// How many.
+        count: u64,
     },
     /// `_platform`: makes the first admin key. `Outcome::Changed`.
     Bootstrap {

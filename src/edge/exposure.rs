@@ -1,0 +1,100 @@
+//! Keys where they never belong: in a browser, in an address. A genuine one is
+//! marked in its registry, with the origin that showed it.
+
+use super::authorize;
+use super::incoming::Incoming;
+use super::isolate::Edge;
+use super::{memory, registry, rim, usage};
+use crate::http::{Code, Problem, oauth};
+use crate::key::PresentedKey;
+use crate::registry::message::Command;
+use crate::verify::{Credentials, secret_is_wrong};
+
+/// A browser's request to a route of clients: what it shows is followed up after
+/// the refusal.
+pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
+    let origin = incoming.header("origin").unwrap_or_default();
+    if incoming.method == "OPTIONS" {
+        let asked = incoming
+            .header("access-control-request-headers")
+            .unwrap_or_default();
+        let asks = asked
+            .split(',')
+            .any(|name| name.trim().eq_ignore_ascii_case("authorization"));
+        if asks && !origin.is_empty() {
+            usage::count_preflight(edge, origin, rim::now());
+        }
+        return Code::BrowserCallRefused.into();
+    }
+    let in_header = Credentials::read(
+        incoming.header("authorization").as_deref(),
+        &edge.settings.keyring,
+    );
+    match in_header {
+        Credentials::Key(key) => follow_up(edge, key, origin),
+        Credentials::Refused(_) if is_form(&incoming) => {
+            let later = edge.clone();
+            edge.after(async move {
+                let Ok(body) = incoming.body().await else {
+                    return;
+                };
+                let text = String::from_utf8_lossy(&body);
+                if let Some(key) = later.settings.keyring.first_made_here(&text) {
+                    mark(&later, &key, origin).await;
+                }
+            });
+        }
+        Credentials::Refused(_) => {}
+    }
+    Code::BrowserCallRefused.into()
+}
+
+/// What a page can post without a preflight.
+fn is_form(incoming: &Incoming) -> bool {
+    let media_type = incoming.header("content-type").unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    [oauth::FORM, "multipart/form-data", "text/plain"]
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known))
+}
+
+/// An address with a key in it: addresses end up in logs and histories.
+pub(super) fn key_in_address(edge: &Edge, incoming: &Incoming) -> Option<Problem> {
+    let keyring = &edge.settings.keyring;
+    keyring.sightings(incoming.target()).next()?;
+    if let Some(key) = keyring.first_made_here(incoming.target()) {
+        let origin = incoming
+            .header("origin")
+            .unwrap_or_else(|| "url".to_owned());
+        follow_up(edge, key, origin);
+    }
+    Some(Problem::invalid(
+        "path",
+        "There is a key in the address, where it ends up in logs and histories. Send it in the `Authorization` header, and rotate it.",
+    ))
+}
+
+fn follow_up(edge: &Edge, key: PresentedKey, origin: String) {
+    let later = edge.clone();
+    edge.after(async move { mark(&later, &key, origin).await });
+}
+
+/// Marks a key whose secret proves; once a minute at most, and a few at a time.
+async fn mark(edge: &Edge, key: &PresentedKey, origin: String) {
+    let id = *key.id();
+    let first = memory::with(edge.settings.at_most, |memory| {
+        memory.first_sighting(id.public, rim::now().0)
+    });
+    let Some(digest) = edge.settings.keyring.digest(key).filter(|_| first) else {
+        return;
+    };
+    let record = authorize::any_record(edge, &id).await.ok().flatten();
+    if record.is_some_and(|record| !secret_is_wrong(&digest, &record)) {
+        let command = Command::MarkExposed {
+            key: id.public,
+            origin,
+        };
+        // Told again by the next such request if it is lost.
+        let _ = registry::tell(&edge.env, id.public.organization_tag(), command).await;
+    }
+}

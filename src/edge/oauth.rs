@@ -1,0 +1,159 @@
+//! RFC 7662 introspection and RFC 7009 revocation.
+
+use zeroize::Zeroizing;
+
+use super::authorize::{self, Asked};
+use super::incoming::Incoming;
+use super::isolate::Edge;
+use super::{registry, rim, usage};
+use crate::http::oauth::{self, TokenForm, as_oauth};
+use crate::http::{Answer, Body, Code, Freshness, Problem};
+use crate::key::PresentedKey;
+use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Request};
+use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial, secret_is_wrong};
+
+/// `POST /oauth2/introspect`.
+pub(super) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answer, Problem> {
+    check_method(incoming)?;
+    let caller = introspector(edge, incoming).await.map_err(as_oauth)?;
+    let form = form(incoming).await?;
+    let Ok(presented) = edge.settings.keyring.read(&form.token) else {
+        return Ok(oauth::inactive());
+    };
+    let client = || match &form.client_address {
+        Some(address) => ClientAddress::parse(Some(address)),
+        None => ClientAddress::Unproven,
+    };
+    let demand = Demand {
+        audience: Audience::Clients,
+        scope: None,
+    };
+    let region = incoming.region(edge);
+    let now = rim::now();
+    let Some(asked) = Asked::of(edge, &presented, demand, &client, region, now) else {
+        return Ok(oauth::inactive());
+    };
+    match authorize::authorize(edge, &asked, Freshness::Bounded).await {
+        Ok(granted) => {
+            // To a tied administrator other organizations do not exist.
+            let reaches = caller
+                .key
+                .bound_organization
+                .as_ref()
+                .is_none_or(|bound| *bound == granted.organization.id);
+            if !reaches {
+                return Ok(oauth::inactive());
+            }
+            usage::count(edge, granted.id.public, None, None, now);
+            Ok(oauth::active(
+                granted.id,
+                &granted.key,
+                &granted.organization,
+                incoming.origin(),
+            )
+            .with("katalo-decision", granted.decision()))
+        }
+        Err(problem) if problem.code.status() >= 500 => Err(as_oauth(problem)),
+        Err(_) => Ok(oauth::inactive()),
+    }
+}
+
+/// Proves the one who asks: an admin key with `introspect`, as Bearer or Basic.
+async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Granted, Problem> {
+    let authorization = incoming.header("authorization");
+    let basic = authorization.as_deref().and_then(oauth::basic_key);
+    let presented = match basic {
+        Some(key) => edge
+            .settings
+            .keyring
+            .read(&key)
+            .map_err(|_| Problem::from(&Denial::InvalidKey))?,
+        None => match Credentials::read(authorization.as_deref(), &edge.settings.keyring) {
+            Credentials::Key(key) => key,
+            Credentials::Refused(denial) => return Err(Problem::from(&denial)),
+        },
+    };
+    let demand = Demand {
+        audience: Audience::Admins,
+        scope: Some("introspect"),
+    };
+    let client = || incoming.client_address();
+    let asked = Asked::of(
+        edge,
+        &presented,
+        demand,
+        &client,
+        incoming.region(edge),
+        rim::now(),
+    )
+    .ok_or_else(|| Problem::from(&Denial::InvalidKey))?;
+    authorize::authorize(edge, &asked, Freshness::Bounded).await
+}
+
+/// `POST /oauth2/revoke`: whoever shows a key can end it. Any other token is
+/// answered alike (RFC 7009 section 2.2). 200 says that it is refused everywhere;
+/// while that is not sure, 503 says that it may still be good (section 2.2.1).
+pub(super) async fn revoke(
+    edge: &Edge,
+    incoming: &Incoming,
+    request_id: &str,
+) -> Result<Answer, Problem> {
+    check_method(incoming)?;
+    let form = form(incoming).await?;
+    let done = Answer::new(200, Body::Empty).with("cache-control", "no-store");
+    let Ok(presented) = edge.settings.keyring.read(&form.token) else {
+        return Ok(done);
+    };
+    let id = *presented.id();
+    if !proves(edge, &presented).await.map_err(as_oauth)? {
+        return Ok(done);
+    }
+    let request = Request {
+        v: MESSAGE_VERSION,
+        organization: None,
+        actor: Actor::Holder { id },
+        request_id: request_id.to_owned(),
+        if_match: None,
+        idempotency: None,
+        command: Command::RevokeSelf { key: id.public },
+    };
+    let reply = registry::ask(&edge.env, id.public.organization_tag(), &request).await;
+    match reply.map_err(|unanswered| as_oauth(unanswered.into()))? {
+        Ok(Outcome::Changed(changed)) if changed.enforced() => Ok(done),
+        Ok(_) => Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
+            "The key is revoked, but not yet known so everywhere. Ask again until it is.",
+        ))),
+        // Gone in the meantime: nothing is left to revoke.
+        Err(_) => Ok(done),
+    }
+}
+
+/// Whether the secret is that of the key with this id.
+async fn proves(edge: &Edge, presented: &PresentedKey) -> Result<bool, Problem> {
+    let Some(digest) = edge.settings.keyring.digest(presented) else {
+        return Ok(false);
+    };
+    Ok(match authorize::any_record(edge, presented.id()).await? {
+        Some(record) => !secret_is_wrong(&digest, &record),
+        None => false,
+    })
+}
+
+fn check_method(incoming: &Incoming) -> Result<(), Problem> {
+    match incoming.method.as_str() {
+        "POST" => Ok(()),
+        _ => Err(Problem::method_not_allowed("POST")),
+    }
+}
+
+async fn form(incoming: &Incoming) -> Result<TokenForm, Problem> {
+    let media_type = incoming.header("content-type").unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(oauth::FORM) {
+        return Err(as_oauth(Problem::from(Code::UnsupportedMediaType).because(
+            "Send `Content-Type: application/x-www-form-urlencoded`.",
+        )));
+    }
+    let body = Zeroizing::new(incoming.body().await.map_err(as_oauth)?);
+    TokenForm::read(&body)
+}

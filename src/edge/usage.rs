@@ -1,0 +1,148 @@
+//! Counts of use, kept in the isolate and flushed to the registries after the
+//! answers have gone out.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::isolate::Edge;
+use super::rim::Crypto;
+use super::{memory, registry};
+use crate::http::Code;
+use crate::key::{OrganizationTag, PublicKeyId};
+use crate::random;
+use crate::registry::message::{Command, UsageCount};
+use crate::time::Timestamp;
+use crate::verify::{Count, Counted, Tally};
+
+/// How long counts wait for company, in milliseconds.
+const FLUSH_AFTER: u64 = 10_000;
+/// Counts in one message to a registry.
+const BATCH: usize = 200;
+/// How often one batch is sent before it is given up. A registry that did take
+/// it counts it once all the same.
+const TRIES: u32 = 3;
+
+/// `None`: let through; else the code of the denial.
+pub(super) type Outcome = Option<Code>;
+
+/// Counts one request of a key whose secret was proven.
+pub(super) fn count(
+    edge: &Edge,
+    key: PublicKeyId,
+    route: Option<u16>,
+    outcome: Outcome,
+    at: Timestamp,
+) {
+    let flush = memory::with(edge.settings.at_most, |memory| {
+        let counted = Counted {
+            key,
+            route,
+            outcome,
+        };
+        memory.tally.count(counted, at);
+        memory.tally.take_flush(at, FLUSH_AFTER)
+    });
+    if flush {
+        flush_later(edge);
+    }
+}
+
+fn flush_later(edge: &Edge) {
+    let later = edge.clone();
+    edge.after(async move {
+        worker::Delay::from(Duration::from_millis(FLUSH_AFTER)).await;
+        flush_now(&later).await;
+    });
+}
+
+async fn flush_now(edge: &Edge) {
+    let (counts, preflights) = memory::with(edge.settings.at_most, |memory| {
+        // What was dropped was beyond the memory's limit; the docs say so.
+        let (counts, _) = Tally::drain(&mut memory.tally);
+        (counts, memory.preflights.drain())
+    });
+    let batches = counts.into_iter().flat_map(|(tag, counts)| {
+        let rows: Vec<UsageCount> = counts
+            .into_iter()
+            .map(|(counted, count)| row(edge, counted, count))
+            .collect();
+        let batches: Vec<_> = rows.chunks(BATCH).map(<[_]>::to_vec).collect();
+        batches.into_iter().map(move |rows| (tag, rows))
+    });
+    let sent = batches.map(|(tag, rows)| send(edge, tag, rows));
+    let told = preflights.into_iter().map(|(origin, count)| {
+        registry::tell_platform(&edge.env, Command::NotePreflight { origin, count })
+    });
+    futures_util::future::join(
+        futures_util::future::join_all(sent),
+        futures_util::future::join_all(told),
+    )
+    .await;
+}
+
+fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
+    let route = counted
+        .route
+        .and_then(|place| edge.settings.routes.get(place));
+    UsageCount {
+        key: counted.key,
+        scope: route.map(|route| route.scope().clone()),
+        outcome: counted.outcome.map_or("allowed", Code::as_str).to_owned(),
+        count: count.count,
+        last_at: count.last_at,
+    }
+}
+
+async fn send(edge: &Edge, tag: OrganizationTag, rows: Vec<UsageCount>) {
+    let batch = random::hex_id(&mut Crypto);
+    for try_number in 0..TRIES {
+        if try_number > 0 {
+            worker::Delay::from(Duration::from_secs(1 << try_number)).await;
+        }
+        let command = Command::CountUsage {
+            batch: batch.clone(),
+            rows: rows.clone(),
+        };
+        if registry::tell(&edge.env, tag, command).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Most origins remembered between two flushes.
+const ORIGINS: usize = 100;
+
+/// Preflights that asked for `authorization`, by the page's origin: a sign that
+/// somebody builds a page with a key in it.
+#[derive(Default)]
+pub(super) struct Preflights(HashMap<String, u64>);
+
+impl Preflights {
+    /// Counts one; `false` where there are too many origins already.
+    pub(super) fn count(&mut self, origin: String) -> bool {
+        let room = self.0.len() < ORIGINS;
+        match self.0.get_mut(&origin) {
+            Some(count) => *count += 1,
+            None if room => {
+                self.0.insert(origin, 1);
+            }
+            None => return false,
+        }
+        true
+    }
+
+    fn drain(&mut self) -> Vec<(String, u64)> {
+        self.0.drain().collect()
+    }
+}
+
+/// Counts a preflight that asked for `authorization`.
+pub(super) fn count_preflight(edge: &Edge, origin: String, at: Timestamp) {
+    let flush = memory::with(edge.settings.at_most, |memory| {
+        memory.preflights.count(origin);
+        memory.tally.promise_flush(at, FLUSH_AFTER)
+    });
+    if flush {
+        flush_later(edge);
+    }
+}

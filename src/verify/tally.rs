@@ -1,0 +1,166 @@
+//! What an isolate counts between two flushes. Only keys whose secret was proven
+//! are counted: nobody else can make it write.
+
+use std::collections::HashMap;
+
+use crate::key::{OrganizationTag, PublicKeyId};
+use crate::time::Timestamp;
+
+/// Most different counts between two flushes; what comes beyond is not counted,
+/// and their number is.
+const MOST: usize = 20_000;
+
+/// What is counted: a key, the place in the route table that was asked for
+/// (`None` for routes without a scope), and what came of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Counted<O> {
+    /// Whose secret was proven.
+    pub key: PublicKeyId,
+    /// Place in the route table.
+    pub route: Option<u16>,
+    /// What came of it.
+    pub outcome: O,
+}
+
+/// How often, and when last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Count {
+    /// How often.
+    pub count: u64,
+    /// When last.
+    pub last_at: Timestamp,
+}
+
+/// Counts since the last flush, by the hour that they fall into.
+#[derive(Debug)]
+pub struct Tally<O> {
+    counts: HashMap<(Counted<O>, u64), Count>,
+    dropped: u64,
+    /// Until when somebody is going to flush. Expires by itself: the one who
+    /// promised may be cancelled.
+    flush_by: Option<Timestamp>,
+}
+
+impl<O> Default for Tally<O> {
+    fn default() -> Self {
+        Self {
+            counts: HashMap::new(),
+            dropped: 0,
+            flush_by: None,
+        }
+    }
+}
+
+const HOUR: u64 = 3_600_000;
+
+impl<O: Copy + Eq + std::hash::Hash> Tally<O> {
+    /// Counts one request.
+    pub fn count(&mut self, counted: Counted<O>, at: Timestamp) {
+        let place = (counted, at.0 / HOUR);
+        if let Some(count) = self.counts.get_mut(&place) {
+            count.count += 1;
+            count.last_at = count.last_at.max(at);
+        } else if self.counts.len() < MOST {
+            self.counts.insert(
+                place,
+                Count {
+                    count: 1,
+                    last_at: at,
+                },
+            );
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Whether the caller is the one to flush, `after` milliseconds from now.
+    /// Nobody else is then told so until that is long over.
+    pub fn take_flush(&mut self, now: Timestamp, after: u64) -> bool {
+        !self.counts.is_empty() && self.promise_flush(now, after)
+    }
+
+    /// The same where there is something else to flush.
+    pub fn promise_flush(&mut self, now: Timestamp, after: u64) -> bool {
+        let promised = self
+            .flush_by
+            .is_some_and(|by| now < by && by.0 <= now.0 + 3 * after);
+        if !promised {
+            self.flush_by = Some(now.plus(2 * after));
+        }
+        !promised
+    }
+
+    /// Takes all counts out, by organization, and how many were dropped.
+    #[expect(clippy::type_complexity, reason = "read once, at once")]
+    pub fn drain(&mut self) -> (HashMap<OrganizationTag, Vec<(Counted<O>, Count)>>, u64) {
+        self.flush_by = None;
+        let mut by_organization: HashMap<_, Vec<_>> = HashMap::new();
+        for ((counted, _), count) in self.counts.drain() {
+            by_organization
+                .entry(counted.key.organization_tag())
+                .or_default()
+                .push((counted, count));
+        }
+        (by_organization, std::mem::take(&mut self.dropped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(nonce: char) -> PublicKeyId {
+        PublicKeyId::parse(format!("100000000000000000000000{}00000", nonce).as_bytes()).unwrap()
+    }
+
+    fn counted(nonce: char) -> Counted<u8> {
+        Counted {
+            key: key(nonce),
+            route: Some(1),
+            outcome: 0,
+        }
+    }
+
+    #[test]
+    fn counts_by_hour_and_drains_once() {
+        let mut tally = Tally::default();
+        for at in [1, 2, HOUR - 1, HOUR] {
+            tally.count(counted('0'), Timestamp(at));
+        }
+        tally.count(counted('1'), Timestamp(5));
+        let (drained, dropped) = tally.drain();
+        assert_eq!(dropped, 0);
+        let mut counts: Vec<u64> = drained
+            .into_values()
+            .flatten()
+            .map(|(_, count)| count.count)
+            .collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [1, 1, 3]);
+        assert!(tally.drain().0.is_empty());
+    }
+
+    #[test]
+    fn one_flusher_at_a_time_and_a_lost_one_is_replaced() {
+        let mut tally = Tally::default();
+        assert!(!tally.take_flush(Timestamp(0), 10), "nothing to flush");
+        tally.count(counted('0'), Timestamp(0));
+        assert!(tally.take_flush(Timestamp(0), 10));
+        assert!(!tally.take_flush(Timestamp(19), 10));
+        assert!(tally.take_flush(Timestamp(20), 10));
+        // A clock that was set back does not hold the promise for ever.
+        let mut tally = Tally::default();
+        tally.count(counted('0'), Timestamp(0));
+        assert!(tally.take_flush(Timestamp(1_000_000), 10));
+        assert!(tally.take_flush(Timestamp(5), 10));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut tally = Tally::default();
+        for hour in 0..MOST as u64 + 7 {
+            tally.count(counted('0'), Timestamp(hour * HOUR));
+        }
+        assert_eq!(tally.drain().1, 7);
+    }
+}
