@@ -35,8 +35,9 @@ export function KeysPage({ org }: { org: string }) {
     [org, name.trim(), state],
   );
   useEffect(() => setPage(0), [name, state, sorting]);
-  const mayIssue =
-    useMay("keys:write", org) && (org === PLATFORM || organization.data?.api_access !== "disabled");
+  // Whoever may not see the organization may still issue: the API decides.
+  const open = organization.data ? organization.data.api_access === "enabled" : organization.problem !== undefined;
+  const mayIssue = useMay("keys:write", org) && (org === PLATFORM || open);
   const text = t().keys;
   const issue = mayIssue && (
     <a class="button primary" href={to.issue(org)}>

@@ -267,7 +267,7 @@ export const da: Text = {
     revokeSubmit: "Tilbagekald for altid",
     impactTitle: "Det ville ramme",
     impactUsed: (hour, day, month) =>
-      `${hour} kald den seneste time, ${day} det seneste døgn, ${month} de seneste 30 dage.`,
+      `Kald, der slap igennem: ${hour} den seneste time, ${day} det seneste døgn, ${month} de seneste 30 dage.`,
     impactUnused: "Intet kald er sluppet igennem de seneste 30 dage.",
     impactLast: (when) => `Sidst brugt ${when}.`,
     impactScopes: (scopes) => `Brugt til: ${scopes}.`,

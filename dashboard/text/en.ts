@@ -269,7 +269,7 @@ export const en = {
     revokeSubmit: "Revoke for ever",
     impactTitle: "What this would hit",
     impactUsed: (hour: string, day: string, month: string) =>
-      `${hour} requests in the last hour, ${day} in the last day, ${month} in the last 30 days.`,
+      `Requests let through: ${hour} in the last hour, ${day} in the last day, ${month} in the last 30 days.`,
     impactUnused: "No request was let through in the last 30 days.",
     impactLast: (when: string) => `Last used ${when}.`,
     impactScopes: (scopes: string) => `Used for: ${scopes}.`,

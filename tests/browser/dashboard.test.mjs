@@ -123,7 +123,7 @@ describe("the life of a key", () => {
     await seen.waitFor({ timeout: 30_000 });
     await page.getByRole("img", { name: "Requests over 24 hours: 1 in all." }).waitFor();
     await page.getByRole("button", { name: "Revoke" }).click();
-    await page.getByRole("dialog").getByText("1 requests in the last hour").waitFor();
+    await page.getByRole("dialog").getByText("Requests let through: 1 in the last hour").waitFor();
   });
 
   visit("edit, disable, enable", async (page) => {
@@ -253,7 +253,7 @@ describe("organizations", () => {
     await page.getByText(/Enforced everywhere, after/).waitFor();
     assert.equal(curl(secret), 403);
     await page.getByRole("link", { name: "Keys", exact: true }).click();
-    await page.getByText("API access is off: every key of this organization is refused").waitFor();
+    await page.getByRole("link", { name: "Turn it on in the settings" }).waitFor();
     assert.equal(await page.getByRole("link", { name: "Issue API key" }).count(), 0);
     await page.getByRole("link", { name: "Settings", exact: true }).click();
     await page.getByRole("button", { name: "Turn API access on" }).click();
