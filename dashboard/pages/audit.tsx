@@ -107,7 +107,10 @@ function actionName(action: string): string {
 function Row({ org, entry }: { org: string; entry: AuditEntry }) {
   const text = t().audit;
   const name = entry.after?.name ?? entry.before?.name;
-  const members = [...new Set([...Object.keys(entry.before ?? {}), ...Object.keys(entry.after ?? {})])].sort();
+  // What was empty and stays so is no change.
+  const members = [...new Set([...Object.keys(entry.before ?? {}), ...Object.keys(entry.after ?? {})])]
+    .filter((member) => !(isEmpty(entry.before?.[member]) && isEmpty(entry.after?.[member])))
+    .sort();
   return (
     <tr role="row">
       <Cell label={text.entry} number>
@@ -168,6 +171,10 @@ function Row({ org, entry }: { org: string; entry: AuditEntry }) {
       </Cell>
     </tr>
   );
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || value === false || ["[]", "{}"].includes(JSON.stringify(value));
 }
 
 function written(value: unknown): string {
