@@ -9,7 +9,6 @@ use super::{memory, objects, registry};
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::http::{Answer, Problem};
-use crate::key::OrganizationId;
 use crate::registry::message::{Command, Outcome};
 use crate::settings::names;
 use crate::time::Timestamp;
@@ -29,9 +28,8 @@ pub(super) async fn answer(edge: &Edge, region: Region, now: Timestamp) -> Resul
     let relays = join_all(
         (0..edge.settings.relay_replicas).map(|replica| relay(edge, RelayName { region, replica })),
     );
-    let platform = registry::tell(
+    let platform = registry::tell_platform(
         &edge.env,
-        OrganizationId::platform().tag(),
         Command::Status {
             unused_for_days: UNUSED_FOR_DAYS,
         },

@@ -5,8 +5,9 @@
 //! | `index.js` | `shim/index.js`, as it is |
 //! | `katalo_keys.js` | wasm-bindgen: the glue |
 //! | `katalo_keys_bg.wasm` | cargo, wasm-bindgen, wasm-opt |
+//! | `assets/` | [`assets`](crate::assets) |
 
-use crate::{node, project, tools};
+use crate::{assets, node, project, tools};
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
@@ -52,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         build.join("index.js"),
     )
     .context("cannot copy the shim")?;
-    Ok(())
+    assets::run(&build)
 }
 
 /// Compiles the crate and returns the path of the module.

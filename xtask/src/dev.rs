@@ -38,7 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let announced = project::dev().join("ready.json");
     let _ = fs::remove_file(&announced);
 
-    let mut server = Server::start(options.port, &state)?;
+    let mut server = Server::start("wrangler", options.port, &state, &[])?;
     let mut ready = match Ready::read(&kept)? {
         Some(ready) => ready,
         None => Ready::make(server.origin(), &token)?,

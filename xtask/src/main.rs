@@ -6,7 +6,9 @@
     reason = "a command-line tool speaks to its user"
 )]
 
+mod assets;
 mod audit;
+mod browser;
 mod bundle;
 mod dev;
 mod node;

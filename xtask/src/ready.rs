@@ -95,7 +95,7 @@ impl Ready {
         let auth = format!("-H 'Authorization: Bearer {key}'");
         println!(
             "\nKatalo keys at {base_url}\n\n\
-             The dashboard: {base_url}/dashboard (sign in with {admin_key})\n\n\
+             The dashboard: {base_url}/dashboard/ (sign in with {admin_key})\n\n\
              Call the API with the demo key:\n\
              curl -i -X POST {base_url}/v1/catalogs {auth}\n\
              curl -i {base_url}/v1/catalogs/cat_demo {auth}\n\

@@ -27,14 +27,20 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves the Worker with its demo upstream on 127.0.0.1:`port`, with state
-    /// in `state`.
-    pub(crate) fn start(port: u16, state: &Path) -> Result<Self> {
+    /// in `state` and these variables beside those of wrangler.toml. `name` is the
+    /// name of its log.
+    pub(crate) fn start(
+        name: &str,
+        port: u16,
+        state: &Path,
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         if TcpListener::bind(("127.0.0.1", port)).is_err() {
             bail!("port {port} is taken; choose another with --port");
         }
         let inspector = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         fs::create_dir_all(project::dev())?;
-        let log = project::dev().join("wrangler.log");
+        let log = project::dev().join(format!("{name}.log"));
         let output = fs::File::create(&log)?;
         tools::say(format_args!(
             "starting wrangler dev (its log: {})",
@@ -47,6 +53,11 @@ impl Server {
             .arg("--persist-to")
             .arg(state)
             .args(["-c", "wrangler.toml", "-c", "demo/upstream/wrangler.toml"])
+            .args(
+                variables
+                    .iter()
+                    .flat_map(|(name, value)| ["--var".to_owned(), format!("{name}:{value}")]),
+            )
             .envs([
                 ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
                 ("WRANGLER_SEND_METRICS", "false"),
@@ -54,7 +65,10 @@ impl Server {
                 ("CI", "1"),
             ])
             // Other copies on this machine must not find this one's Workers.
-            .env("WRANGLER_REGISTRY_PATH", project::dev().join("registry"))
+            .env(
+                "WRANGLER_REGISTRY_PATH",
+                project::dev().join(format!("{name}-registry")),
+            )
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: what CI runs, in the same order.
 
-use crate::{bundle, node, project, tools};
+use crate::{browser, bundle, node, project, tools};
 use anyhow::{Result, bail};
 use std::{
     process::{Command, Stdio},
@@ -20,6 +20,8 @@ enum Part {
     Native,
     /// The built Worker in the real runtime
     Edge,
+    /// The dashboard in a real browser, against the Worker
+    Browser,
 }
 
 struct Step {
@@ -28,7 +30,7 @@ struct Step {
     run: fn() -> Result<()>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "format",
         part: Part::Native,
@@ -63,6 +65,16 @@ const STEPS: [Step; 7] = [
         name: "edge tests",
         part: Part::Edge,
         run: edge_tests,
+    },
+    Step {
+        name: "types of the dashboard",
+        part: Part::Browser,
+        run: browser::types,
+    },
+    Step {
+        name: "browser tests",
+        part: Part::Browser,
+        run: browser::run,
     },
 ];
 

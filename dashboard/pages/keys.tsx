@@ -1,0 +1,212 @@
+import { useEffect, useState } from "preact/hooks";
+import { all, paths } from "../api.ts";
+import * as format from "../format.ts";
+import { useLive } from "../live.ts";
+import { to } from "../place.ts";
+import { useMay } from "../session.ts";
+import { Cell, type Sorting, Table } from "../table.tsx";
+import { t } from "../text/index.ts";
+import { type Key, type KeyState, PLATFORM } from "../types.ts";
+import { Await, Button, State, Time, who } from "../ui.tsx";
+import { OrganizationHead, useOrganization } from "./organization.tsx";
+
+/** Most keys that are held and sorted here; beyond, the search narrows. */
+const MOST = 1_000;
+const PAGE = 20;
+const STATES: KeyState[] = ["active", "retiring", "disabled", "expired", "revoked"];
+
+/** Nothing, or a time that never comes, sorts last when ascending. */
+const ORDERS: Record<string, (key: Key) => string> = {
+  name: (key) => key.name.toLocaleLowerCase(),
+  state: (key) => String(STATES.indexOf(key.state)),
+  created: (key) => key.created_at,
+  used: (key) => key.last_used_at ?? "",
+  expires: (key) => key.expires_at ?? "9",
+};
+
+export function KeysPage({ org }: { org: string }) {
+  const organization = useOrganization(org);
+  const [name, setName] = useState("");
+  const [state, setState] = useState<KeyState | "">("");
+  const [sorting, setSorting] = useState<Sorting>({ by: "created", descending: true });
+  const [page, setPage] = useState(0);
+  const keys = useLive(
+    (signal) => all<Key>(paths.keys(org), { name: name.trim(), state }, MOST, signal),
+    [org, name.trim(), state],
+  );
+  useEffect(() => setPage(0), [name, state, sorting]);
+  // Whoever may not see the organization may still issue: the API decides.
+  const open = organization.data ? organization.data.api_access === "enabled" : organization.problem !== undefined;
+  const mayIssue = useMay("keys:write", org) && (org === PLATFORM || open);
+  const text = t().keys;
+  const issue = mayIssue && (
+    <a class="button primary" href={to.issue(org)}>
+      {org === PLATFORM ? t().issue.adminTitle : text.issue}
+    </a>
+  );
+  return (
+    <>
+      <OrganizationHead org={org} live={organization} tab="keys" title={text.title} lead={text.lead} aside={issue} />
+      <div class="filters" role="search" aria-label={text.filters}>
+        <input
+          type="search"
+          aria-label={text.search}
+          placeholder={text.search}
+          maxLength={100}
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+        <select
+          aria-label={text.state}
+          value={state}
+          onChange={(event) => setState(event.currentTarget.value as KeyState | "")}
+        >
+          <option value="">{text.anyState}</option>
+          {STATES.map((state) => (
+            <option key={state} value={state}>
+              {t().state[state]}
+            </option>
+          ))}
+        </select>
+      </div>
+      <Await live={keys}>
+        {({ items, more }) => {
+          if (items.length === 0) {
+            return name.trim() !== "" || state !== "" ? (
+              <div class="empty">
+                <p>{text.noneFound}</p>
+                <Button
+                  onClick={() => {
+                    setName("");
+                    setState("");
+                  }}
+                >
+                  {text.clear}
+                </Button>
+              </div>
+            ) : (
+              <div class="empty">
+                <h2>{text.emptyTitle}</h2>
+                <p>{text.empty}</p>
+                {issue}
+              </div>
+            );
+          }
+          const pages = Math.ceil(items.length / PAGE);
+          const shownPage = Math.min(page, pages - 1);
+          const shown = sorted(items, sorting).slice(shownPage * PAGE, (shownPage + 1) * PAGE);
+          return (
+            <>
+              {more && <p class="hint">{text.limited(items.length)}</p>}
+              <Table
+                label={text.table}
+                columns={[text.name, text.state, text.scopes, text.created, text.lastUsed, text.expires]}
+                sortable={{
+                  [text.name]: "name",
+                  [text.state]: "state",
+                  [text.created]: "created",
+                  [text.lastUsed]: "used",
+                  [text.expires]: "expires",
+                }}
+                sorting={sorting}
+                onSort={setSorting}
+              >
+                {shown.map((key) => (
+                  <Row key={key.id} org={org} value={key} />
+                ))}
+              </Table>
+              {pages > 1 && (
+                <nav class="pages" aria-label={text.pages}>
+                  <Button disabled={shownPage === 0} onClick={() => setPage(shownPage - 1)}>
+                    {t().app.previous}
+                  </Button>
+                  <span role="status">
+                    {text.page(
+                      shownPage * PAGE + 1,
+                      Math.min((shownPage + 1) * PAGE, items.length),
+                      items.length,
+                    )}
+                  </span>
+                  <Button disabled={shownPage === pages - 1} onClick={() => setPage(shownPage + 1)}>
+                    {t().app.next}
+                  </Button>
+                </nav>
+              )}
+            </>
+          );
+        }}
+      </Await>
+    </>
+  );
+}
+
+function sorted(keys: Key[], { by, descending }: Sorting): Key[] {
+  const order = ORDERS[by] ?? ((key: Key) => key.created_at);
+  const compared = [...keys].sort((a, b) => {
+    const [x, y] = [order(a), order(b)];
+    return by === "name" ? x.localeCompare(y) : x < y ? -1 : x > y ? 1 : 0;
+  });
+  return descending ? compared.reverse() : compared;
+}
+
+function Row({ org, value: key }: { org: string; value: Key }) {
+  const text = t().keys;
+  return (
+    <tr role="row" class={key.state === "revoked" || key.state === "expired" ? "over" : ""}>
+      <Cell label={text.name} main>
+        <a href={to.key(org, key.id)}>{key.name}</a>
+        <code class="id">{key.id}</code>
+      </Cell>
+      <Cell label={text.state}>
+        <span class="badges">
+          <State state={key.state} />
+          {key.environment === "test" && <span class="badge plain">{t().environment.test}</span>}
+          {key.exposed_at && (
+            <span class="badge exposed" title={text.exposedTitle}>
+              {text.exposed}
+            </span>
+          )}
+        </span>
+      </Cell>
+      <Cell label={text.scopes}>
+        <Scopes scopes={key.scopes} />
+      </Cell>
+      <Cell label={text.created}>
+        <Time at={key.created_at} /> <span class="faint by">{text.by(who(key.created_by))}</span>
+      </Cell>
+      <Cell label={text.lastUsed}>
+        <Time at={key.last_used_at} />
+      </Cell>
+      <Cell label={text.expires}>
+        {key.expires_at ? (
+          <time dateTime={key.expires_at} title={format.exact(key.expires_at)}>
+            {format.date(key.expires_at)}
+          </time>
+        ) : (
+          <span class="faint">{t().app.never}</span>
+        )}
+      </Cell>
+    </tr>
+  );
+}
+
+export function Scopes({ scopes }: { scopes: string[] }) {
+  return (
+    <span class="scopes">
+      {scopes.map((scope) => (
+        <code key={scope} title={t().scope[scope]}>
+          {scope}
+        </code>
+      ))}
+    </span>
+  );
+}
+
+export function KeyLink({ org, id }: { org: string; id: string }) {
+  return (
+    <a href={to.key(org, id)}>
+      <code class="id">{id}</code>
+    </a>
+  );
+}
+

@@ -1,0 +1,85 @@
+// Tables that become cards where there is no room. The roles are written out,
+// because a table that is laid out otherwise loses its own.
+
+import type { ComponentChildren } from "preact";
+import { t } from "./text/index.ts";
+
+export interface Sorting {
+  by: string;
+  descending: boolean;
+}
+
+export function Table({
+  label,
+  columns,
+  sortable = {},
+  sorting,
+  onSort,
+  children,
+}: {
+  label: string;
+  columns: string[];
+  /** Column name to the name it is sorted under. */
+  sortable?: Record<string, string>;
+  sorting?: Sorting;
+  onSort?: (sorting: Sorting) => void;
+  children: ComponentChildren;
+}) {
+  return (
+    <table role="table" aria-label={label}>
+      <thead role="rowgroup">
+        <tr role="row">
+          {columns.map((column) => {
+            const by = sortable[column];
+            const here = by !== undefined && sorting?.by === by;
+            return (
+              <th
+                key={column}
+                role="columnheader"
+                scope="col"
+                aria-sort={here ? (sorting.descending ? "descending" : "ascending") : undefined}
+              >
+                {by === undefined ? (
+                  column
+                ) : (
+                  <button
+                    type="button"
+                    class="sort"
+                    title={t().keys.sortBy(column)}
+                    onClick={() => onSort?.({ by, descending: here ? !sorting.descending : false })}
+                  >
+                    {column}
+                    <span aria-hidden="true">{here ? (sorting.descending ? " ↓" : " ↑") : ""}</span>
+                  </button>
+                )}
+              </th>
+            );
+          })}
+        </tr>
+      </thead>
+      <tbody role="rowgroup">{children}</tbody>
+    </table>
+  );
+}
+
+export function Cell({
+  label,
+  main,
+  number,
+  whole,
+  children,
+}: {
+  label: string;
+  main?: boolean;
+  /** As wide as its card. */
+  whole?: boolean;
+  number?: boolean;
+  children: ComponentChildren;
+}) {
+  const classes = [main ? "main" : "", number ? "number" : "", whole ? "whole" : ""].filter(Boolean).join(" ");
+  return (
+    <td role="cell" data-label={label} class={classes || undefined}>
+      {children}
+    </td>
+  );
+}

@@ -1,0 +1,160 @@
+// The objects of the admin API, as far as the pages show them.
+
+export type KeyState = "active" | "retiring" | "disabled" | "expired" | "revoked";
+export type Environment = "live" | "test" | "admin";
+export type Reason =
+  | "key_compromise"
+  | "superseded"
+  | "cessation_of_operation"
+  | "privilege_withdrawn"
+  | "unspecified";
+
+export interface Who {
+  kind: string;
+  id?: string;
+  name?: string;
+}
+
+export interface Key {
+  id: string;
+  organization: string;
+  name: string;
+  environment: Environment;
+  scopes: string[];
+  state: KeyState;
+  created_at: string;
+  created_by: Who;
+  expires_at: string | null;
+  retires_at: string | null;
+  last_used_at: string | null;
+  replaces: string | null;
+  replaced_by: string | null;
+  revoked_at: string | null;
+  revocation_reason: Reason | null;
+  exposed_at: string | null;
+  exposed_origin: string | null;
+  allowed_ips: string[];
+  metadata: Record<string, unknown>;
+  bound_organization?: string;
+  enforced: boolean;
+  effective_at: string | null;
+  revision: number;
+}
+
+export interface Organization {
+  id: string;
+  name: string;
+  api_access: "enabled" | "disabled";
+  max_key_lifetime_days: number | null;
+  created_at: string;
+  deleted_at: string | null;
+  keys: Record<KeyState, number>;
+  enforced: boolean;
+  effective_at: string | null;
+  revision: number;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+export interface Issued {
+  key: Key;
+  secret: string;
+  replaced?: Key;
+}
+
+export interface Session {
+  key_id: string;
+  name: string;
+  scopes: string[];
+  bound_organization: string | null;
+  csrf_token: string;
+  expires_at: string;
+}
+
+export interface UsageRow {
+  start: string;
+  by: "hour" | "day";
+  key: string;
+  scope: string | null;
+  outcome: string;
+  count: number;
+}
+
+export interface WindowUse {
+  requests: number;
+  by_scope: Record<string, number>;
+}
+
+export interface Impact {
+  key: string;
+  last_used_at: string | null;
+  last_hour: WindowUse;
+  last_day: WindowUse;
+  last_30_days: WindowUse;
+  successor: { id: string; in_use: boolean; last_used_at: string | null } | null;
+}
+
+export interface AuditEntry {
+  seq: number;
+  at: string;
+  actor: Who;
+  action: string;
+  subject: { kind: string; id: string };
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+  request_id: string;
+  previous: string;
+  hash: string;
+}
+
+export interface AuditHead {
+  organization: string;
+  count: number;
+  hash: string;
+  signature: string;
+}
+
+export interface Status {
+  at: string;
+  version: string;
+  freshness_bound_ms: number | null;
+  change_log: { incarnation: unknown; head: number; bound_ms: number; wait_for_ms: number } | null;
+  relays: { name: string; answers: boolean; proof_age_ms: number | null }[];
+  edge: { region: string; records: number; bytes: number };
+  platform: {
+    revision: number;
+    outbox: { appends: number; publications: number };
+    keys_per_ring_entry: Record<string, number>;
+    unused_keys: number;
+    exposed_keys: number;
+    preflights: { origin: string; count: number; last_at: string }[];
+    failures_suppressed: number;
+  } | null;
+  root_keys: { current: string; entries: string[] };
+  weakened: string[];
+}
+
+/** The organization that owns the admin keys. */
+export const PLATFORM = "_platform";
+export const CLIENT_SCOPES = ["create", "read", "regenerate", "usage", "billing"];
+export const ADMIN_SCOPES = [
+  "organizations:read",
+  "organizations:write",
+  "keys:read",
+  "keys:write",
+  "audit:read",
+  "usage:read",
+  "status:read",
+  "introspect",
+  "admins:write",
+];
+export const REASONS: Reason[] = [
+  "key_compromise",
+  "superseded",
+  "cessation_of_operation",
+  "privilege_withdrawn",
+  "unspecified",
+];

@@ -1,0 +1,58 @@
+//! `cargo xtask test browser`: the dashboard in Chromium, against the Worker in
+//! `wrangler dev` on an empty state.
+
+use crate::{bundle, node, ready::Ready, server::Server, tools, variables};
+use anyhow::Result;
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+
+/// A small freshness bound: a change is enforced within a moment or two.
+const BOUND_MS: &str = "1000";
+
+/// Checks the types; the bundler only strips them.
+pub(crate) fn types() -> Result<()> {
+    tools::run(node::command("tsc")?.args(["--project", "dashboard"]))
+}
+
+pub(crate) fn run() -> Result<()> {
+    tools::stop_on_signals()?;
+    bundle::run(&bundle::Options::default())?;
+    let token = variables::bootstrap_token()?;
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let place = Scratch::new(port)?;
+    let server = Server::start(
+        "browser",
+        port,
+        &place.0.join("state"),
+        &[("FRESHNESS_BOUND_MS", BOUND_MS)],
+    )?;
+    let ready = place.0.join("ready.json");
+    Ready::make(server.origin(), &token)?.write(&ready)?;
+    tools::run(
+        node::command("node")?
+            .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
+            .args(["tests/browser/*.test.mjs"])
+            .env("KATALO_READY", &ready),
+    )
+}
+
+/// A folder of its own, gone at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(port: u16) -> Result<Self> {
+        let folder: &Path = &std::env::temp_dir();
+        let folder = folder.join(format!("katalo-browser-{}-{port}", std::process::id()));
+        fs::create_dir(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
