@@ -7,6 +7,12 @@
 //! - `KATALO_SIM_SEED=42 …` replays one and prints every step.
 //!
 //! A seed decides everything: the deployment, its clocks, and what happens.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
 
 #[path = "freshness_world/mod.rs"]
 mod world;

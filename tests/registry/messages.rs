@@ -58,7 +58,10 @@ fn commands() {
         &json!({"report_behind": {"subject": key}}),
     );
     pinned(
-        &Command::NotePreflight { origin: origin() },
+        &Command::NotePreflight {
+            origin: origin(),
+            count: 1,
+        },
         &json!({"note_preflight": {"origin": "https://page.example"}}),
     );
     pinned(

@@ -331,7 +331,7 @@ fn command(model: &Model, act: &Act) -> Option<(Command, Actor)> {
         }
         Act::Preflight(origin) => {
             let origin = format!("o{origin}");
-            by_system(Command::NotePreflight { origin })
+            by_system(Command::NotePreflight { origin, count: 1 })
         }
         Act::Failure => by_system(failure()),
         Act::Deletion(which) => by_system(Command::NoteDeletion {
