@@ -4,3 +4,4 @@
 mod recovery;
 mod restart;
 mod rig;
+mod support;

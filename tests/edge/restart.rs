@@ -1,26 +1,111 @@
 //! What a restart of the runtime must not change.
 
+use crate::support::{
+    ACME, acme, assert_problem, enforced, kv_names, own_key, read, source, until,
+};
 use anyhow::Result;
-use katalo_rig::Rig;
+use katalo_rig::{Caller, Class, Rig};
+use std::time::{Duration, Instant};
 
 #[test]
-fn state_survives_sigkill() -> Result<()> {
+fn state_survives_sigkill_right_after_the_acknowledgement() -> Result<()> {
     let mut rig = Rig::builder().start()?;
-    assert_eq!(rig.edge(0).get("/ping")?.json()?[0]["first"], 1);
+    let (admin, first) = acme(&rig)?;
     rig.kill();
     rig.start()?;
-    assert_eq!(rig.edge(0).get("/ping")?.json()?[0]["first"], 2);
+    assert_eq!(read(rig.edge(0), &first.secret)?.status, 200);
+    let second = admin.issue_live(ACME, &["read"])?;
+    enforced(admin.revoke(ACME, &first.id));
+    rig.kill();
+    rig.start()?;
+    assert_problem(&read(rig.edge(0), &first.secret)?, 401, "revoked_key");
+    assert_eq!(read(rig.edge(0), &second.secret)?.status, 200);
+    let keys = admin
+        .call("GET", &format!("/organizations/{ACME}/keys"))
+        .send()?
+        .json()?;
+    let states: Vec<_> = keys["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|key| {
+            (
+                key["id"].clone(),
+                key["state"].clone(),
+                key["enforced"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            (second.id.into(), "active".into(), true.into()),
+            (first.id.into(), "revoked".into(), true.into()),
+        ]
+    );
     Ok(())
+}
+
+// Whatever was waited for before the crash must be waited for again.
+#[test]
+fn a_change_that_was_waiting_is_enforced_by_itself_after_sigkill() -> Result<()> {
+    let mut rig = Rig::builder().start()?;
+    let (admin, key) = acme(&rig)?;
+    rig.link(Caller::Object(Class::Registry), Class::ChangeLog)
+        .refuse()?;
+    let path = format!("/organizations/{ACME}/keys/{}/disable", key.id);
+    let body = serde_json::json!({ "wait": false });
+    let answer = admin.call("POST", &path).json(&body).send()?;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    rig.kill();
+    rig.start()?;
+    let path = format!("/organizations/{ACME}/keys/{}", key.id);
+    until("the change is enforced", || {
+        Ok(admin.call("GET", &path).send()?.json()?["enforced"] == true)
+    })?;
+    assert_problem(&own_key(rig.edge(0), &key.secret)?, 401, "disabled_key");
+    Ok(())
+}
+
+// Nobody asks the registry in between: its alarm alone carries on.
+#[test]
+fn sigkill_between_the_commit_and_the_write_to_kv_heals_by_itself() -> Result<()> {
+    let mut rig = Rig::builder().start()?;
+    rig.kv().objects().refuse(true);
+    let (_, key) = acme(&rig)?;
+    let (name, organization) = kv_names(&key);
+    rig.kill();
+    assert_eq!(rig.kv().names(), Vec::<String>::new());
+    rig.kv().objects().refuse(false);
+    rig.start()?;
+    until("KV is filled", || {
+        let names = rig.kv().names();
+        Ok(names.contains(&name) && names.contains(&organization))
+    })
 }
 
 #[test]
 fn an_edge_outlives_the_objects() -> Result<()> {
     let mut rig = Rig::builder().objects_apart().start()?;
-    assert_eq!(rig.edge(0).get("/ping")?.json()?[0]["first"], 1);
+    let (_, key) = acme(&rig)?;
+    let edge = rig.edge(0).clone();
+    assert_eq!(own_key(&edge, &key.secret)?.status, 200);
     rig.kill_objects();
-    assert_eq!(rig.edge(0).get("/ping")?.status, 500);
-    assert_eq!(rig.edge(0).get("/healthz")?.status, 200);
+    let killed = Instant::now();
+    assert_eq!(source(&own_key(&edge, &key.secret)?)?, "memory");
+    // Once the proof is too old nothing is guessed.
+    std::thread::sleep(Duration::from_millis(1_100).saturating_sub(killed.elapsed()));
+    assert_problem(&own_key(&edge, &key.secret)?, 503, "freshness_unavailable");
+    assert_eq!(edge.get("/healthz")?.status, 200);
     rig.start_objects()?;
-    assert_eq!(rig.edge(0).get("/ping")?.json()?[0]["first"], 2);
+    let started = Instant::now();
+    until("the edge finds the objects again", || {
+        Ok(own_key(&edge, &key.secret)?.status == 200)
+    })?;
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
     Ok(())
 }

@@ -2,7 +2,7 @@
 // callers: counts calls, and makes them late, lost, hang or trap as a test asks.
 //
 //   GET /__rig/calls          {"<point>": {"fetches", "alarms"}}
-//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang", "delay_ms": n, "trap_after": n}
+//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "replay", "delay_ms": n, "trap_after": n}
 //   any request with `rig-trap: n` traps at the nth call out of the crate
 //   /__rig/object/<class>/<name>  a call to an object, from another process
 //
@@ -21,7 +21,7 @@ const points = new Map();
 function point(name) {
   let state = points.get(name);
   if (state === undefined) {
-    state = { fetches: 0, alarms: 0, fault: "none", delay_ms: 0, trap_after: 0 };
+    state = { fetches: 0, alarms: 0, fault: "none", recorded: null, delay_ms: 0, trap_after: 0 };
     points.set(name, state);
   }
   return state;
@@ -36,7 +36,12 @@ async function pass(state, call) {
     trapAfter(state.trap_after);
     state.trap_after = 0;
   }
+  if (state.fault === "replay" && state.recorded !== null) return new Response(state.recorded);
   const answer = await call();
+  if (state.fault === "replay") {
+    state.recorded = await answer.text();
+    return new Response(state.recorded);
+  }
   if (state.fault === "lose") throw new Error("the answer was lost by the rig");
   return answer;
 }
@@ -140,7 +145,9 @@ async function control(request, env, path) {
   if (path.startsWith("object/")) return callObject(request, env, path);
   const name = decodeURIComponent(path.slice("calls/".length));
   if (name === "") return Response.json(Object.fromEntries(points));
-  Object.assign(point(name), await request.json());
+  // A count that was not used up reaches no later call.
+  trapAfter(0);
+  Object.assign(point(name), await request.json(), { recorded: null });
   return new Response(null, { status: 204 });
 }
 

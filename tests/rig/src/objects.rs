@@ -138,6 +138,17 @@ impl<'a> Point<'a> {
         self.set(&json!({ "fault": "hang" }))
     }
 
+    /// Calls get, from now on, the answer that the first of them gets: a callee
+    /// that says for ever what was true once, as if it were true now. No
+    /// protocol can stand that; it shows that a test can fail.
+    ///
+    /// # Errors
+    ///
+    /// As said above.
+    pub fn replay(&self) -> Result<()> {
+        self.set(&json!({ "fault": "replay" }))
+    }
+
     /// The next call traps when the crate makes its `count`th call out from
     /// there. Of use before a class: between two, the caller itself may come first.
     ///

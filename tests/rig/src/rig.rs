@@ -17,9 +17,8 @@ use std::{
 /// The bootstrap token of every rig.
 const BOOTSTRAP_TOKEN: &str = "bootstrap-token-of-the-rig-0123456789";
 
-/// The root keys of every rig: 32 bytes each.
-const ROOT_KEYS: &str =
-    r#"{"current":"1","keys":{"1":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}}"#;
+/// The one root key of every rig: 32 bytes.
+const ROOT_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// Katalo's five endpoints: method, path, scope.
 const ROUTES: [[&str; 3]; 5] = [
@@ -29,6 +28,20 @@ const ROUTES: [[&str; 3]; 5] = [
     ["GET", "/v1/usage", "usage"],
     ["GET", "/v1/billing", "billing"],
 ];
+
+/// The freshness bound of a rig, in milliseconds: every change that alters
+/// decisions waits it out, so that tests want it short.
+const FRESHNESS_BOUND_MS: u64 = 1_000;
+
+/// [`ROUTES`] as the variable of that name.
+fn routes(freshness: &str) -> Vec<Value> {
+    ROUTES
+        .iter()
+        .map(|[method, path, scope]| {
+            json!({ "method": method, "path": path, "scope": scope, "freshness": freshness })
+        })
+        .collect()
+}
 
 /// What a rig is to be like.
 #[derive(Debug)]
@@ -55,9 +68,16 @@ impl Builder {
         self
     }
 
+    /// Makes the routes strict: the registry is asked on every request.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        self.variable("ROUTES", routes("strict"))
+    }
+
     /// Sets a variable or secret of the Worker: text is bound as text, all else
-    /// as JSON, as wrangler does. `ROOT_KEYS`, `BOOTSTRAP_TOKEN` and `ROUTES`
-    /// (Katalo's five, strict) are set already.
+    /// as JSON, as wrangler does. `ROOT_KEYS`, `BOOTSTRAP_TOKEN`, `ROUTES`
+    /// (Katalo's five, bounded) and `FRESHNESS_BOUND_MS` (one second) are set
+    /// already.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
@@ -125,19 +145,17 @@ impl Rig {
     /// A rig of one edge, unless told otherwise.
     #[must_use]
     pub fn builder() -> Builder {
-        let routes: Vec<Value> = ROUTES
-            .iter()
-            .map(|[method, path, scope]| {
-                json!({ "method": method, "path": path, "scope": scope, "freshness": "strict" })
-            })
-            .collect();
         Builder {
             edges: 1,
             apart: false,
             variables: BTreeMap::new(),
         }
-        .variable("ROUTES", routes)
-        .variable("ROOT_KEYS", ROOT_KEYS)
+        .variable("ROUTES", routes("bounded"))
+        .variable("FRESHNESS_BOUND_MS", FRESHNESS_BOUND_MS)
+        .variable(
+            "ROOT_KEYS",
+            format!(r#"{{"current":"1","keys":{{"1":"{ROOT_KEY}"}}}}"#),
+        )
         .variable("BOOTSTRAP_TOKEN", BOOTSTRAP_TOKEN)
     }
 
@@ -189,6 +207,13 @@ impl Rig {
     /// When that was done before.
     pub fn bootstrap(&self) -> Result<Admin> {
         Admin::bootstrap(self.edge(0), BOOTSTRAP_TOKEN)
+    }
+
+    /// The rig's own secrets, which nothing may show: the bootstrap token and
+    /// the base64 of every root key.
+    #[must_use]
+    pub fn secrets() -> [&'static str; 2] {
+        [BOOTSTRAP_TOKEN, ROOT_KEY]
     }
 
     /// Kills everything (SIGKILL): edges and objects. State stays.

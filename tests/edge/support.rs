@@ -1,0 +1,189 @@
+//! What these tests share.
+
+use anyhow::{Context, Result, bail, ensure};
+use katalo_rig::{Admin, Answer, Client, Issued, Rig};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// The organization of most tests.
+pub(crate) const ACME: &str = "acme";
+
+/// An administrator, an organization with access, and a live key that may read.
+pub(crate) fn acme(rig: &Rig) -> Result<(Admin, Issued)> {
+    let admin = rig.bootstrap()?;
+    admin.organization(ACME)?;
+    let key = admin.issue_live(ACME, &["read"])?;
+    Ok((admin, key))
+}
+
+/// `GET /v1/key`
+pub(crate) fn own_key(client: &Client, key: &str) -> Result<Answer> {
+    client.call("GET", "/v1/key").bearer(key).send()
+}
+
+/// A route that takes the scope `read`, through to the upstream.
+pub(crate) fn read(client: &Client, key: &str) -> Result<Answer> {
+    client.call("GET", "/v1/catalogs/c1").bearer(key).send()
+}
+
+/// `Katalo-Decision`, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) source: String,
+    pub(crate) age: u64,
+    pub(crate) revision: u64,
+}
+
+pub(crate) fn decision(answer: &Answer) -> Result<Decision> {
+    let value = answer
+        .header("katalo-decision")
+        .with_context(|| format!("no decision: {answer:?}"))?;
+    let member = |name: &str| {
+        value
+            .split(", ")
+            .find_map(|member| member.strip_prefix(name)?.strip_prefix('='))
+            .with_context(|| format!("no {name} in {value}"))
+    };
+    Ok(Decision {
+        source: member("source")?.to_owned(),
+        age: member("age")?.parse()?,
+        revision: member("revision")?.parse()?,
+    })
+}
+
+/// The source of a granted answer.
+pub(crate) fn source(answer: &Answer) -> Result<String> {
+    ensure!(answer.status == 200, "not granted: {answer:?}");
+    Ok(decision(answer)?.source)
+}
+
+/// Waits until it holds.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(15);
+    while !holds()? {
+        if Instant::now() > end {
+            bail!("in vain: {what}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Workers KV holds the records of this key and its organization as they are now.
+pub(crate) fn until_in_kv(rig: &Rig, key: &Issued) -> Result<()> {
+    let (key, organization) = kv_names(key);
+    until("KV is written", || {
+        Ok(rig.kv().value(&key).is_some() && rig.kv().value(&organization).is_some())
+    })
+}
+
+/// The names of a key's and its organization's records in KV.
+pub(crate) fn kv_names(key: &Issued) -> (String, String) {
+    let public = &key.id[key.id.rfind('_').expect("a key id") + 1..];
+    (format!("key/{public}"), format!("org/{}", &public[2..13]))
+}
+
+/// Gives the isolate of an edge a new, empty instance.
+pub(crate) fn make_cold(edge: &Client) -> Result<()> {
+    let trapped = edge
+        .call("GET", "/healthz")
+        .header("rig-trap", "1")
+        .send()?;
+    ensure!(trapped.status == 500, "{trapped:?}");
+    Ok(())
+}
+
+/// The same key id with another secret part, of the right form.
+pub(crate) fn wrong_secret(presented: &str) -> String {
+    let (id, secret) = presented.split_once('.').expect("a presented key");
+    let other = if secret.starts_with('A') { "B" } else { "A" };
+    with_checksum(&format!("{id}.{other}{}", &secret[1..43]))
+}
+
+/// A key id that this installation never made.
+pub(crate) fn forged_id(presented: &str) -> String {
+    let (id, secret) = presented.split_once('.').expect("a presented key");
+    let nonce = id.len() - 12;
+    let other = if &id[nonce..=nonce] == "A" { "B" } else { "A" };
+    let id = format!("{}{other}{}", &id[..nonce], &id[nonce + 1..]);
+    with_checksum(&format!("{id}.{}", &secret[..43]))
+}
+
+/// Appends the CRC-32 of everything before it, in six digits of base62.
+fn with_checksum(text: &str) -> String {
+    let mut crc = u32::MAX;
+    for byte in text.bytes() {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+        }
+    }
+    let mut rest = !crc;
+    let mut digits = [b'0'; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+            [usize::try_from(rest % 62).expect("small")];
+        rest /= 62;
+    }
+    format!("{text}{}", String::from_utf8_lossy(&digits))
+}
+
+/// Checks a problem document whole: its members, its status, its challenge, and
+/// that nobody may keep it or read it from a page.
+#[track_caller]
+pub(crate) fn assert_problem(answer: &Answer, status: u16, code: &str) {
+    let what = format!("{} {}", answer.status, answer.text());
+    assert_eq!(answer.problem().as_deref(), Some(code), "{what}");
+    assert_eq!(answer.status, status, "{what}");
+    let document = answer.json().expect("JSON");
+    let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+    assert!(
+        text("type").ends_with(&format!("/problems/{code}")),
+        "{what}"
+    );
+    assert!(text("type").starts_with("http"), "{what}");
+    assert_eq!(document["status"], json!(status), "{what}");
+    for name in ["title", "detail", "request_id"] {
+        assert!(!text(name).is_empty(), "{name}: {what}");
+    }
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}");
+    let challenge = answer.header("www-authenticate");
+    match (code, status) {
+        ("missing_credentials", _) => assert_eq!(challenge, Some(r#"Bearer realm="katalo""#)),
+        ("insufficient_scope", _) => assert!(
+            challenge.is_some_and(|challenge| challenge
+                .starts_with(r#"Bearer realm="katalo", error="insufficient_scope", scope=""#)),
+            "{challenge:?}"
+        ),
+        (_, 401) => assert!(
+            challenge.is_some_and(|challenge| challenge
+                .starts_with(r#"Bearer realm="katalo", error="invalid_token""#)),
+            "{challenge:?}"
+        ),
+        _ => assert_eq!(challenge, None, "{what}"),
+    }
+    if matches!(status, 429 | 503) {
+        let seconds = answer.header("retry-after").map(str::parse::<u64>);
+        assert!(matches!(seconds, Some(Ok(1..=60))), "{seconds:?}: {what}");
+    }
+    assert_eq!(answer.header("allow").is_some(), status == 405, "{what}");
+    assert_no_cors(answer);
+}
+
+/// No page of another origin may read anything of ours.
+#[track_caller]
+pub(crate) fn assert_no_cors(answer: &Answer) {
+    let opens = |(name, _): &&(String, String)| name.starts_with("access-control-");
+    assert_eq!(answer.headers.iter().find(opens), None);
+}
+
+/// A change that was answered as enforced; gives back the answer's JSON.
+#[track_caller]
+pub(crate) fn enforced(answer: Result<Answer>) -> Value {
+    let answer = answer.expect("an answer");
+    assert!(matches!(answer.status, 200 | 201), "{answer:?}");
+    let body = answer.json().expect("JSON");
+    assert_eq!(body["enforced"], true, "{answer:?}");
+    assert!(body["effective_at"].is_string(), "{answer:?}");
+    body
+}
