@@ -1,6 +1,13 @@
 //! Tests of the built Worker in the real runtime.
 #![allow(missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
 
+mod cost;
 mod recovery;
 mod restart;
 mod rig;

@@ -6,7 +6,10 @@
 //! | `_headers`, `_redirects` | here |
 //! | `dashboard/index.html` | `dashboard/index.html`, with the names of the bundles in it |
 //! | `dashboard/*-<hash>.js`, `*.css` | esbuild, from `dashboard/` |
+//! | `problems/*.html` | `problems`, from the crate's table |
 //! | `dashboard/licenses.txt` | the licenses of the libraries in the bundle |
+
+mod problems;
 
 use crate::{node, project, tools};
 use anyhow::{Context, Result};
@@ -30,6 +33,7 @@ pub(crate) fn run(build: &Path) -> Result<()> {
     let assets = build.join("assets");
     fs::create_dir_all(&assets)?;
     dashboard(&assets.join("dashboard"))?;
+    problems::run(&assets.join("problems"))?;
     fs::write(assets.join("_headers"), headers())?;
     fs::write(assets.join("_redirects"), "/ /dashboard/ 302\n")?;
     Ok(())
@@ -47,12 +51,17 @@ fn headers() -> String {
            Cross-Origin-Opener-Policy: same-origin\n  \
            Cross-Origin-Resource-Policy: same-origin\n  \
            Permissions-Policy: camera=(), geolocation=(), microphone=()\n\
+         /problems/*\n  \
+           Content-Security-Policy: {policy}\n  \
+           X-Content-Type-Options: nosniff\n  \
+           Referrer-Policy: no-referrer\n\
          /dashboard/\n  \
            ! Cache-Control\n  \
            Cache-Control: no-store\n\
          /dashboard/bundle/*\n  \
            ! Cache-Control\n  \
-           Cache-Control: public, max-age=31536000, immutable\n"
+           Cache-Control: public, max-age=31536000, immutable\n",
+        policy = problems::POLICY
     )
 }
 

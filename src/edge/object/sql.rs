@@ -96,10 +96,7 @@ impl Sql for ObjectSql {
         let ran = self.storage.transaction_sync(&mut || {
             outcome = work();
             // A thrown value makes the runtime roll back; ours is in `outcome`.
-            outcome
-                .as_ref()
-                .map(|()| ())
-                .map_err(|error| JsValue::from_str(&error.0))
+            outcome.clone().map_err(|error| JsValue::from_str(&error.0))
         });
         outcome?;
         ran.map_err(thrown)
