@@ -11,4 +11,5 @@ mod cost;
 mod recovery;
 mod restart;
 mod rig;
+mod secrets;
 mod support;
