@@ -8,7 +8,9 @@
 )]
 
 mod cost;
+mod lifecycle;
 mod recovery;
+mod refusals;
 mod restart;
 mod rig;
 mod secrets;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 /// Speaks HTTP to one address. Follows no redirects, and takes any status for
 /// an answer.
@@ -119,7 +119,7 @@ impl Call<'_> {
 }
 
 /// An answer, with its whole body.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
@@ -127,6 +127,17 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    /// The body as text, and not all of a long one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &self.text().chars().take(2_000).collect::<String>())
+            .finish()
+    }
 }
 
 impl Answer {
