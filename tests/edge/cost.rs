@@ -52,7 +52,9 @@ fn a_wrong_secret_never_reaches_the_registry_once_kv_has_the_record() -> Result<
 
 #[test]
 fn a_warm_edge_answers_from_memory() -> Result<()> {
-    let rig = Rig::builder().start()?;
+    let rig = Rig::builder()
+        .variable("FRESHNESS_BOUND_MS", "5000")
+        .start()?;
     let (_, key) = acme(&rig)?;
     until_in_kv(&rig, &key)?;
     own_key(rig.edge(0), &key.secret)?;

@@ -62,7 +62,7 @@ fn commands() {
             origin: origin(),
             count: 1,
         },
-        &json!({"note_preflight": {"origin": "https://page.example"}}),
+        &json!({"note_preflight": {"origin": "https://page.example","count":1}}),
     );
     pinned(
         &Command::NoteFailedAuthentication {
