@@ -86,17 +86,14 @@ fn compile(dev: bool) -> Result<PathBuf> {
         .join("katalo_keys.wasm"))
 }
 
-/// What the output depends on: the compiled module, and this program.
+/// What the output depends on: the compiled module, and this program. A program
+/// that was linked anew while it ran has no file any more; then all is made anew.
 fn fingerprint(compiled: &Path) -> Result<String> {
-    let program = std::env::current_exe()?;
-    let modified =
-        |path: &Path| -> Result<_> { Ok(path.metadata().and_then(|data| data.modified())?) };
-    Ok(format!(
-        "{} {:?} {:?}",
-        compiled.display(),
-        modified(compiled)?,
-        modified(&program)?
-    ))
+    let module = compiled.metadata()?.modified()?;
+    let program = std::env::current_exe()
+        .and_then(|program| program.metadata()?.modified())
+        .ok();
+    Ok(format!("{} {module:?} {program:?}", compiled.display()))
 }
 
 fn bind(compiled: &Path, build: &Path) -> Result<()> {
