@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask build | dev | test | audit-verify`.
+//! Tasks of the project: `cargo xtask build | dev | test | bench | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -8,6 +8,7 @@
 
 mod assets;
 mod audit;
+mod bench;
 mod browser;
 mod bundle;
 mod dev;
@@ -36,6 +37,8 @@ enum Task {
     Dev(dev::Options),
     /// Run what CI runs, in the same order
     Test(test::Options),
+    /// Measure what a check costs, beside an empty handler and its peers
+    Bench(bench::Options),
     /// Verify an exported audit offline
     AuditVerify(audit::Options),
 }
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Task::Build(options) => bundle::run(&options),
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::AuditVerify(options) => audit::run(&options),
     }
 }

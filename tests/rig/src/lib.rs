@@ -32,3 +32,9 @@ pub use objects::{Caller, Calls, Class, Point};
 pub use raw::exchange;
 pub use rig::{Builder, Rig};
 pub use upstream::{Body, Received, Reply, Upstream};
+
+/// The parts of which a rig is made, for a process with another configuration.
+pub mod workerd {
+    pub use crate::process::Process;
+    pub use crate::rig::{checkout, compatibility_date, free_ports};
+}

@@ -24,7 +24,8 @@ kill $watcher 2>/dev/null
 
 const START: Duration = Duration::from_secs(30);
 
-pub(crate) struct Process {
+/// A workerd at work; ends when this is dropped.
+pub struct Process {
     shell: Child,
     stdin: Option<ChildStdin>,
     pid: u32,
@@ -32,8 +33,12 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts workerd on a configuration in `folder` and waits until it listens
-    /// on all `addresses`.
-    pub(crate) fn start(folder: &Path, config: &str, addresses: &[SocketAddr]) -> Result<Self> {
+    /// on all `addresses`. Its output goes to `workerd.log` there.
+    ///
+    /// # Errors
+    ///
+    /// When workerd is not installed or does not start.
+    pub fn start(folder: &Path, config: &str, addresses: &[SocketAddr]) -> Result<Self> {
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -79,7 +84,8 @@ impl Process {
     }
 
     /// The process id of workerd itself.
-    pub(crate) fn pid(&self) -> u32 {
+    #[must_use]
+    pub fn pid(&self) -> u32 {
         self.pid
     }
 }

@@ -283,12 +283,17 @@ impl Rig {
 }
 
 /// The root of the checkout.
-pub(crate) fn checkout() -> PathBuf {
+#[must_use]
+pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// The date that the Worker is deployed with.
-fn compatibility_date() -> Result<String> {
+///
+/// # Errors
+///
+/// When wrangler.toml does not say.
+pub fn compatibility_date() -> Result<String> {
     let text = fs::read_to_string(checkout().join("wrangler.toml"))?;
     let date = text
         .lines()
@@ -298,7 +303,11 @@ fn compatibility_date() -> Result<String> {
 }
 
 /// Ports that nobody listens on. They are let go all at once, so no two are the same.
-fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
+///
+/// # Errors
+///
+/// When there are none.
+pub fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
     let held: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind("127.0.0.1:0"))
         .collect::<std::io::Result<_>>()?;

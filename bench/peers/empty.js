@@ -1,0 +1,6 @@
+// The physical limit: what the runtime costs by itself.
+export default {
+  fetch() {
+    return new Response("ok");
+  },
+};

@@ -1,0 +1,295 @@
+//! Who is measured, on which requests, and beside whom.
+
+use crate::{
+    keys::{self, Secrets},
+    load::{Requests, request},
+    workerd::{Binding, Server, Worker},
+};
+use anyhow::{Context, Result, ensure};
+use katalo_rig::{Admin, Client};
+use serde_json::json;
+use std::net::SocketAddr;
+
+/// Distinct keys for the rows that meet each key once.
+pub(crate) const COLD_KEYS: usize = 60_000;
+
+/// A line of the table.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// What it is: `limit`, `ours` or `peer`.
+    pub(crate) kind: &'static str,
+    /// The row that it is shown as a ratio of.
+    pub(crate) beside: &'static str,
+    pub(crate) at: SocketAddr,
+    pub(crate) pid: u32,
+    pub(crate) requests: Requests,
+    /// Requests in all rounds together, where each key may be met once.
+    pub(crate) at_most: Option<u64>,
+}
+
+/// Everything that runs, until this is dropped.
+pub(crate) struct Field {
+    pub(crate) rows: Vec<Row>,
+    _servers: Vec<Server>,
+}
+
+/// A Worker of ours, bound as wrangler.toml binds it.
+pub(crate) fn ours(secrets: &Secrets, kv: SocketAddr, upstream: SocketAddr) -> Result<Worker> {
+    let route = |path: &str, freshness: &str| json!({ "method": "GET", "path": path, "scope": "read", "freshness": freshness });
+    Ok(Worker::ours()?
+        .bind("KEYS", Binding::Kv(kv))
+        .bind("UPSTREAM", Binding::Service(upstream))
+        .bind("REGISTRY", Binding::Objects("Registry"))
+        .bind("DIRECTORY", Binding::Objects("Directory"))
+        .bind("CHANGE_LOG", Binding::Objects("ChangeLog"))
+        .bind("RELAY", Binding::Objects("Relay"))
+        .bind("ROOT_KEYS", Binding::Text(secrets.root_keys.clone()))
+        .bind(
+            "BOOTSTRAP_TOKEN",
+            Binding::Text(secrets.bootstrap_token.clone()),
+        )
+        .bind(
+            "ROUTES",
+            Binding::Json(json!([
+                route("/v1/catalogs/{id}", "bounded"),
+                route("/v1/billing", "strict"),
+            ])),
+        ))
+}
+
+/// The tuned JavaScript version of the same check.
+pub(crate) fn check(secrets: &Secrets, kv: SocketAddr) -> Worker {
+    Worker::peer("check.js")
+        .bind("KEYS", Binding::Kv(kv))
+        .bind("PEPPER", Binding::Text(secrets.pepper.clone()))
+}
+
+/// The same text with its last digit changed: its checksum no longer holds.
+fn mistyped(key: &str) -> String {
+    let (rest, last) = key.split_at(key.len() - 1);
+    format!("{rest}{}", if last == "0" { "1" } else { "0" })
+}
+
+impl Field {
+    /// Starts everything and brings it to the state that is measured.
+    pub(crate) fn start() -> Result<Self> {
+        let secrets = Secrets::draw()?;
+        let kv = Worker::peer("kv.js").start()?;
+        let upstream = Worker::peer("empty.js").start()?;
+        let empty = Worker::peer("empty.js").start()?;
+        let proxy = Worker::peer("proxy.js")
+            .bind("UPSTREAM", Binding::Service(upstream.address))
+            .start()?;
+        let server = ours(&secrets, kv.address, upstream.address)?.start()?;
+        let tuned = check(&secrets, kv.address).start()?;
+        let asking = check(&secrets, kv.address)
+            .bind("RELAY", Binding::Objects("Relay"))
+            .start()?;
+        let bearer = Worker::bundled("hono-bearer.js")
+            .bind("KEYS", Binding::Kv(kv.address))
+            .start()?;
+        let jwt = Worker::bundled("hono-jwt.js")
+            .bind("JWT_SECRET", Binding::Text(secrets.jwt.clone()))
+            .start()?;
+        let auth = Worker::bundled("better-auth.js")
+            .bind("JWT_SECRET", Binding::Text(secrets.jwt.clone()))
+            .start()?;
+
+        // Of the right form, but made under a root key that is not ours.
+        let forged = keys::mint(&Secrets::draw()?, 1, kv.address)?
+            .pop()
+            .context("a key")?;
+        let mut minted = keys::mint(&secrets, COLD_KEYS + 1, kv.address)?;
+        let key = minted.swap_remove(0);
+        let wrong = minted
+            .first()
+            .and_then(|other| other.split_once('.'))
+            .context("a key")?;
+        let wrong = keys::with_secret_of(&key, wrong.1)?;
+        let client = Client::new(server.address);
+        let admin = Admin::bootstrap(&client, &secrets.bootstrap_token)?;
+        admin.organization("acme")?;
+        let live = admin.issue_live("acme", &["read"])?;
+        let revoked = admin.issue_live("acme", &["read"])?;
+        ensure!(admin.revoke("acme", &revoked.id)?.status == 200);
+        let issued = Client::new(auth.address).get("/issue")?;
+        ensure!(issued.status == 200, "better-auth: {issued:?}");
+
+        let bearer_of = |key: &str| format!("Bearer {key}");
+        let with =
+            |target: &str, key: &str| vec![request(target, &[("Authorization", &bearer_of(key))])];
+        let cold = |target: &str| {
+            let texts = minted
+                .iter()
+                .map(|key| request(target, &[("Authorization", &bearer_of(key))]))
+                .collect();
+            Requests::new(texts, 200)
+        };
+        let strict = request(
+            "/authorize/forwarded",
+            &[
+                ("Authorization", &bearer_of(&live.secret)),
+                ("X-Forwarded-Method", "GET"),
+                ("X-Forwarded-Uri", "/v1/billing"),
+            ],
+        );
+        let row = |name, kind, beside, server: &Server, texts: Vec<Vec<u8>>, status| Row {
+            name,
+            kind,
+            beside,
+            at: server.address,
+            pid: server.pid(),
+            requests: Requests::new(texts, status),
+            at_most: None,
+        };
+        let once = |name, kind, beside, server: &Server| Row {
+            name,
+            kind,
+            beside,
+            at: server.address,
+            pid: server.pid(),
+            requests: cold("/authorize"),
+            at_most: Some(COLD_KEYS as u64 * 9 / 10),
+        };
+        let plain = || vec![request("/authorize", &[])];
+        let rows = vec![
+            row(
+                "empty handler",
+                "limit",
+                "empty handler",
+                &empty,
+                plain(),
+                200,
+            ),
+            row(
+                "empty proxy",
+                "limit",
+                "empty proxy",
+                &proxy,
+                with("/v1/catalogs/c1", &key),
+                200,
+            ),
+            row(
+                "authorize, warm",
+                "ours",
+                "empty handler",
+                &server,
+                with("/authorize", &key),
+                200,
+            ),
+            row(
+                "tuned JavaScript, warm",
+                "peer",
+                "authorize, warm",
+                &tuned,
+                with("/authorize", &key),
+                200,
+            ),
+            row(
+                "Hono bearerAuth, KV",
+                "peer",
+                "authorize, warm",
+                &bearer,
+                with("/authorize", &key),
+                200,
+            ),
+            row(
+                "Hono jwt",
+                "peer",
+                "authorize, warm",
+                &jwt,
+                with("/authorize", &secrets.token()?),
+                200,
+            ),
+            row(
+                "better-auth API key",
+                "peer",
+                "authorize, warm",
+                &auth,
+                with("/authorize", &issued.text()),
+                200,
+            ),
+            row(
+                "/v1/key, warm",
+                "ours",
+                "empty handler",
+                &server,
+                with("/v1/key", &key),
+                200,
+            ),
+            row("missing", "ours", "empty handler", &server, plain(), 401),
+            row(
+                "malformed",
+                "ours",
+                "empty handler",
+                &server,
+                with("/authorize", &mistyped(&key)),
+                401,
+            ),
+            row(
+                "forged id",
+                "ours",
+                "empty handler",
+                &server,
+                with("/authorize", &forged),
+                401,
+            ),
+            row(
+                "wrong secret",
+                "ours",
+                "empty handler",
+                &server,
+                with("/authorize", &wrong),
+                401,
+            ),
+            row(
+                "revoked",
+                "ours",
+                "empty handler",
+                &server,
+                with("/authorize", &revoked.secret),
+                401,
+            ),
+            row(
+                "gateway, warm",
+                "ours",
+                "empty proxy",
+                &server,
+                with("/v1/catalogs/c1", &key),
+                200,
+            ),
+            once(
+                "cold: KV and the relay",
+                "ours",
+                "tuned JavaScript, cold: KV and an object",
+                &server,
+            ),
+            once(
+                "tuned JavaScript, cold: KV and an object",
+                "peer",
+                "tuned JavaScript, cold: KV and an object",
+                &asking,
+            ),
+            once(
+                "tuned JavaScript, cold: KV alone",
+                "peer",
+                "tuned JavaScript, cold: KV and an object",
+                &tuned,
+            ),
+            row(
+                "strict: the registry",
+                "ours",
+                "empty proxy",
+                &server,
+                vec![strict],
+                200,
+            ),
+        ];
+        Ok(Self {
+            rows,
+            _servers: vec![
+                kv, upstream, empty, proxy, server, tuned, asking, bearer, jwt, auth,
+            ],
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! Runs everything and says what came of it: a table, JSON, plots.
+
+use crate::{
+    Options,
+    contender::Field,
+    memory::{self, Memory},
+    proc,
+    rounds::{self, Measured},
+    size::{self, Size},
+    start::{self, Start},
+};
+use anyhow::Result;
+use serde::Serialize;
+use std::{fmt::Write as _, fs, process::Command};
+
+/// A run.
+#[derive(Serialize)]
+struct Report {
+    commit: String,
+    processor: String,
+    rounds: usize,
+    rows: Vec<Measured>,
+    memory: Vec<Memory>,
+    start: Vec<Start>,
+    sizes: Vec<Size>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let rows = {
+        let field = Field::start()?;
+        let rows: Vec<_> = field
+            .rows
+            .iter()
+            .filter(|row| {
+                let wanted =
+                    |only: &String| row.name.contains(only.as_str()) || row.kind == "limit";
+                options.only.as_ref().is_none_or(wanted)
+            })
+            .collect();
+        rounds::run(options, &rows)?
+    };
+    let rest = !options.requests_only;
+    let report = Report {
+        commit: commit(),
+        processor: proc::processor(),
+        rounds: options.rounds,
+        rows,
+        memory: if rest { memory::run()? } else { Vec::new() },
+        start: if rest { start::run()? } else { Vec::new() },
+        sizes: size::run()?,
+    };
+    fs::create_dir_all(&options.out)?;
+    fs::write(
+        options.out.join("bench.json"),
+        serde_json::to_string_pretty(&report)?,
+    )?;
+    let text = report.table();
+    fs::write(options.out.join("bench.md"), &text)?;
+    print!("{text}");
+    Ok(())
+}
+
+/// Of the checkout; `+` where it has changes beside.
+fn commit() -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).output().ok()?;
+        String::from_utf8(output.stdout).ok()
+    };
+    let Some(head) = git(&["rev-parse", "--short", "HEAD"]) else {
+        return "unknown".to_owned();
+    };
+    let clean = git(&["status", "--porcelain", "-uno"]).is_some_and(|changes| changes.is_empty());
+    format!("{}{}", head.trim(), if clean { "" } else { "+" })
+}
+
+impl Report {
+    fn table(&self) -> String {
+        let mut text = format!(
+            "Commit {}, {}, {} rounds. Ratios are medians over the rounds, with the least and the most.\n\n",
+            self.commit, self.processor, self.rounds
+        );
+        let connections: Vec<usize> = self
+            .rows
+            .first()
+            .map(|row| row.per_second.keys().copied().collect())
+            .unwrap_or_default();
+        text.push_str(
+            "| | beside | ratio of throughput | ratio of CPU | CPU µs | p50 µs | p99 µs |",
+        );
+        let mut rule = "|---|---|---|---|---:|---:|---:|".to_owned();
+        for connections in &connections {
+            let _ = write!(text, " {connections} conn. |");
+            rule.push_str("---:|");
+        }
+        let _ = writeln!(text, "\n{rule}");
+        for row in &self.rows {
+            let (ratio, by_cpu) = (row.ratio, row.ratio_by_cpu);
+            let _ = write!(
+                text,
+                "| {} | {} | {:.2} ({:.2}–{:.2}) | {:.2} ({:.2}–{:.2}) | {:.1} | {:.0} | {:.0} |",
+                row.name,
+                if row.beside == row.name {
+                    ""
+                } else {
+                    row.beside
+                },
+                ratio.median,
+                ratio.least,
+                ratio.most,
+                by_cpu.median,
+                by_cpu.least,
+                by_cpu.most,
+                row.cpu_us.median,
+                row.p50_us,
+                row.p99_us,
+            );
+            for connections in &connections {
+                let _ = match row.per_second.get(connections) {
+                    Some(rate) => write!(text, " {:.0} |", rate.median),
+                    None => write!(text, " |"),
+                };
+            }
+            text.push('\n');
+        }
+        if !self.memory.is_empty() {
+            text.push_str("\n| resident memory, MiB | first answer | 10,000 keys | 100,000 keys |\n|---|---:|---:|---:|\n");
+            for memory in &self.memory {
+                let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+                let _ = write!(text, "| {} | {:.1} |", memory.name, mebibytes(memory.first));
+                for (_, bytes) in &memory.after {
+                    let _ = write!(text, " {:.1} |", mebibytes(*bytes));
+                }
+                text.push('\n');
+            }
+        }
+        if !self.start.is_empty() {
+            text.push_str(
+                "\n| start to first answer | ms | ratio to tuned JavaScript |\n|---|---:|---|\n",
+            );
+            for start in &self.start {
+                let _ = writeln!(
+                    text,
+                    "| {} | {:.1} | {:.2} ({:.2}–{:.2}) |",
+                    start.name,
+                    start.ms.median,
+                    start.ratio.median,
+                    start.ratio.least,
+                    start.ratio.most
+                );
+            }
+        }
+        text.push_str("\n| file | kB | kB gzipped |\n|---|---:|---:|\n");
+        for size in &self.sizes {
+            let kilobytes = |bytes: usize| bytes as f64 / 1e3;
+            let _ = writeln!(
+                text,
+                "| {} | {:.1} | {:.1} |",
+                size.file,
+                kilobytes(size.bytes),
+                kilobytes(size.gzipped)
+            );
+        }
+        text
+    }
+}

@@ -1,0 +1,186 @@
+//! Contenders' processes: plain workerd on a configuration of its own.
+
+use anyhow::{Context, Result};
+use katalo_rig::workerd::{Process, checkout, compatibility_date, free_ports};
+use serde_json::Value;
+use std::{
+    fmt::Write as _,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// What a Worker is bound to.
+#[derive(Clone)]
+pub(crate) enum Binding {
+    Text(String),
+    Json(Value),
+    Kv(SocketAddr),
+    Service(SocketAddr),
+    /// A class of the same Worker, SQLite and all.
+    Objects(&'static str),
+}
+
+/// A Worker to be started.
+pub(crate) struct Worker {
+    /// Files by module name, the entry first; `.wasm` is a module of WebAssembly.
+    pub(crate) modules: Vec<(String, PathBuf)>,
+    pub(crate) bindings: Vec<(&'static str, Binding)>,
+}
+
+/// A Worker at work.
+pub(crate) struct Server {
+    process: Process,
+    pub(crate) address: SocketAddr,
+    // Goes last: the objects' state is in it.
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
+impl Worker {
+    /// One file of `bench/peers`, as it is.
+    pub(crate) fn peer(name: &str) -> Self {
+        let path = checkout().join("bench/peers").join(name);
+        Self {
+            modules: vec![("index.js".to_owned(), path)],
+            bindings: Vec::new(),
+        }
+    }
+
+    /// One of `bench/peers` that esbuild has bundled.
+    pub(crate) fn bundled(name: &str) -> Self {
+        let path = checkout().join("target/bench/peers").join(name);
+        Self {
+            modules: vec![("index.js".to_owned(), path)],
+            bindings: Vec::new(),
+        }
+    }
+
+    /// Ours, as `cargo xtask build` laid it out.
+    pub(crate) fn ours() -> Result<Self> {
+        let build = checkout().join("build");
+        let mut modules = vec![("index.js".to_owned(), build.join("index.js"))];
+        collect(&build, Path::new(""), &mut modules)
+            .context("the Worker is not built; run: cargo xtask build")?;
+        Ok(Self {
+            modules,
+            bindings: Vec::new(),
+        })
+    }
+
+    pub(crate) fn bind(mut self, name: &'static str, binding: Binding) -> Self {
+        self.bindings.push((name, binding));
+        self
+    }
+
+    /// Writes the configuration and starts workerd on it.
+    pub(crate) fn start(&self) -> Result<Server> {
+        let folder = tempfile::Builder::new().prefix("katalo-bench-").tempdir()?;
+        let address = *free_ports(1)?.first().context("no free port")?;
+        self.write(folder.path(), address)?;
+        let process = Process::start(folder.path(), "bench.capnp", &[address])?;
+        Ok(Server {
+            process,
+            address,
+            _folder: folder,
+        })
+    }
+
+    fn write(&self, folder: &Path, address: SocketAddr) -> Result<()> {
+        let mut modules = String::new();
+        for (name, from) in &self.modules {
+            let to = folder.join(name);
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::copy(from, &to).with_context(|| format!("no {}", from.display()))?;
+            let kind = match to.extension() {
+                Some(end) if end == "wasm" => "wasm",
+                _ => "esModule",
+            };
+            let _ = write!(modules, r#"(name = "{name}", {kind} = embed "{name}"), "#);
+        }
+        fs::create_dir_all(folder.join("state"))?;
+        let mut services = String::new();
+        let mut bindings = String::new();
+        let mut classes = String::new();
+        for (name, binding) in &self.bindings {
+            let external = |services: &mut String, at: &SocketAddr| {
+                let _ = writeln!(
+                    services,
+                    r#"(name = "{name}", external = (address = "{at}", http = ())),"#
+                );
+            };
+            let value = match binding {
+                Binding::Text(text) => format!("text = {}", Value::from(text.as_str())),
+                Binding::Json(json) => format!("json = {}", Value::from(json.to_string())),
+                Binding::Kv(at) => {
+                    external(&mut services, at);
+                    format!(r#"kvNamespace = "{name}""#)
+                }
+                Binding::Service(at) => {
+                    external(&mut services, at);
+                    format!(r#"service = "{name}""#)
+                }
+                Binding::Objects(class) => {
+                    let _ = write!(
+                        classes,
+                        r#"(className = "{class}", uniqueKey = "{class}", enableSql = true), "#
+                    );
+                    format!(r#"durableObjectNamespace = "{class}""#)
+                }
+            };
+            let _ = writeln!(bindings, r#"    (name = "{name}", {value}),"#);
+        }
+        fs::write(
+            folder.join("bench.capnp"),
+            format!(
+                r#"using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "worker", worker = .worker),
+    (name = "state", disk = (path = "state", writable = true)),
+    {services}
+  ],
+  sockets = [ (name = "http", address = "{address}", http = (), service = "worker") ],
+);
+
+const worker :Workerd.Worker = (
+  modules = [ {modules} ],
+  compatibilityDate = "{}",
+  bindings = [
+{bindings}
+  ],
+  durableObjectNamespaces = [ {classes} ],
+  durableObjectStorage = (localDisk = "state"),
+);
+"#,
+                compatibility_date()?
+            ),
+        )?;
+        Ok(())
+    }
+}
+
+fn collect(build: &Path, inner: &Path, modules: &mut Vec<(String, PathBuf)>) -> Result<()> {
+    for entry in fs::read_dir(build.join(inner))? {
+        let entry = entry?;
+        let path = inner.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            collect(build, &path, modules)?;
+        } else if path != Path::new("index.js")
+            && path
+                .extension()
+                .is_some_and(|end| end == "js" || end == "wasm")
+        {
+            modules.push((path.display().to_string(), entry.path()));
+        }
+    }
+    Ok(())
+}
