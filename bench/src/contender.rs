@@ -8,15 +8,15 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use katalo_rig::{Admin, Client};
 use serde_json::json;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 /// Distinct keys for the rows that meet each key once.
 pub(crate) const COLD_KEYS: usize = 60_000;
 
 /// A line of the table.
 pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    /// What it is: `limit`, `ours` or `peer`.
+    pub(crate) name: String,
+    /// What it is: `limit`, `ours`, `peer` or `probe`.
     pub(crate) kind: &'static str,
     /// The row that it is shown as a ratio of.
     pub(crate) beside: &'static str,
@@ -72,7 +72,7 @@ fn mistyped(key: &str) -> String {
 
 impl Field {
     /// Starts everything and brings it to the state that is measured.
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(probes: &[PathBuf]) -> Result<Self> {
         let secrets = Secrets::draw()?;
         let kv = Worker::peer("kv.js").start()?;
         let upstream = Worker::peer("empty.js").start()?;
@@ -133,8 +133,8 @@ impl Field {
                 ("X-Forwarded-Uri", "/v1/billing"),
             ],
         );
-        let row = |name, kind, beside, server: &Server, texts: Vec<Vec<u8>>, status| Row {
-            name,
+        let row = |name: &str, kind, beside, server: &Server, texts: Vec<Vec<u8>>, status| Row {
+            name: name.to_owned(),
             kind,
             beside,
             at: server.address,
@@ -142,8 +142,8 @@ impl Field {
             requests: Requests::new(texts, status),
             at_most: None,
         };
-        let once = |name, kind, beside, server: &Server| Row {
-            name,
+        let once = |name: &str, kind, beside, server: &Server| Row {
+            name: name.to_owned(),
             kind,
             beside,
             at: server.address,
@@ -152,7 +152,7 @@ impl Field {
             at_most: Some(COLD_KEYS as u64 * 9 / 10),
         };
         let plain = || vec![request("/authorize", &[])];
-        let rows = vec![
+        let mut rows = vec![
             row(
                 "empty handler",
                 "limit",
@@ -285,11 +285,19 @@ impl Field {
                 200,
             ),
         ];
+        let mut servers = vec![
+            kv, upstream, empty, proxy, server, tuned, asking, bearer, jwt, auth,
+        ];
+        for path in probes {
+            let server = Worker::file(path).start()?;
+            let name = path.display().to_string();
+            let texts = with("/authorize", &key);
+            rows.push(row(&name, "probe", "empty handler", &server, texts, 200));
+            servers.push(server);
+        }
         Ok(Self {
             rows,
-            _servers: vec![
-                kv, upstream, empty, proxy, server, tuned, asking, bearer, jwt, auth,
-            ],
+            _servers: servers,
         })
     }
 }

@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// Only contenders whose name contains this
     #[arg(long)]
     only: Option<String>,
+    /// Also a handler in JavaScript of one's own, from this file, beside the empty one
+    #[arg(long, value_delimiter = ',')]
+    probe: Vec<PathBuf>,
     /// Only the requests: no memory, start, growth
     #[arg(long)]
     requests_only: bool,

@@ -27,13 +27,14 @@ struct Report {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let rows = {
-        let field = Field::start()?;
+        let field = Field::start(&options.probe)?;
         let rows: Vec<_> = field
             .rows
             .iter()
             .filter(|row| {
-                let wanted =
-                    |only: &String| row.name.contains(only.as_str()) || row.kind == "limit";
+                let wanted = |only: &String| {
+                    row.name.contains(only.as_str()) || matches!(row.kind, "limit" | "probe")
+                };
                 options.only.as_ref().is_none_or(wanted)
             })
             .collect();

@@ -18,7 +18,7 @@ const USUAL: usize = 16;
 /// What the rounds showed of one row.
 #[derive(Serialize)]
 pub(crate) struct Measured {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) kind: &'static str,
     pub(crate) beside: &'static str,
     /// Requests per second by number of connections.
@@ -56,7 +56,7 @@ pub(crate) fn run(options: &Options, rows: &[&Row]) -> Result<Vec<Measured>> {
     for round in 0..options.rounds {
         eprintln!("katalo: round {} of {}", round + 1, options.rounds);
         for (row, seen) in rows.iter().zip(&mut seen) {
-            measure(options, row, seen).with_context(|| row.name)?;
+            measure(options, row, seen).with_context(|| row.name.clone())?;
         }
     }
     let throughput = |name: &str| -> Option<&Seen> {
@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options, rows: &[&Row]) -> Result<Vec<Measured>> {
             let mut latencies = own.latencies_us.clone();
             latencies.sort_by(f64::total_cmp);
             Measured {
-                name: row.name,
+                name: row.name.clone(),
                 kind: row.kind,
                 beside: row.beside,
                 per_second: own

@@ -43,22 +43,22 @@ impl Server {
 }
 
 impl Worker {
-    /// One file of `bench/peers`, as it is.
-    pub(crate) fn peer(name: &str) -> Self {
-        let path = checkout().join("bench/peers").join(name);
+    /// A Worker of one module.
+    pub(crate) fn file(path: &Path) -> Self {
         Self {
-            modules: vec![("index.js".to_owned(), path)],
+            modules: vec![("index.js".to_owned(), path.to_owned())],
             bindings: Vec::new(),
         }
     }
 
+    /// One file of `bench/peers`, as it is.
+    pub(crate) fn peer(name: &str) -> Self {
+        Self::file(&checkout().join("bench/peers").join(name))
+    }
+
     /// One of `bench/peers` that esbuild has bundled.
     pub(crate) fn bundled(name: &str) -> Self {
-        let path = checkout().join("target/bench/peers").join(name);
-        Self {
-            modules: vec![("index.js".to_owned(), path)],
-            bindings: Vec::new(),
-        }
+        Self::file(&checkout().join("target/bench/peers").join(name))
     }
 
     /// Ours, as `cargo xtask build` laid it out.
