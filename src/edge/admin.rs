@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::bindings::header;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::object::directory;
@@ -51,7 +52,7 @@ pub(super) async fn answer(
         let note = Command::NoteFailedAuthentication {
             problem: problem.code.as_str().to_owned(),
             key: shown_id(edge, incoming),
-            route: format!("{} {}", incoming.method, incoming.path()),
+            route: format!("{} {}", incoming.method(), incoming.path()),
             address: incoming.header("cf-connecting-ip"),
         };
         let env = edge.env.clone();
@@ -79,7 +80,7 @@ const fn is_failed_authentication(code: Code) -> bool {
 
 /// The id of the key in the header, where it is of the right form.
 fn shown_id(edge: &Edge, incoming: &Incoming) -> Option<KeyId> {
-    let authorization = incoming.header("authorization");
+    let authorization = incoming.value(&header::AUTHORIZATION);
     match Credentials::read(authorization.as_deref(), &edge.settings.keyring) {
         Credentials::Key(key) => Some(*key.id()),
         Credentials::Refused(_) => None,
@@ -98,7 +99,7 @@ async fn carry_out(
         return Err(Problem::from(Code::BrowserCallRefused)
             .because("Admin routes answer pages of their own origin alone."));
     }
-    let method = incoming.method.as_str();
+    let method = incoming.method();
     if !place.allow().split(", ").any(|allowed| allowed == method) {
         return Err(Problem::method_not_allowed(place.allow()));
     }
@@ -131,17 +132,17 @@ async fn about_an_organization(
         edge,
         incoming,
         request_id,
-        admin::scope_of(place, &incoming.method),
+        admin::scope_of(place, incoming.method()),
     )
     .await?;
-    let body = if incoming.method == "GET" {
+    let body = if incoming.method() == "GET" {
         Vec::new()
     } else {
         incoming.json_body_or_empty().await?
     };
     let if_match = incoming.header("if-match");
     let facts = Facts {
-        method: &incoming.method,
+        method: incoming.method(),
         query: incoming.query(),
         body: &body,
         if_match: if_match.as_deref(),
@@ -173,7 +174,7 @@ impl<'a> Caller<'a> {
         request_id: &'a str,
         scope: &str,
     ) -> Result<Self, Problem> {
-        let authorization = incoming.header("authorization");
+        let authorization = incoming.value(&header::AUTHORIZATION);
         let cookie = incoming.header("cookie");
         let actor = match (authorization, cookie.as_deref().and_then(session_cookie)) {
             (None, Some(token)) => by_session(edge, incoming, token, request_id, scope).await?,
@@ -349,7 +350,7 @@ async fn by_session(
     {
         return Err(Code::AddressNotAllowed.into());
     }
-    if incoming.method != "GET" {
+    if incoming.method() != "GET" {
         prove_own_page(incoming, &session)?;
     }
     if !session.record.scopes.contains(scope) {
@@ -474,7 +475,7 @@ struct SignIn {
 async fn session(edge: &Edge, incoming: &Incoming, request_id: &str) -> Result<Answer, Problem> {
     let cookie = incoming.header("cookie");
     let token = cookie.as_deref().and_then(session_cookie);
-    match incoming.method.as_str() {
+    match incoming.method() {
         "POST" => sign_in(edge, incoming, request_id).await,
         "GET" => {
             let token = token.ok_or(Code::MissingCredentials)?;

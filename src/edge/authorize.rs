@@ -43,7 +43,6 @@ pub(super) struct Asked<'a> {
     pub(super) demand: Demand<'a>,
     pub(super) client: &'a dyn Fn() -> ClientAddress,
     pub(super) arrived: Timestamp,
-    pub(super) region: Region,
     key: Subject,
     organization: Subject,
 }
@@ -55,7 +54,6 @@ impl<'a> Asked<'a> {
         presented: &PresentedKey,
         demand: Demand<'a>,
         client: &'a dyn Fn() -> ClientAddress,
-        region: Region,
         arrived: Timestamp,
     ) -> Option<Self> {
         let id = *presented.id();
@@ -65,7 +63,6 @@ impl<'a> Asked<'a> {
             demand,
             client,
             arrived,
-            region,
             key: Subject::parse(id.public.as_str()).ok()?,
             organization: Subject::parse(id.public.organization_tag().as_str()).ok()?,
         })
@@ -225,6 +222,7 @@ pub(super) async fn refresh(edge: Edge, region: Region) {
 /// Decides with whatever I/O that takes.
 pub(super) async fn authorize(
     edge: &Edge,
+    region: Region,
     asked: &Asked<'_>,
     freshness: Freshness,
 ) -> Result<Granted, Problem> {
@@ -277,12 +275,12 @@ pub(super) async fn authorize(
             }
             Next::Strong => return strong(edge, asked, None).await,
             Next::Ask(mut ask) => {
-                if !ask_somebody(edge, asked.region, &mut ask).await {
+                if !ask_somebody(edge, region, &mut ask).await {
                     return strong(edge, asked, None).await;
                 }
             }
             Next::Load(load) => {
-                if let Some(decided) = fill(edge, asked, load).await {
+                if let Some(decided) = fill(edge, region, asked, load).await {
                     return decided;
                 }
                 source = Source::Kv;
@@ -302,13 +300,18 @@ enum Next {
 
 /// Reads what a load registered from Workers KV while asking what is required
 /// of it. `None` where the view holds the records now; else the decision.
-async fn fill(edge: &Edge, asked: &Asked<'_>, mut load: Load) -> Option<Result<Granted, Problem>> {
+async fn fill(
+    edge: &Edge,
+    region: Region,
+    asked: &Asked<'_>,
+    mut load: Load,
+) -> Option<Result<Granted, Problem>> {
     let wants = |subject: Subject| load.subjects().any(|wanted| wanted == subject);
     let (wants_key, wants_organization) = (wants(asked.key), wants(asked.organization));
     let mut ask = load.ask.take();
     let question = async {
         match &mut ask {
-            Some(ask) => ask_somebody(edge, asked.region, ask).await,
+            Some(ask) => ask_somebody(edge, region, ask).await,
             None => true,
         }
     };

@@ -7,9 +7,10 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::Response;
 
 use super::authorize::{self, Asked, Granted};
+use super::bindings::header;
 use super::incoming::Incoming;
 use super::isolate::Edge;
-use super::respond::respond;
+use super::respond::{respond, respond_again};
 use super::{exposure, gateway, registry, rim, usage};
 use crate::http::{
     About, Answer, Body, Code, Freshness, Match, Original, Place, Problem, address_behind, admin,
@@ -57,7 +58,7 @@ impl Wanted {
     }
 
     fn read(edge: &Edge, incoming: &Incoming) -> Result<Self, Problem> {
-        let reads = matches!(incoming.method.as_str(), "GET" | "HEAD");
+        let reads = matches!(incoming.method(), "GET" | "HEAD");
         let no_such_method = || Goal::Nothing(Problem::method_not_allowed("GET, HEAD"));
         Ok(match Place::of(incoming.path()) {
             Place::OwnKey if reads => Self::plain(Goal::OwnKey),
@@ -69,7 +70,7 @@ impl Wanted {
             Place::Authorize => Self::plain(Goal::Identity(None)),
             Place::ForwardAuth(dialect) => {
                 let header = |name: &str| incoming.header(name);
-                let asked = original(dialect, &incoming.method, &header)?;
+                let asked = original(dialect, incoming.method(), &header)?;
                 let wanted = match Self::by_table(edge, &asked.method, &asked.path) {
                     Ok(wanted) => Self {
                         goal: Goal::Identity(Some(asked)),
@@ -82,7 +83,7 @@ impl Wanted {
                     ..wanted
                 }
             }
-            _ => match Self::by_table(edge, &incoming.method, incoming.path()) {
+            _ => match Self::by_table(edge, incoming.method(), incoming.path()) {
                 Ok(wanted) => wanted,
                 Err(problem) => Self::plain(Goal::Nothing(problem)),
             },
@@ -143,7 +144,7 @@ impl Wanted {
 }
 
 fn refuse(problem: Problem, incoming: &Incoming) -> Result<JsValue, JsValue> {
-    respond(&problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
+    respond_again(problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
 }
 
 /// Answers a client's request.
@@ -152,7 +153,7 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         return refuse(problem, &incoming);
     }
     let credentials = Credentials::read(
-        incoming.header("authorization").as_deref(),
+        incoming.value(&header::AUTHORIZATION).as_deref(),
         &edge.settings.keyring,
     );
     let presented = match credentials {
@@ -163,16 +164,16 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         Ok(wanted) => wanted,
         Err(problem) => return refuse(problem, &incoming),
     };
-    let (arrived, region) = (rim::now(), incoming.region(&edge));
+    let arrived = rim::now();
     let decided = {
         let client = || wanted.client(&edge, &incoming);
         let demand = wanted.demand(&edge);
-        let Some(asked) = Asked::of(&edge, &presented, demand, &client, region, arrived) else {
+        let Some(asked) = Asked::of(&edge, &presented, demand, &client, arrived) else {
             return refuse(Code::InvalidKey.into(), &incoming);
         };
         let decided = authorize::at_once(&edge, &asked, wanted.freshness);
         if decided.is_some() && authorize::should_refresh(&edge, &asked) {
-            edge.after(authorize::refresh(edge.clone(), region));
+            edge.after(authorize::refresh(edge.clone(), incoming.region(&edge)));
         }
         decided
     };
@@ -184,7 +185,7 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         }
         Some(Ok(granted)) if wanted.is_answered_at_once() => {
             count(&edge, &wanted, &presented, None, arrived);
-            respond(&answer(&edge, &incoming, &wanted, &granted, arrived)).map(JsValue::from)
+            respond_again(answer(&edge, &incoming, &wanted, &granted, arrived)).map(JsValue::from)
         }
         Some(Ok(granted)) => Ok(future_to_promise(async move {
             count(&edge, &wanted, &presented, None, arrived);
@@ -195,8 +196,11 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
             let decided = {
                 let client = || wanted.client(&edge, &incoming);
                 let demand = wanted.demand(&edge);
-                match Asked::of(&edge, &presented, demand, &client, region, arrived) {
-                    Some(asked) => authorize::authorize(&edge, &asked, wanted.freshness).await,
+                match Asked::of(&edge, &presented, demand, &client, arrived) {
+                    Some(asked) => {
+                        let region = incoming.region(&edge);
+                        authorize::authorize(&edge, region, &asked, wanted.freshness).await
+                    }
                     None => Err(Code::InvalidKey.into()),
                 }
             };
@@ -249,7 +253,7 @@ async fn carry_out(
             }
             Err(problem) => refuse(problem, incoming),
         },
-        _ => respond(&answer(edge, incoming, wanted, granted, now)).map(JsValue::from),
+        _ => respond_again(answer(edge, incoming, wanted, granted, now)).map(JsValue::from),
     }
 }
 
@@ -273,7 +277,7 @@ fn answer(
     if let Goal::Identity(asked) = &wanted.goal {
         let (method, path) = match asked {
             Some(asked) => (asked.method.as_str(), asked.path.as_str()),
-            None => (incoming.method.as_str(), incoming.path()),
+            None => (incoming.method(), incoming.path()),
         };
         let assertion = signed(edge, incoming, granted, (method, path), now);
         answer.headers.extend(granted.identity().headers(assertion));
@@ -321,8 +325,9 @@ async fn forward(
     granted: &Granted,
     now: Timestamp,
 ) -> Result<Response, JsValue> {
-    let refuse =
-        |problem: Problem| respond(&problem.into_answer(incoming.origin(), &incoming.request_id()));
+    let refuse = |problem: Problem| {
+        respond_again(problem.into_answer(incoming.origin(), &incoming.request_id()))
+    };
     let Some(behind) = gateway::behind(&edge.env, granted.key.environment) else {
         return refuse(match granted.key.environment {
             Environment::Test => Problem::from(Code::WrongEnvironment)
@@ -330,7 +335,7 @@ async fn forward(
             Environment::Live | Environment::Admin => Code::UpstreamUnavailable.into(),
         });
     };
-    let about = (incoming.method.as_str(), incoming.path());
+    let about = (incoming.method(), incoming.path());
     let assertion = signed(edge, incoming, granted, about, now);
     let mut identity = granted.identity().headers(assertion).to_vec();
     identity.retain(|(_, value)| !value.is_empty());

@@ -7,7 +7,7 @@ use worker::worker_sys::Context;
 
 use super::incoming::Incoming;
 use super::isolate::{self, Edge};
-use super::respond::respond;
+use super::respond::{respond, respond_again};
 use super::{admin, client, exposure, oauth};
 use crate::http::{Answer, Code, Place, Problem, checked_path};
 
@@ -87,11 +87,11 @@ fn finish(
 }
 
 fn refuse(incoming: &Incoming, problem: Problem) -> Result<JsValue, JsValue> {
-    respond(&problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
+    respond_again(problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
 }
 
 fn health(incoming: &Incoming) -> Answer {
-    match incoming.method.as_str() {
+    match incoming.method() {
         "GET" | "HEAD" => Answer::json(200, &serde_json::json!({ "status": "ok" }))
             .with("cache-control", "no-store"),
         _ => Problem::method_not_allowed("GET, HEAD")

@@ -2,6 +2,7 @@
 //! marked in its registry, with the origin that showed it.
 
 use super::authorize;
+use super::bindings::header;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::{memory, registry, rim, usage};
@@ -14,7 +15,7 @@ use crate::verify::{Credentials, secret_is_wrong};
 /// the refusal.
 pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
     let origin = incoming.header("origin").unwrap_or_default();
-    if incoming.method == "OPTIONS" {
+    if incoming.method() == "OPTIONS" {
         let asked = incoming
             .header("access-control-request-headers")
             .unwrap_or_default();
@@ -27,7 +28,7 @@ pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
         return Code::BrowserCallRefused.into();
     }
     let in_header = Credentials::read(
-        incoming.header("authorization").as_deref(),
+        incoming.value(&header::AUTHORIZATION).as_deref(),
         &edge.settings.keyring,
     );
     match in_header {

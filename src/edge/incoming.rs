@@ -1,9 +1,12 @@
 //! The facts of a request, read from the runtime as they are needed.
 
-use js_sys::{Reflect, Uint8Array};
+use std::cell::OnceCell;
+
+use js_sys::{JsString, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use super::bindings::{HeaderMap, header};
 use super::isolate::Edge;
 use super::rim::Crypto;
 use crate::freshness::failover::Region;
@@ -31,10 +34,14 @@ extern "C" {
     pub(super) fn longitude(this: &Cf) -> Option<String>;
 }
 
+/// A header that JavaScript holds the name of.
+type Name = wasm_bindgen::JsThreadLocal<JsString>;
+
 /// One request.
 pub(super) struct Incoming {
     pub(super) request: web_sys::Request,
-    pub(super) method: String,
+    headers: HeaderMap,
+    method: OnceCell<String>,
     url: String,
     /// Where the path begins in `url`.
     path: usize,
@@ -54,12 +61,18 @@ impl Incoming {
         let path = after(authority, &['/', '?', '#']).unwrap_or(url.len());
         let query = after(path, &['?', '#']).unwrap_or(url.len());
         Self {
-            method: request.method(),
+            headers: JsValue::from(request.headers()).unchecked_into(),
+            method: OnceCell::new(),
             request,
             url,
             path,
             query,
         }
+    }
+
+    /// As it came, in capitals where it is a known one.
+    pub(super) fn method(&self) -> &str {
+        self.method.get_or_init(|| self.request.method())
     }
 
     /// `https://keys.example`, without a slash.
@@ -90,16 +103,21 @@ impl Incoming {
         self.request.headers().get(name).ok().flatten()
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.request.headers().has(name).unwrap_or(false)
+    /// The same, quicker.
+    pub(super) fn value(&self, name: &'static Name) -> Option<String> {
+        name.with(|name| self.headers.value(name))
+    }
+
+    fn has(&self, name: &'static Name) -> bool {
+        name.with(|name| self.headers.contains(name))
     }
 
     /// What shows that a browser sent it.
     pub(super) fn browser_sign(&self) -> Option<BrowserSign> {
         browser_sign(
-            self.has("origin"),
-            self.has("sec-fetch-site"),
-            self.has("sec-fetch-dest"),
+            self.has(&header::ORIGIN),
+            self.has(&header::SEC_FETCH_SITE),
+            self.has(&header::SEC_FETCH_DEST),
         )
     }
 
@@ -132,7 +150,7 @@ impl Incoming {
 
     /// The platform's ray id, else one of our own.
     pub(super) fn request_id(&self) -> String {
-        self.header("cf-ray")
+        self.value(&header::CF_RAY)
             .unwrap_or_else(|| random::hex_id(&mut Crypto))
     }
 

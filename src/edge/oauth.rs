@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::authorize::{self, Asked};
+use super::bindings::header;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::{registry, rim, usage};
@@ -28,12 +29,12 @@ pub(super) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
         audience: Audience::Clients,
         scope: None,
     };
-    let region = incoming.region(edge);
     let now = rim::now();
-    let Some(asked) = Asked::of(edge, &presented, demand, &client, region, now) else {
+    let Some(asked) = Asked::of(edge, &presented, demand, &client, now) else {
         return Ok(oauth::inactive());
     };
-    match authorize::authorize(edge, &asked, Freshness::Bounded).await {
+    let region = incoming.region(edge);
+    match authorize::authorize(edge, region, &asked, Freshness::Bounded).await {
         Ok(granted) => {
             // To a tied administrator other organizations do not exist.
             let reaches = caller
@@ -60,7 +61,7 @@ pub(super) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
 
 /// Proves the one who asks: an admin key with `introspect`, as Bearer or Basic.
 async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Granted, Problem> {
-    let authorization = incoming.header("authorization");
+    let authorization = incoming.value(&header::AUTHORIZATION);
     let basic = authorization.as_deref().and_then(oauth::basic_key);
     let presented = match basic {
         Some(key) => edge
@@ -78,16 +79,9 @@ async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Gra
         scope: Some("introspect"),
     };
     let client = || incoming.client_address();
-    let asked = Asked::of(
-        edge,
-        &presented,
-        demand,
-        &client,
-        incoming.region(edge),
-        rim::now(),
-    )
-    .ok_or_else(|| Problem::from(&Denial::InvalidKey))?;
-    authorize::authorize(edge, &asked, Freshness::Bounded).await
+    let asked = Asked::of(edge, &presented, demand, &client, rim::now())
+        .ok_or_else(|| Problem::from(&Denial::InvalidKey))?;
+    authorize::authorize(edge, incoming.region(edge), &asked, Freshness::Bounded).await
 }
 
 /// `POST /oauth2/revoke`: whoever shows a key can end it. Any other token is
@@ -140,7 +134,7 @@ async fn proves(edge: &Edge, presented: &PresentedKey) -> Result<bool, Problem> 
 }
 
 fn check_method(incoming: &Incoming) -> Result<(), Problem> {
-    match incoming.method.as_str() {
+    match incoming.method() {
         "POST" => Ok(()),
         _ => Err(Problem::method_not_allowed("POST")),
     }
