@@ -6,7 +6,6 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::bindings::header;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::object::directory;
@@ -80,7 +79,7 @@ const fn is_failed_authentication(code: Code) -> bool {
 
 /// The id of the key in the header, where it is of the right form.
 fn shown_id(edge: &Edge, incoming: &Incoming) -> Option<KeyId> {
-    let authorization = incoming.value(&header::AUTHORIZATION);
+    let authorization = &incoming.authorization;
     match Credentials::read(authorization.as_deref(), &edge.settings.keyring) {
         Credentials::Key(key) => Some(*key.id()),
         Credentials::Refused(_) => None,
@@ -174,7 +173,7 @@ impl<'a> Caller<'a> {
         request_id: &'a str,
         scope: &str,
     ) -> Result<Self, Problem> {
-        let authorization = incoming.value(&header::AUTHORIZATION);
+        let authorization = &incoming.authorization;
         let cookie = incoming.header("cookie");
         let actor = match (authorization, cookie.as_deref().and_then(session_cookie)) {
             (None, Some(token)) => by_session(edge, incoming, token, request_id, scope).await?,

@@ -22,8 +22,8 @@ use crate::freshness::view::{Entered, Load, Lookup, Refresh};
 use crate::freshness::{self, EdgeClock, Millis, Reading, Subject};
 use crate::http::{Answer, Code, Freshness, Identity, Problem};
 use crate::key::{
-    KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, kv_name_of_key,
-    kv_name_of_organization,
+    KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId,
+    kv_name_of_key, kv_name_of_organization,
 };
 use crate::registry::Subject as RegistrySubject;
 use crate::registry::message::Command;
@@ -96,7 +96,7 @@ impl Granted {
     pub(super) fn identity(&self) -> Identity {
         Identity {
             organization: self.organization.id.as_str().to_owned(),
-            key_id: self.id.to_string(),
+            key_id: self.id.into(),
             environment: self.key.environment.as_str(),
             scopes: self.key.scopes.to_string(),
         }
@@ -128,7 +128,8 @@ impl Granted {
             Source::Registry => "registry",
         };
         let revision = self.key.revision.max(self.organization.revision);
-        format!("source={source}, age={}, revision={revision}", self.age.0)
+        let (age, revision) = (self.age.0.to_string(), revision.to_string());
+        ["source=", source, ", age=", &age, ", revision=", &revision].concat()
     }
 }
 
@@ -160,6 +161,15 @@ fn judge(
         // `decide` grants nothing without both.
         _ => Err(Denial::InvalidKey),
     }
+}
+
+/// Whether the view holds the key's record, however old: the id is genuine then.
+pub(super) fn is_held(edge: &Edge, id: &PublicKeyId) -> bool {
+    Subject::parse(id.as_str()).is_ok_and(|subject| {
+        memory::with(edge.settings.at_most, |memory| {
+            memory.view.peek(&subject).is_some()
+        })
+    })
 }
 
 /// Decides from memory, without any I/O; `None` where that takes more.

@@ -34,25 +34,22 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(super) fn delete(this: &Kv, name: &str) -> Result<Promise, JsValue>;
 
-    /// Headers, asked for by names that JavaScript holds: a name of ours would be
-    /// decoded anew with every request.
+    /// Headers, by names that JavaScript holds: one of ours would be decoded anew
+    /// each time.
     pub(super) type HeaderMap;
 
-    #[wasm_bindgen(method, js_name = get)]
-    pub(super) fn value(this: &HeaderMap, name: &JsString) -> Option<String>;
+    #[wasm_bindgen(method)]
+    pub(super) fn get(this: &HeaderMap, name: &JsString) -> Option<String>;
 
-    #[wasm_bindgen(method, js_name = has)]
-    pub(super) fn contains(this: &HeaderMap, name: &JsString) -> bool;
-
-    #[wasm_bindgen(method, js_name = set)]
-    pub(super) fn put_value(this: &HeaderMap, name: &JsString, value: &str);
+    #[wasm_bindgen(method)]
+    pub(super) fn set(this: &HeaderMap, name: &JsString, value: &str);
 
     /// The global `fetch`.
     #[wasm_bindgen(catch, js_name = fetch)]
     pub(super) fn global_fetch(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
 }
 
-/// Names of the headers that the fast path reads and sets.
+/// Names of headers that are read or set again and again.
 #[rustfmt::skip] // It drops the strings.
 pub(super) mod header {
     use js_sys::JsString;
@@ -61,17 +58,9 @@ pub(super) mod header {
     #[wasm_bindgen]
     extern "C" {
         #[wasm_bindgen(thread_local_v2, static_string)]
-        pub(in crate::edge) static AUTHORIZATION: JsString = "authorization";
-        #[wasm_bindgen(thread_local_v2, static_string)]
         pub(in crate::edge) static CF_RAY: JsString = "cf-ray";
         #[wasm_bindgen(thread_local_v2, static_string)]
         pub(in crate::edge) static KATALO_DECISION: JsString = "katalo-decision";
-        #[wasm_bindgen(thread_local_v2, static_string)]
-        pub(in crate::edge) static ORIGIN: JsString = "origin";
-        #[wasm_bindgen(thread_local_v2, static_string)]
-        pub(in crate::edge) static SEC_FETCH_DEST: JsString = "sec-fetch-dest";
-        #[wasm_bindgen(thread_local_v2, static_string)]
-        pub(in crate::edge) static SEC_FETCH_SITE: JsString = "sec-fetch-site";
     }
 }
 

@@ -7,7 +7,6 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::Response;
 
 use super::authorize::{self, Asked, Granted};
-use super::bindings::header;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::respond::{respond, respond_again};
@@ -152,9 +151,10 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
     if let Some(problem) = exposure::key_in_address(&edge, &incoming) {
         return refuse(problem, &incoming);
     }
-    let credentials = Credentials::read(
-        incoming.value(&header::AUTHORIZATION).as_deref(),
+    let credentials = Credentials::read_with(
+        incoming.authorization.as_deref(),
         &edge.settings.keyring,
+        |id| authorize::is_held(&edge, id),
     );
     let presented = match credentials {
         Credentials::Key(presented) => presented,
@@ -275,11 +275,7 @@ fn answer(
         Goal::Identity(_) | Goal::Forward | Goal::OwnUsage => Answer::new(200, Body::Empty),
     };
     if let Goal::Identity(asked) = &wanted.goal {
-        let (method, path) = match asked {
-            Some(asked) => (asked.method.as_str(), asked.path.as_str()),
-            None => (incoming.method(), incoming.path()),
-        };
-        let assertion = signed(edge, incoming, granted, (method, path), now);
+        let assertion = signed(edge, incoming, granted, asked.as_ref(), now);
         answer.headers.extend(granted.identity().headers(assertion));
     }
     answer.headers.extend(granted.notices());
@@ -301,15 +297,20 @@ async fn own_usage(
     Ok(admin::answer_to(outcome, false))
 }
 
-/// The assertion about a request, where the operator wants them.
+/// The assertion about a request, or the one that a proxy asked about, where the
+/// operator wants them.
 fn signed(
     edge: &Edge,
     incoming: &Incoming,
     granted: &Granted,
-    (method, path): (&str, &str),
+    asked: Option<&Original>,
     now: Timestamp,
 ) -> Option<String> {
     let secret = edge.settings.assertion_secret.as_ref()?;
+    let (method, path) = match asked {
+        Some(asked) => (asked.method.as_str(), asked.path.as_str()),
+        None => (incoming.method(), incoming.path()),
+    };
     let address = format!("{}{path}", incoming.origin());
     let about = About {
         issuer: incoming.origin(),
@@ -335,8 +336,7 @@ async fn forward(
             Environment::Live | Environment::Admin => Code::UpstreamUnavailable.into(),
         });
     };
-    let about = (incoming.method(), incoming.path());
-    let assertion = signed(edge, incoming, granted, about, now);
+    let assertion = signed(edge, incoming, granted, None, now);
     let mut identity = granted.identity().headers(assertion).to_vec();
     identity.retain(|(_, value)| !value.is_empty());
     match gateway::forward(incoming, &behind, &identity, &granted.notices()).await {

@@ -12,14 +12,23 @@ use super::{admin, client, exposure, oauth};
 use crate::http::{Answer, Code, Place, Problem, checked_path};
 
 /// Answers one request: with a `Response` where memory suffices, else with a
-/// promise of one.
+/// promise of one. `url` and `authorization` are the request's; `signs` says
+/// which of the headers that show a browser it has: 1 `Origin`, 2
+/// `Sec-Fetch-Site`, 4 `Sec-Fetch-Dest`.
 ///
 /// # Errors
 /// Where the runtime would not build the answer; the shim makes an
 /// `internal_error` of it.
 #[wasm_bindgen]
-pub fn handle(request: Request, env: JsValue, context: Context) -> Result<JsValue, JsValue> {
-    let incoming = Incoming::of(request);
+pub fn handle(
+    request: Request,
+    env: JsValue,
+    context: Context,
+    url: String,
+    authorization: Option<String>,
+    signs: u8,
+) -> Result<JsValue, JsValue> {
+    let incoming = Incoming::of(request, url, authorization, signs);
     if incoming.path() == "/healthz" {
         return respond(&health(&incoming)).map(JsValue::from);
     }

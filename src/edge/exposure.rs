@@ -2,7 +2,6 @@
 //! marked in its registry, with the origin that showed it.
 
 use super::authorize;
-use super::bindings::header;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::{memory, registry, rim, usage};
@@ -27,10 +26,7 @@ pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
         }
         return Code::BrowserCallRefused.into();
     }
-    let in_header = Credentials::read(
-        incoming.value(&header::AUTHORIZATION).as_deref(),
-        &edge.settings.keyring,
-    );
+    let in_header = Credentials::read(incoming.authorization.as_deref(), &edge.settings.keyring);
     match in_header {
         Credentials::Key(key) => follow_up(edge, key, origin),
         Credentials::Refused(_) if is_form(&incoming) => {

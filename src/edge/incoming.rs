@@ -2,17 +2,15 @@
 
 use std::cell::OnceCell;
 
-use js_sys::{JsString, Reflect, Uint8Array};
+use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{HeaderMap, header};
-use super::isolate::Edge;
-use super::rim::Crypto;
+use super::isolate::{self, Edge};
 use crate::freshness::failover::Region;
 use crate::freshness::near::region_near;
 use crate::http::{Code, Problem};
-use crate::random;
 use crate::verify::{BrowserSign, ClientAddress, browser_sign};
 
 /// Longest body of an admin or OAuth request, in bytes.
@@ -34,13 +32,13 @@ extern "C" {
     pub(super) fn longitude(this: &Cf) -> Option<String>;
 }
 
-/// A header that JavaScript holds the name of.
-type Name = wasm_bindgen::JsThreadLocal<JsString>;
-
 /// One request.
 pub(super) struct Incoming {
     pub(super) request: web_sys::Request,
-    headers: HeaderMap,
+    /// The header, as it came.
+    pub(super) authorization: Option<String>,
+    /// As [`handle`](super::entry::handle) takes them.
+    signs: u8,
     method: OnceCell<String>,
     url: String,
     /// Where the path begins in `url`.
@@ -50,8 +48,12 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn of(request: web_sys::Request) -> Self {
-        let url = request.url();
+    pub(super) fn of(
+        request: web_sys::Request,
+        url: String,
+        authorization: Option<String>,
+        signs: u8,
+    ) -> Self {
         let authority = url.find("://").map_or(0, |at| at + 3);
         let after = |from: usize, mark: &[char]| {
             url.get(from..)
@@ -61,7 +63,8 @@ impl Incoming {
         let path = after(authority, &['/', '?', '#']).unwrap_or(url.len());
         let query = after(path, &['?', '#']).unwrap_or(url.len());
         Self {
-            headers: JsValue::from(request.headers()).unchecked_into(),
+            authorization,
+            signs,
             method: OnceCell::new(),
             request,
             url,
@@ -103,21 +106,12 @@ impl Incoming {
         self.request.headers().get(name).ok().flatten()
     }
 
-    /// The same, quicker.
-    pub(super) fn value(&self, name: &'static Name) -> Option<String> {
-        name.with(|name| self.headers.value(name))
-    }
-
-    fn has(&self, name: &'static Name) -> bool {
-        name.with(|name| self.headers.contains(name))
-    }
-
     /// What shows that a browser sent it.
     pub(super) fn browser_sign(&self) -> Option<BrowserSign> {
         browser_sign(
-            self.has(&header::ORIGIN),
-            self.has(&header::SEC_FETCH_SITE),
-            self.has(&header::SEC_FETCH_DEST),
+            self.signs & 1 != 0,
+            self.signs & 2 != 0,
+            self.signs & 4 != 0,
         )
     }
 
@@ -150,8 +144,10 @@ impl Incoming {
 
     /// The platform's ray id, else one of our own.
     pub(super) fn request_id(&self) -> String {
-        self.value(&header::CF_RAY)
-            .unwrap_or_else(|| random::hex_id(&mut Crypto))
+        let headers: HeaderMap = JsValue::from(self.request.headers()).unchecked_into();
+        header::CF_RAY
+            .with(|name| headers.get(name))
+            .unwrap_or_else(isolate::next_id)
     }
 
     /// The body, if it is JSON and of at most 64 KiB. Reading stops at the limit:

@@ -3,7 +3,6 @@
 use zeroize::Zeroizing;
 
 use super::authorize::{self, Asked};
-use super::bindings::header;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::{registry, rim, usage};
@@ -61,7 +60,7 @@ pub(super) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
 
 /// Proves the one who asks: an admin key with `introspect`, as Bearer or Basic.
 async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Granted, Problem> {
-    let authorization = incoming.value(&header::AUTHORIZATION);
+    let authorization = &incoming.authorization;
     let basic = authorization.as_deref().and_then(oauth::basic_key);
     let presented = match basic {
         Some(key) => edge

@@ -1,8 +1,8 @@
 //! From an answer to the runtime's `Response`.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
+use rustc_hash::FxHashMap;
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Response, ResponseInit};
 
@@ -71,7 +71,7 @@ impl Made {
     fn tell(&mut self, decision: Option<String>) {
         if self.decision != decision {
             if let Some(value) = &decision {
-                header::KATALO_DECISION.with(|name| self.headers.put_value(name, value));
+                header::KATALO_DECISION.with(|name| self.headers.set(name, value));
             }
             self.decision = decision;
         }
@@ -83,8 +83,8 @@ const GENERATION: usize = 256;
 
 #[derive(Default)]
 struct Heads {
-    younger: HashMap<Head, Made>,
-    older: HashMap<Head, Made>,
+    younger: FxHashMap<Head, Made>,
+    older: FxHashMap<Head, Made>,
 }
 
 impl Heads {

@@ -9,8 +9,9 @@
 //! the hand last passed is spared once, the next one goes, requirement and all.
 //! So a view follows what it holds and no more.
 
-use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
+
+use rustc_hash::FxHashMap;
 
 use super::ask::Revision;
 use super::subject::Subject;
@@ -50,7 +51,7 @@ pub(super) struct Slot<R> {
 #[derive(Clone, Debug)]
 pub(super) struct Records<R> {
     slots: Vec<Slot<R>>,
-    index: HashMap<Subject, u32>,
+    index: FxHashMap<Subject, u32>,
     hand: usize,
     weight: usize,
     limit: usize,
@@ -61,7 +62,7 @@ impl<R: Record> Records<R> {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             slots: Vec::new(),
-            index: HashMap::new(),
+            index: FxHashMap::default(),
             hand: 0,
             weight: 0,
             limit,

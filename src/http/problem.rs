@@ -1,8 +1,6 @@
 //! Problem documents (RFC 9457) and the challenges that go with them
 //! (RFC 9110 section 11.6.1, RFC 6750 section 3).
 
-use serde::Serialize;
-
 use super::answer::{Answer, Body, PROBLEM};
 use crate::verify::Denial;
 
@@ -249,20 +247,37 @@ impl From<&Denial> for Problem {
     }
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    code: &'a str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<&'a str>,
-    #[serde(flatten)]
-    extension: std::collections::BTreeMap<&'a str, &'a serde_json::Value>,
+/// A JSON object in the making. Refusals are the one thing that strangers make a
+/// Worker do, so that theirs is put together by hand.
+struct Document(String);
+
+impl Document {
+    /// A member whose value is text.
+    fn text(&mut self, name: &str, value: &str) {
+        let plain = |byte: &u8| !matches!(byte, 0..0x20 | b'"' | b'\\');
+        if value.as_bytes().iter().all(plain) {
+            self.name(name);
+            self.0.extend(["\"", value, "\""]);
+        } else {
+            self.raw(name, &serde_json::Value::from(value).to_string());
+        }
+    }
+
+    /// A member whose value is JSON already.
+    fn raw(&mut self, name: &str, json: &str) {
+        self.name(name);
+        self.0.push_str(json);
+    }
+
+    fn name(&mut self, name: &str) {
+        let before = if self.0.is_empty() { "{\"" } else { ",\"" };
+        self.0.extend([before, name, "\":"]);
+    }
+
+    fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
 }
 
 impl Problem {
@@ -314,22 +329,24 @@ impl Problem {
     #[must_use]
     pub fn into_answer(self, origin: &str, request_id: &str) -> Answer {
         let status = self.status.unwrap_or_else(|| self.code.status());
-        let document = Document {
-            r#type: format!("{origin}/problems/{}", self.code.as_str()),
-            title: self.code.title(),
-            status,
-            detail: self.detail.as_deref().unwrap_or_else(|| self.code.advice()),
-            code: self.code.as_str(),
-            request_id,
-            field: self.field.as_deref(),
-            scope: self.scope.as_deref(),
-            extension: self
-                .extension
-                .iter()
-                .map(|(name, value)| (*name, value))
-                .collect(),
-        };
-        let body = serde_json::to_string(&document).unwrap_or_default();
+        let code = self.code.as_str();
+        let detail = self.detail.as_deref().unwrap_or_else(|| self.code.advice());
+        let mut document = Document(String::with_capacity(512));
+        document.text("type", &[origin, "/problems/", code].concat());
+        document.text("title", self.code.title());
+        document.raw("status", &status.to_string());
+        document.text("detail", detail);
+        document.text("code", code);
+        document.text("request_id", request_id);
+        for (name, value) in [("field", &self.field), ("scope", &self.scope)] {
+            if let Some(value) = value {
+                document.text(name, value);
+            }
+        }
+        if let Some((name, value)) = &self.extension {
+            document.raw(name, &value.to_string());
+        }
+        let body = document.end();
         let mut answer =
             Answer::new(status, Body::Text(PROBLEM, body)).with("cache-control", "no-store");
         if let Some(challenge) = self.challenge() {

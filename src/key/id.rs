@@ -165,13 +165,14 @@ impl KeyId {
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}_{}", self.brand, self.environment, self.public)
+        f.write_str(&String::from(*self))
     }
 }
 
 impl From<KeyId> for String {
     fn from(id: KeyId) -> Self {
-        id.to_string()
+        let (brand, environment) = (id.brand.as_str(), id.environment.as_str());
+        [brand, "_", environment, "_", id.public.as_str()].concat()
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the `Authorization` header to a key that parsed.
 
 use super::decide::Denial;
-use crate::key::{Keyring, PresentedKey, Unreadable};
+use crate::key::{Keyring, PresentedKey, PublicKeyId, Unreadable};
 
 /// What a request showed.
 pub enum Credentials {
@@ -29,6 +29,15 @@ impl Credentials {
     /// Reads the header's value; no look-up is made.
     #[must_use]
     pub fn read(authorization: Option<&str>, keyring: &Keyring) -> Self {
+        Self::read_with(authorization, keyring, |_| false)
+    }
+
+    /// The same, with [`Keyring::read_with`].
+    pub fn read_with(
+        authorization: Option<&str>,
+        keyring: &Keyring,
+        is_held: impl FnOnce(&PublicKeyId) -> bool,
+    ) -> Self {
         let Some(authorization) = authorization else {
             return Self::Refused(Denial::MissingCredentials);
         };
@@ -37,7 +46,7 @@ impl Credentials {
             // no authentication information, no error code).
             return Self::Refused(Denial::MissingCredentials);
         };
-        match keyring.read(token) {
+        match keyring.read_with(token, is_held) {
             Ok(key) => Self::Key(key),
             Err(Unreadable::Malformed) => Self::Refused(Denial::MalformedKey),
             Err(Unreadable::Forged) => Self::Refused(Denial::InvalidKey),

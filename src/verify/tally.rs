@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use rustc_hash::FxHashMap;
+
 use crate::key::{OrganizationTag, PublicKeyId};
 use crate::time::Timestamp;
 
@@ -34,7 +36,7 @@ pub struct Count {
 /// Counts since the last flush, by the hour that they fall into.
 #[derive(Debug)]
 pub struct Tally<O> {
-    counts: HashMap<(Counted<O>, u64), Count>,
+    counts: FxHashMap<(Counted<O>, u64), Count>,
     dropped: u64,
     /// Until when somebody is going to flush. Expires by itself: the one who
     /// promised may be cancelled.
@@ -44,7 +46,7 @@ pub struct Tally<O> {
 impl<O> Default for Tally<O> {
     fn default() -> Self {
         Self {
-            counts: HashMap::new(),
+            counts: FxHashMap::default(),
             dropped: 0,
             flush_by: None,
         }
