@@ -8,10 +8,12 @@
 )]
 
 mod cost;
+mod history;
 mod lifecycle;
 mod recovery;
 mod refusals;
 mod restart;
+mod revocation;
 mod rig;
 mod secrets;
 mod support;
