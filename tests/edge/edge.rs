@@ -8,6 +8,7 @@
 )]
 
 mod cost;
+mod freshness;
 mod history;
 mod lifecycle;
 mod recovery;
