@@ -8,10 +8,13 @@
 )]
 
 mod cost;
+mod freshness;
+mod history;
 mod lifecycle;
 mod recovery;
 mod refusals;
 mod restart;
+mod revocation;
 mod rig;
 mod secrets;
 mod support;

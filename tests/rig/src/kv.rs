@@ -1,5 +1,5 @@
 //! A Workers KV that each edge sees in its own way: late, with cached values
-//! and misses, refusing, corrupted, or frozen for good.
+//! and misses, refusing, corrupted, never updated, or frozen for good.
 
 mod protocol;
 
@@ -63,6 +63,7 @@ struct View {
     cache: Duration,
     cached: HashMap<String, (Instant, Option<Value>)>,
     frozen: Option<Instant>,
+    never_updates: bool,
     loses_writes: bool,
     refuses: bool,
     corrupts: bool,
@@ -176,6 +177,12 @@ impl KvView<'_> {
         self.change(|view| view.frozen = None);
     }
 
+    /// A name shows for good what was written there first, however often it is
+    /// written again.
+    pub fn never_update(&self, on: bool) {
+        self.change(|view| view.never_updates = on);
+    }
+
     /// Writes and deletions of this service are acknowledged and lost.
     pub fn lose_writes(&self, on: bool) {
         self.change(|view| view.loses_writes = on);
@@ -276,7 +283,12 @@ impl Store {
 fn visible(view: &View, history: &History, now: Instant) -> Option<Value> {
     let lag = now.checked_sub(view.lag)?;
     let horizon = view.frozen.map_or(lag, |frozen| frozen.min(lag));
-    let (_, value) = history.iter().rev().find(|(at, _)| *at <= horizon)?;
+    let mut shown = history.iter().filter(|(at, _)| *at <= horizon);
+    let (_, value) = if view.never_updates {
+        shown.next()?
+    } else {
+        shown.next_back()?
+    };
     let value = value.as_ref()?;
     let expired = value.expires.is_some_and(|expires| expires <= now);
     (!expired).then(|| value.clone())

@@ -1,0 +1,518 @@
+//! Revoked means revoked, in the real runtime: several edges with a KV that
+//! lags, loses and freezes, clients that never pause, administrators that take
+//! rights away. No request that is sent after the acknowledgement is accepted.
+
+use crate::{
+    history::{Distribution, History, Span, Verdict, Verification, Withdrawal},
+    support::decision,
+};
+use anyhow::{Context, Result, bail, ensure};
+use katalo_rig::{Admin, Answer, Caller, Class, Client, Issued, Rig};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+const EDGES: usize = 3;
+
+/// The rig's freshness bound.
+const BOUND: Duration = Duration::from_millis(1_000);
+
+/// How long a change may take, whatever befalls the objects meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much is done.
+#[derive(Clone, Copy)]
+struct Size {
+    administrators: usize,
+    /// Clients of each edge.
+    clients: usize,
+    withdrawals: usize,
+    verifications: usize,
+}
+
+/// A few thousand verifications.
+const SMALL: Size = Size {
+    administrators: 6,
+    clients: 2,
+    withdrawals: 20,
+    verifications: 3_000,
+};
+
+/// A key in use.
+struct Hot {
+    number: usize,
+    secret: String,
+    /// An edge that meets the key only once its first right is taken: it knows
+    /// nothing but what KV says.
+    late: usize,
+    met: AtomicBool,
+}
+
+/// What clients and administrators share.
+struct World {
+    edges: Vec<Client>,
+    admin: Admin,
+    hot: RwLock<Vec<Arc<Hot>>>,
+    history: Mutex<History>,
+    numbers: AtomicUsize,
+    done: AtomicUsize,
+    verified: AtomicUsize,
+    size: Size,
+    stop: AtomicBool,
+}
+
+impl World {
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+            || (self.done.load(Ordering::Relaxed) >= self.size.withdrawals
+                && self.verified.load(Ordering::Relaxed) >= self.size.verifications)
+    }
+
+    fn note(&self, note: impl FnOnce(&mut History)) {
+        note(&mut self.history.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A client of one edge: verifies, without a pause, keys drawn at random.
+    fn verify(&self, edge: usize, mut seed: u64) -> Result<()> {
+        let client = Client::new(self.edges[edge].address());
+        let mut seen = Vec::new();
+        let outcome = loop {
+            if self.is_over() {
+                break Ok(());
+            }
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let key = {
+                let hot = self.hot.read().unwrap_or_else(PoisonError::into_inner);
+                let drawn = usize::try_from(seed >> 8)? % hot.len().max(1);
+                hot.get(drawn)
+                    .filter(|key| key.late != edge || key.met.load(Ordering::Relaxed))
+                    .cloned()
+            };
+            let Some(key) = key else {
+                thread::sleep(Duration::from_micros(200));
+                continue;
+            };
+            // Through the gateway now and then; else without the upstream, which
+            // is the rig's and not what is tested.
+            let call = if seed.is_multiple_of(16) {
+                client.call("GET", "/v1/catalogs/c1")
+            } else {
+                client
+                    .call("GET", "/authorize/forwarded")
+                    .header("x-forwarded-method", "GET")
+                    .header("x-forwarded-uri", "/v1/catalogs/c1")
+            };
+            let call = call.bearer(&key.secret);
+            let sent = Instant::now();
+            let answer = call.send()?;
+            let answered = Instant::now();
+            let verdict = match (answer.status, answer.problem()) {
+                (200, _) => Verdict::Accepted(decision(&answer)?.source),
+                (401 | 403, Some(code)) => Verdict::Refused(code),
+                (503, Some(code)) if code == "freshness_unavailable" => Verdict::Unproven,
+                _ => break Err(anyhow::anyhow!("edge {edge}: {answer:?}")),
+            };
+            self.verified.fetch_add(1, Ordering::Relaxed);
+            seen.push(Verification {
+                key: key.number,
+                edge,
+                sent,
+                answered,
+                verdict,
+            });
+        };
+        self.note(|history| history.verifications.extend(seen));
+        outcome
+    }
+
+    /// Calls until the change is enforced; whatever befalls the objects meanwhile.
+    fn change(&self, call: impl Fn() -> Result<Answer>) -> Result<Span> {
+        let called = Instant::now();
+        loop {
+            let answer = call()?;
+            let acknowledged = Instant::now();
+            match answer.status {
+                200 | 201 if answer.json()?["enforced"] == true => {
+                    return Ok(Span {
+                        called,
+                        acknowledged,
+                    });
+                }
+                202 | 500.. => {}
+                _ => bail!("{answer:?}"),
+            }
+            ensure!(called.elapsed() < PATIENCE, "never enforced: {answer:?}");
+            thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    fn issue(&self, organization: &str) -> Result<(Issued, Arc<Hot>)> {
+        let began = Instant::now();
+        let issued = loop {
+            match self.admin.issue_live(organization, &["read", "usage"]) {
+                Ok(issued) => break issued,
+                Err(error) if began.elapsed() > PATIENCE => return Err(error),
+                Err(_) => thread::sleep(Duration::from_millis(30)),
+            }
+        };
+        let at = Instant::now();
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let hot = Arc::new(Hot {
+            number,
+            secret: issued.secret.clone(),
+            late: number % (EDGES + 1),
+            met: AtomicBool::new(false),
+        });
+        self.note(|history| {
+            history.issued.insert(number, at);
+        });
+        let mut all = self.hot.write().unwrap_or_else(PoisonError::into_inner);
+        all.push(Arc::clone(&hot));
+        Ok((issued, hot))
+    }
+
+    /// An administrator of one organization: takes rights away, one after the
+    /// other, and gives some back.
+    fn administrate(&self, number: usize) -> Result<()> {
+        let organization = format!("org-{number}");
+        let of = |path: &str| format!("/organizations/{organization}{path}");
+        let access = |to: &str| {
+            let body = json!({ "name": "n", "api_access": to });
+            self.admin.put_organization(&organization, &body)
+        };
+        self.change(|| access("enabled"))?;
+        let mut keys: Vec<(Issued, Arc<Hot>)> = Vec::new();
+        for turn in number.. {
+            if self.is_over() {
+                break;
+            }
+            while keys.len() < 2 {
+                keys.push(self.issue(&organization)?);
+            }
+            thread::sleep(Duration::from_millis(150));
+            let key = &keys[turn % 2].0.id;
+            let act = |act: &str| {
+                let body = json!({});
+                self.admin.act(&organization, key, act, &body)
+            };
+            let patch = |scopes: &[&str]| {
+                let body = json!({ "scopes": scopes });
+                self.admin
+                    .call("PATCH", &of(&format!("/keys/{key}")))
+                    .json(&body)
+                    .send()
+            };
+            let (what, all, taken) = match turn % 6 {
+                0 => ("disable", false, self.change(|| act("disable"))?),
+                1 => (
+                    "revoke",
+                    false,
+                    self.change(|| self.admin.revoke(&organization, key))?,
+                ),
+                2 => ("scope cut", false, self.change(|| patch(&["usage"]))?),
+                3 => ("access off", true, self.change(|| access("disabled"))?),
+                4 => (
+                    "revoke",
+                    false,
+                    self.change(|| self.admin.revoke(&organization, key))?,
+                ),
+                _ => {
+                    let body = json!({ "reason": "key_compromise" });
+                    let call = || {
+                        self.admin
+                            .call("POST", &of("/revoke-all"))
+                            .json(&body)
+                            .send()
+                    };
+                    ("revoke-all", true, self.change(call)?)
+                }
+            };
+            let hit: Vec<_> = keys
+                .iter()
+                .filter(|(issued, _)| all || issued.id == *key)
+                .map(|(_, hot)| Arc::clone(hot))
+                .collect();
+            for hot in &hit {
+                hot.met.store(true, Ordering::Relaxed);
+            }
+            thread::sleep(Duration::from_millis(250));
+            let given_back = match turn % 6 {
+                0 => Some(self.change(|| act("enable"))?),
+                2 => Some(self.change(|| patch(&["read", "usage"]))?),
+                3 => Some(self.change(|| access("enabled"))?),
+                _ => None,
+            };
+            if given_back.is_none() {
+                let is_hit = |hot: &Arc<Hot>| hit.iter().any(|key| key.number == hot.number);
+                keys.retain(|(_, hot)| !is_hit(hot));
+                let mut hot = self.hot.write().unwrap_or_else(PoisonError::into_inner);
+                hot.retain(|hot| !is_hit(hot));
+            }
+            self.note(|history| {
+                history.withdrawals.push(Withdrawal {
+                    what,
+                    keys: hit.iter().map(|hot| hot.number).collect(),
+                    taken,
+                    given_back,
+                });
+            });
+            self.done.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Lets clients and administrators at the rig until enough is done, and
+/// `meddle` meanwhile, again and again.
+fn run(
+    mut rig: Rig,
+    size: Size,
+    meddle: impl Fn(&mut Rig, Duration) -> Result<()>,
+) -> Result<History> {
+    for (edge, kv) in (0..EDGES).map(|edge| (edge, rig.kv().edge(edge))) {
+        match edge {
+            0 => kv.lag(Duration::from_secs(3_600)),
+            1 => kv.never_update(true),
+            _ => kv.cache(Duration::from_secs(3_600)),
+        }
+    }
+    let admin = rig.bootstrap()?;
+    // A log that has just begun waits longer with its first change, and says at
+    // the next event that it need not any more.
+    admin.organization("first")?;
+    admin.put_organization("first", &json!({ "name": "n", "api_access": "disabled" }))?;
+    let status = admin.call("GET", "/status").send()?.json()?;
+    ensure!(
+        status["change_log"]["wait_for_ms"] == json!(BOUND.as_millis()),
+        "{status}"
+    );
+    let world = World {
+        edges: (0..EDGES).map(|edge| rig.edge(edge).clone()).collect(),
+        admin,
+        hot: RwLock::default(),
+        history: Mutex::default(),
+        numbers: AtomicUsize::new(0),
+        done: AtomicUsize::new(0),
+        verified: AtomicUsize::new(0),
+        size,
+        stop: AtomicBool::new(false),
+    };
+    let world = &world;
+    let began = Instant::now();
+    thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for number in 0..size.administrators {
+            threads.push(scope.spawn(move || world.administrate(number)));
+        }
+        for number in 0..size.clients * EDGES {
+            let odd = 2 * u64::try_from(number).unwrap_or(0) + 1;
+            let seed = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(odd);
+            threads.push(scope.spawn(move || world.verify(number % EDGES, seed)));
+        }
+        let mut outcome = Ok(());
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            let failed = threads.len() - threads.iter().filter(|t| !t.is_finished()).count();
+            if outcome.is_ok() && !world.is_over() && failed == 0 {
+                outcome = meddle(&mut rig, began.elapsed());
+            }
+            if outcome.is_err() || failed > 0 {
+                world.stop.store(true, Ordering::Relaxed);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        for thread in threads {
+            outcome = outcome.and(thread.join().expect("the thread ends"));
+        }
+        outcome
+    })
+    .with_context(|| rig.log().unwrap_or_default())?;
+    let log = rig.log()?;
+    ensure!(
+        !log.contains("\"event\":\"trap\""),
+        "the crate trapped:\n{log}"
+    );
+    Ok(std::mem::take(
+        &mut *world.history.lock().unwrap_or_else(PoisonError::into_inner),
+    ))
+}
+
+/// Nothing was violated, and enough was done for that to mean something.
+fn holds(history: &History, size: Size) {
+    say(history);
+    let violations = history.violations();
+    assert!(
+        violations.is_empty(),
+        "{} violations, as {:?}",
+        violations.len(),
+        violations.first()
+    );
+    assert!(history.withdrawals.len() >= size.withdrawals);
+    assert!(history.verifications.len() >= size.verifications);
+    let accepted =
+        |verification: &&Verification| matches!(verification.verdict, Verdict::Accepted(_));
+    assert!(history.verifications.iter().filter(accepted).count() > size.verifications / 10);
+}
+
+#[expect(clippy::print_stdout, reason = "figures for the docs")]
+fn say(history: &History) {
+    let mut verdicts: BTreeMap<String, usize> = BTreeMap::new();
+    for verification in &history.verifications {
+        *verdicts
+            .entry(format!("{:?}", verification.verdict))
+            .or_default() += 1;
+    }
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for withdrawal in &history.withdrawals {
+        *kinds.entry(withdrawal.what).or_default() += 1;
+    }
+    let took = history.verifications.iter().map(|v| v.answered - v.sent);
+    println!("verifications: {}", history.verifications.len());
+    println!("  by verdict: {verdicts:?}");
+    println!("  took: {}", Distribution::of(took.collect()));
+    println!("withdrawals: {} {kinds:?}", history.withdrawals.len());
+    println!("  took: {}", Distribution::of(history.calls()));
+    println!(
+        "  from the call's start to the last acceptance: {}; bound {BOUND:?}",
+        Distribution::of(history.last_acceptances())
+    );
+    println!("violations: {}", history.violations().len());
+}
+
+#[test]
+fn no_request_after_the_acknowledgement_is_accepted() -> Result<()> {
+    let rig = Rig::builder().edges(EDGES).start()?;
+    let history = run(rig, SMALL, |_, _| Ok(()))?;
+    holds(&history, SMALL);
+    Ok(())
+}
+
+/// The same at length: `cargo nextest run -p katalo-edge-tests --run-ignored only
+/// --no-capture at_length`.
+#[test]
+#[ignore = "takes minutes"]
+fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
+    let number = |name: &str, default: usize| {
+        std::env::var(name).map_or(Ok(default), |text| text.parse().context("not a number"))
+    };
+    let size = Size {
+        administrators: 12,
+        clients: 3,
+        withdrawals: number("WITHDRAWALS", 250)?,
+        verifications: number("VERIFICATIONS", 100_000)?,
+    };
+    let rig = Rig::builder().edges(EDGES).start()?;
+    let history = run(rig, size, |_, _| Ok(()))?;
+    holds(&history, size);
+    Ok(())
+}
+
+#[test]
+fn nor_with_a_kv_that_is_frozen_for_good() -> Result<()> {
+    let rig = Rig::builder().edges(EDGES).start()?;
+    let frozen = AtomicBool::new(false);
+    let history = run(rig, SMALL, |rig, passed| {
+        if passed > Duration::from_secs(2) && !frozen.swap(true, Ordering::Relaxed) {
+            for edge in 0..EDGES {
+                let kv = rig.kv().edge(edge);
+                kv.lag(Duration::ZERO);
+                kv.cache(Duration::ZERO);
+                kv.never_update(false);
+                kv.freeze();
+            }
+        }
+        Ok(())
+    })?;
+    holds(&history, SMALL);
+    Ok(())
+}
+
+#[test]
+fn nor_when_relays_are_cut_off_and_come_back() -> Result<()> {
+    let rig = Rig::builder().edges(EDGES).start()?;
+    let history = run(rig, SMALL, |rig, passed| {
+        // One edge after the other loses its relays, each in its own way; from
+        // time to time all do, and the relays lose the log.
+        let round = usize::try_from(passed.as_millis() / 700)?;
+        for edge in 0..EDGES {
+            let link = rig.link(Caller::Edge(edge), Class::Relay);
+            match (round + edge) % 5 {
+                0 => link.refuse()?,
+                1 => link.hang()?,
+                2 => link.lose_answers()?,
+                3 => link.slow(Duration::from_millis(120))?,
+                _ => link.heal()?,
+            }
+        }
+        let log = rig.link(Caller::Object(Class::Relay), Class::ChangeLog);
+        if round % 4 == 3 {
+            log.refuse()?;
+        } else {
+            log.heal()?;
+        }
+        thread::sleep(Duration::from_millis(200));
+        Ok(())
+    })?;
+    holds(&history, SMALL);
+    Ok(())
+}
+
+#[test]
+fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
+    let rig = Rig::builder().edges(EDGES).objects_apart().start()?;
+    let round = AtomicUsize::new(0);
+    let size = Size {
+        withdrawals: 14,
+        ..SMALL
+    };
+    let history = run(rig, size, |rig, _| {
+        // Appends hang in the middle: carried out, their answers held or lost.
+        let round = round.fetch_add(1, Ordering::Relaxed);
+        let log = rig.link(Caller::Object(Class::Registry), Class::ChangeLog);
+        match round % 3 {
+            0 => log.lose_answers()?,
+            1 => log.slow(Duration::from_millis(300))?,
+            _ => {}
+        }
+        thread::sleep(Duration::from_millis(250 + 130 * u64::try_from(round % 5)?));
+        rig.kill_objects();
+        thread::sleep(Duration::from_millis(60));
+        rig.start_objects()?;
+        thread::sleep(Duration::from_millis(2_500));
+        Ok(())
+    })?;
+    holds(&history, size);
+    Ok(())
+}
+
+// The proof can fail: a relay that says for ever what was true once.
+#[test]
+fn a_relay_that_lies_is_found_out() -> Result<()> {
+    let rig = Rig::builder().edges(EDGES).start()?;
+    let size = Size {
+        withdrawals: 10,
+        ..SMALL
+    };
+    let lies = AtomicBool::new(false);
+    let history = run(rig, size, |rig, passed| {
+        if passed > Duration::from_millis(1_500) && !lies.swap(true, Ordering::Relaxed) {
+            rig.link(Caller::Edge(0), Class::Relay).replay()?;
+        }
+        Ok(())
+    })?;
+    say(&history);
+    let violations = history.violations();
+    assert!(!violations.is_empty());
+    for violation in violations {
+        assert_eq!(violation.edge, 0, "{violation:?}");
+    }
+    Ok(())
+}
