@@ -119,6 +119,7 @@ impl Granted {
                 "state": self.state,
                 "expires_at": at(self.key.expires_at),
                 "retires_at": at(self.key.retires_at),
+                "restriction": self.key.restricted.then_some("leak"),
             }),
         )
     }

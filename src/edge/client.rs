@@ -263,9 +263,11 @@ fn answer(
 ) -> Answer {
     let mut answer = match &wanted.goal {
         Goal::Nothing(problem) => {
-            return problem
+            let mut answer = problem
                 .clone()
                 .into_answer(incoming.origin(), &incoming.request_id());
+            answer.headers.extend(granted.restriction());
+            return answer;
         }
         Goal::OwnKey => granted.own_key(),
         Goal::Identity(_) | Goal::Forward | Goal::OwnUsage => Answer::new(200, Body::Empty),
@@ -321,8 +323,11 @@ async fn forward(
     granted: &Granted,
     now: Timestamp,
 ) -> Result<Response, JsValue> {
-    let refuse =
-        |problem: Problem| respond(&problem.into_answer(incoming.origin(), &incoming.request_id()));
+    let refuse = |problem: Problem| {
+        let mut answer = problem.into_answer(incoming.origin(), &incoming.request_id());
+        answer.headers.extend(granted.restriction());
+        respond(&answer)
+    };
     let Some(behind) = gateway::behind(&edge.env, granted.key.environment) else {
         return refuse(match granted.key.environment {
             Environment::Test => Problem::from(Code::WrongEnvironment)
@@ -341,10 +346,17 @@ async fn forward(
 }
 
 impl Granted {
+    /// That the key leaked and is held to fewer scopes: in every answer.
+    fn restriction(&self) -> Option<(&'static str, String)> {
+        let leaked = self.key.restricted;
+        leaked.then(|| ("katalo-restriction", "leak".to_owned()))
+    }
+
     /// What the caller learns beside the answer: how the request was decided, and
     /// that a key in its overlap is about to end (RFC 9745, RFC 8594).
     fn notices(&self) -> Vec<(&'static str, String)> {
         let mut notices = vec![("katalo-decision", self.decision())];
+        notices.extend(self.restriction());
         if self.state == KeyState::Retiring {
             if let Some(since) = self.key.replaced_at {
                 notices.push(("deprecation", format!("@{}", since.0 / 1_000)));

@@ -8,7 +8,7 @@ use worker::worker_sys::Context;
 use super::incoming::Incoming;
 use super::isolate::{self, Edge};
 use super::respond::respond;
-use super::{admin, client, exposure, oauth};
+use super::{admin, client, exposure, leaks, oauth};
 use crate::http::{Answer, Code, Place, Problem, checked_path};
 
 /// Answers one request: with a `Response` where memory suffices, else with a
@@ -60,6 +60,12 @@ pub fn handle(request: Request, env: JsValue, context: Context) -> Result<JsValu
         Place::Revoke => Ok(future_to_promise(async move {
             let request_id = incoming.request_id();
             let answer = oauth::revoke(&edge, &incoming, &request_id).await;
+            finish(&incoming, &request_id, answer)
+        })
+        .into()),
+        Place::LeakReport => Ok(future_to_promise(async move {
+            let request_id = incoming.request_id();
+            let answer = leaks::github(&edge, &incoming, &request_id).await;
             finish(&incoming, &request_id, answer)
         })
         .into()),

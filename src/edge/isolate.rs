@@ -38,6 +38,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         key_transfer: variable(env, names::KEY_TRANSFER),
         retention_days: variable(env, names::RETENTION_DAYS),
         brand: variable(env, names::BRAND),
+        github_public_keys: variable(env, names::GITHUB_PUBLIC_KEYS),
         routes: variable(env, names::ROUTES),
         at_most: variable(env, names::FRESHNESS_AT_MOST_MS),
         relay_replicas: variable(env, names::RELAY_REPLICAS),

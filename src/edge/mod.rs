@@ -7,6 +7,7 @@
 //! | `client` | clients' routes: key, gateway, forward-auth |
 //! | `admin`, `status` | administrators' routes |
 //! | `oauth` | introspection and revocation |
+//! | `leaks` | reports of keys that leaked |
 //! | `authorize`, `memory` | a presented key to a decision |
 //! | `usage`, `exposure` | what is noted after the answer |
 //! | `gateway` | the API behind |
@@ -28,6 +29,7 @@ mod gateway;
 mod incoming;
 mod isolate;
 mod kv;
+mod leaks;
 mod log;
 mod memory;
 mod oauth;

@@ -25,6 +25,8 @@ pub enum Place<'a> {
     Introspect,
     /// `/oauth2/revoke` (RFC 7009)
     Revoke,
+    /// `/leaks/github`: a report of its secret scanning.
+    LeakReport,
     /// `/admin/v1/…`
     Admin(AdminPlace<'a>),
     /// Nothing of ours.
@@ -106,6 +108,7 @@ impl<'a> Place<'a> {
             "/authorize/forwarded" => return Self::ForwardAuth(Dialect::Forwarded),
             "/oauth2/introspect" => return Self::Introspect,
             "/oauth2/revoke" => return Self::Revoke,
+            "/leaks/github" => return Self::LeakReport,
             "/" | "/dashboard" => return Self::Dashboard,
             _ => {}
         }
@@ -219,6 +222,8 @@ mod tests {
                 Place::ForwardAuth(Dialect::Envoy("/v1/x")),
             ),
             ("/authorize/envoy", Place::Unknown),
+            ("/leaks/github", Place::LeakReport),
+            ("/leaks/gitlab", Place::Unknown),
             ("/authorize/envoyx", Place::Unknown),
             ("/problems/invalid_key", Place::Problem("invalid_key")),
             (

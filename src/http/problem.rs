@@ -69,6 +69,8 @@ pub enum Code {
     UpstreamUnavailable,
     /// The upstream took too long.
     UpstreamTimeout,
+    /// A report is not signed by whom it names.
+    InvalidSignature,
     /// Our own fault.
     InternalError,
 }
@@ -77,7 +79,7 @@ pub enum Code {
 type Entry = (Code, &'static str, u16, &'static str, &'static str);
 
 #[rustfmt::skip]
-const TABLE: [Entry; 31] = [
+const TABLE: [Entry; 32] = [
     (Code::MissingCredentials, "missing_credentials", 401, "No API key was sent",
      "Send the key in the header `Authorization: Bearer <key>`."),
     (Code::MalformedKey, "malformed_key", 401, "This is not an API key",
@@ -138,6 +140,8 @@ const TABLE: [Entry; 31] = [
      "The key was accepted; the fault is behind it. Try again later."),
     (Code::UpstreamTimeout, "upstream_timeout", 504, "The API behind the gateway took too long",
      "The key was accepted; the request may or may not have been done."),
+    (Code::InvalidSignature, "invalid_signature", 403, "The report is not signed by GitHub",
+     "Sign the exact bytes of the body with the key that `Github-Public-Key-Identifier` names."),
     (Code::InternalError, "internal_error", 500, "Something went wrong on our side",
      "Try again; report the request id if it stays."),
 ];
@@ -145,7 +149,7 @@ const TABLE: [Entry; 31] = [
 impl Code {
     fn entry(self) -> &'static Entry {
         // The table is in the order of the variants; a test holds it there.
-        TABLE.get(self as usize).unwrap_or(&TABLE[30])
+        TABLE.get(self as usize).unwrap_or(&TABLE[31])
     }
 
     /// As it stands in `code` and in the page's address.
@@ -232,7 +236,7 @@ impl From<&Denial> for Problem {
             Denial::ExpiredKey => Code::ExpiredKey,
             Denial::DisabledKey => Code::DisabledKey,
             Denial::ApiAccessDisabled => Code::ApiAccessDisabled,
-            Denial::InsufficientScope(_) => Code::InsufficientScope,
+            Denial::InsufficientScope(_) | Denial::RestrictedKey(_) => Code::InsufficientScope,
             Denial::WrongEnvironment => Code::WrongEnvironment,
             Denial::AddressNotAllowed => Code::AddressNotAllowed,
             Denial::BrowserCallRefused => Code::BrowserCallRefused,
@@ -244,6 +248,13 @@ impl From<&Denial> for Problem {
                 code.advice()
             ));
             problem.scope = Some(scope.clone());
+        }
+        if let Denial::RestrictedKey(scope) = denial {
+            problem.detail = Some(format!(
+                "This key leaked, and is held to a few scopes: `{scope}` is not among them. Ask your administrator for a new key."
+            ));
+            problem.scope = Some(scope.clone());
+            problem.extension = Some(("restriction", "leak".into()));
         }
         problem
     }

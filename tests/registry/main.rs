@@ -15,6 +15,7 @@ mod admins;
 mod chain;
 mod deletion;
 mod growth;
+mod leaks;
 mod lifecycle;
 mod messages;
 mod model;

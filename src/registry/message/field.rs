@@ -371,6 +371,73 @@ pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(from).map(Some)
 }
 
+/// A field that only `null` may stand in: it can be taken away, not set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Nothing {}
+
+impl<'de> Deserialize<'de> for Nothing {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(D::Error::custom("can be taken away by null, not set"))
+    }
+}
+
+impl Serialize for Nothing {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
+/// `leak_policy`: what a report of a leak does to a key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
+pub enum LeakPolicy {
+    /// It is on record, and shown.
+    Report {},
+    /// The key is held to these scopes until an administrator lifts it.
+    Quarantine {
+        /// Only what the key has of these.
+        scopes: Scopes,
+    },
+    /// The key is revoked.
+    Revoke {},
+}
+
+impl Default for LeakPolicy {
+    fn default() -> Self {
+        Self::Report {}
+    }
+}
+
+impl LeakPolicy {
+    /// As it stands in JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Report {} => "report",
+            Self::Quarantine { .. } => "quarantine",
+            Self::Revoke {} => "revoke",
+        }
+    }
+}
+
+/// Who found a key where it does not belong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeakSource {
+    /// GitHub's secret scanning.
+    Github,
+}
+
+impl LeakSource {
+    /// As it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+        }
+    }
+}
+
 /// `api_access`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
