@@ -8,6 +8,7 @@
 )]
 
 mod cost;
+mod leaks;
 mod lifecycle;
 mod recovery;
 mod refusals;
