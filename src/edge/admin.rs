@@ -109,6 +109,12 @@ async fn carry_out(
             let caller = Caller::prove(edge, incoming, request_id, "status:read").await?;
             status::answer(caller.edge, incoming.region(edge), rim::now()).await
         }
+        AdminPlace::RootKeys => {
+            Caller::prove(edge, incoming, request_id, "status:read")
+                .await?
+                .keys_per_root_key()
+                .await
+        }
         AdminPlace::Organizations => {
             Caller::prove(edge, incoming, request_id, "organizations:read")
                 .await?
@@ -228,14 +234,17 @@ impl<'a> Caller<'a> {
             .map_err(admin::problem_of)
     }
 
-    /// The organizations, each as its own registry tells it.
-    async fn organizations(&self) -> Result<Answer, Problem> {
+    /// A page of the ids of the organizations within reach.
+    async fn listed(&self) -> Result<Page<OrganizationId>, Problem> {
         let page = admin::organizations_query(self.incoming.query())?;
         let bound = self
             .admin()
             .and_then(|admin| admin.bound_organization.clone());
-        let (ids, next_cursor) = match bound {
-            Some(bound) => (vec![bound], None),
+        Ok(match bound {
+            Some(bound) => Page {
+                items: vec![bound],
+                next_cursor: None,
+            },
             None => {
                 let order = Order::List {
                     search: page.search,
@@ -244,13 +253,46 @@ impl<'a> Caller<'a> {
                 };
                 let listed: Page<Listed> =
                     objects::ask(&self.edge.env, names::DIRECTORY, directory::NAME, &order).await?;
-                (
-                    listed.items.into_iter().map(|listed| listed.id).collect(),
-                    listed.next_cursor,
-                )
+                Page {
+                    items: listed.items.into_iter().map(|listed| listed.id).collect(),
+                    next_cursor: listed.next_cursor,
+                }
             }
-        };
-        let asked = ids.into_iter().map(|organization| {
+        })
+    }
+
+    /// How many keys of each organization could still open something, by the
+    /// root key that made them.
+    async fn keys_per_root_key(&self) -> Result<Answer, Problem> {
+        let listed = self.listed().await?;
+        let asked = listed.items.into_iter().map(|organization| async move {
+            let ask = Ask {
+                organization: organization.clone(),
+                if_match: None,
+                command: Command::Status { unused_for_days: 1 },
+            };
+            (organization, self.ask(ask, None).await)
+        });
+        let mut items = Vec::new();
+        for (organization, outcome) in futures_util::future::join_all(asked).await {
+            match outcome {
+                Ok(Outcome::Status(status)) => items.push(serde_json::json!({
+                    "organization": organization,
+                    "keys_per_ring_entry": status.keys_per_ring_entry,
+                })),
+                Err(problem) if problem.code == Code::NotFound => {}
+                Ok(_) => return Err(Code::RegistryUnavailable.into()),
+                Err(problem) => return Err(problem),
+            }
+        }
+        let next_cursor = listed.next_cursor;
+        Ok(Answer::json(200, &Page { items, next_cursor }).with("cache-control", "no-store"))
+    }
+
+    /// The organizations, each as its own registry tells it.
+    async fn organizations(&self) -> Result<Answer, Problem> {
+        let Page { items, next_cursor } = self.listed().await?;
+        let asked = items.into_iter().map(|organization| {
             let command = Command::GetOrganization {};
             self.ask(
                 Ask {

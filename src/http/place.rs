@@ -55,6 +55,8 @@ pub enum AdminPlace<'a> {
     Session,
     /// `/status`
     Status,
+    /// `/status/root-keys`
+    RootKeys,
     /// `/organizations`
     Organizations,
     /// `/organizations/{org}`
@@ -159,6 +161,7 @@ impl<'a> AdminPlace<'a> {
             ("bootstrap", None, ..) => Self::Bootstrap,
             ("session", None, ..) => Self::Session,
             ("status", None, ..) => Self::Status,
+            ("status", Some("root-keys"), None, ..) => Self::RootKeys,
             ("organizations", None, ..) => Self::Organizations,
             ("organizations", Some(org), None, ..) if !org.is_empty() => Self::Organization(org),
             ("organizations", Some(org), Some(below), None, _) => match below {
@@ -195,6 +198,7 @@ impl<'a> AdminPlace<'a> {
             Self::Session => "GET, POST, DELETE",
             Self::Organizations
             | Self::Status
+            | Self::RootKeys
             | Self::Impact(..)
             | Self::Audit(_)
             | Self::AuditHead(_)
@@ -253,6 +257,11 @@ mod tests {
                 Place::Unknown,
             ),
             ("/admin/v1/session/x", Place::Unknown),
+            (
+                "/admin/v1/status/root-keys",
+                Place::Admin(AdminPlace::RootKeys),
+            ),
+            ("/admin/v1/status/root-keys/x", Place::Unknown),
             ("/admin", Place::Unknown),
         ] {
             assert_eq!(Place::of(path), place, "{path}");

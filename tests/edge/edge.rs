@@ -14,5 +14,6 @@ mod recovery;
 mod refusals;
 mod restart;
 mod rig;
+mod root_keys;
 mod secrets;
 mod support;
