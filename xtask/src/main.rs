@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask build | dev | test | audit-verify`.
+//! Tasks of the project: `cargo xtask build | dev | test | timing | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -16,6 +16,7 @@ mod project;
 mod ready;
 mod server;
 mod test;
+mod timing;
 mod tools;
 mod variables;
 
@@ -36,6 +37,8 @@ enum Task {
     Dev(dev::Options),
     /// Run what CI runs, in the same order
     Test(test::Options),
+    /// Measure whether a wrong key's time tells how much of it is right
+    Timing,
     /// Verify an exported audit offline
     AuditVerify(audit::Options),
 }
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Task::Build(options) => bundle::run(&options),
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Timing => timing::run(),
         Task::AuditVerify(options) => audit::run(&options),
     }
 }
