@@ -30,6 +30,10 @@ pub mod names {
     pub const GITHUB_PUBLIC_KEYS: &str = "GITHUB_PUBLIC_KEYS";
     /// Variable: the protected routes.
     pub const ROUTES: &str = "ROUTES";
+    /// Variable: how many of a hundred refusals are in the log; all where absent.
+    pub const LOG_SAMPLE_PERCENT: &str = "LOG_SAMPLE_PERCENT";
+    /// Analytics Engine: counts of decisions, where it is bound.
+    pub const METRICS: &str = "METRICS";
     /// Service binding: the API behind the gateway.
     pub const UPSTREAM: &str = "UPSTREAM";
     /// Variable: the API's origin, where it is no Worker.
@@ -75,6 +79,8 @@ pub struct Given {
     pub brand: Option<String>,
     /// [`names::GITHUB_PUBLIC_KEYS`], as JSON
     pub github_public_keys: Option<String>,
+    /// [`names::LOG_SAMPLE_PERCENT`]
+    pub log_sample_percent: Option<String>,
     /// [`names::ROUTES`], as JSON
     pub routes: Option<String>,
     /// [`names::FRESHNESS_AT_MOST_MS`]
@@ -99,6 +105,8 @@ pub struct Settings {
     pub relay_region: Option<Region>,
     /// The keys that sign leak reports, where the operator fixed them.
     pub github_public_keys: Option<Vec<SigningKey>>,
+    /// How many of a hundred refusals are in the log.
+    pub log_sample_percent: u8,
     /// What the registries are told.
     pub registry: RegistrySettings,
     /// What a proxy shows to be believed about the client's address.
@@ -203,6 +211,12 @@ impl Settings {
             r#"JSON of the form {"public_keys":[{"key_identifier":"…","key":"<PEM>"}]}"#,
             SigningKey::read_all,
         )?;
+        let log_sample_percent = value(
+            given.log_sample_percent,
+            names::LOG_SAMPLE_PERCENT,
+            "0 to 100",
+            |text| text.parse().ok().filter(|percent| *percent <= 100),
+        )?;
         let routes = RouteTable::parse(&routes).map_err(SettingsError::Routes)?;
         let usual = RegistrySettings::default();
         Ok(Self {
@@ -210,6 +224,7 @@ impl Settings {
             relay_replicas: relay_replicas.unwrap_or(1),
             relay_region,
             github_public_keys,
+            log_sample_percent: log_sample_percent.unwrap_or(100),
             registry: RegistrySettings {
                 transfer: transfer.unwrap_or(usual.transfer),
                 retention_days: retention_days.unwrap_or(usual.retention_days),

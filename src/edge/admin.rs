@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::object::directory;
-use super::{memory, objects, registry, rim, status};
+use super::{log, memory, objects, registry, rim, status};
 use crate::http::admin::{self, Ask, Facts};
 use crate::http::{
     AdminPlace, Answer, Body, Code, Problem, clear_session_cookie, is_write_from_own_page,
@@ -23,8 +23,11 @@ use crate::registry::message::{
     SessionToken,
 };
 use crate::settings::names;
+use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial, bearer_token, decide};
 
+/// Asks for `Server-Timing`: a boolean of RFC 9651.
+const SERVER_TIMING: &str = "katalo-server-timing";
 /// How long a dashboard session lasts, in seconds.
 const SESSION_SECONDS: u64 = 3_600;
 
@@ -59,6 +62,11 @@ pub(super) async fn answer(
             // One note less, where the platform's registry does not answer.
             let _ = registry::tell_platform(&env, note).await;
         });
+    }
+    if let Ok(answer) = &answered
+        && incoming.request.method() != "GET"
+    {
+        log::act(incoming, place, answer.status, request_id);
     }
     answered
 }
@@ -131,6 +139,7 @@ async fn about_an_organization(
     place: &AdminPlace<'_>,
     request_id: &str,
 ) -> Result<Answer, Problem> {
+    let began = rim::now();
     // Who asks is settled before what is asked: a stranger learns nothing about
     // the form of requests. The scope hangs on the place alone.
     let caller = Caller::prove(
@@ -140,6 +149,7 @@ async fn about_an_organization(
         admin::scope_of(place, &incoming.method),
     )
     .await?;
+    let proven = rim::now();
     let body = if incoming.method == "GET" {
         Vec::new()
     } else {
@@ -161,14 +171,30 @@ async fn about_an_organization(
         .header("accept")
         .is_some_and(|accept| accept.contains(crate::http::NDJSON));
     if ndjson && matches!(ask.command, Command::ListAudit(_) | Command::Export { .. }) {
-        return caller.all_lines(ask).await;
+        let answer = caller.all_lines(ask).await?;
+        return Ok(timed(answer, incoming, began, proven));
     }
     let idempotency = incoming
         .header("idempotency-key")
         .map(|key| admin::idempotency(&key, incoming.path(), &body))
         .transpose()?;
     let outcome = caller.ask(ask, idempotency).await?;
-    Ok(admin::answer_to(outcome, false))
+    let answer = admin::answer_to(outcome, false);
+    Ok(timed(answer, incoming, began, proven))
+}
+
+/// Says how long the proof of the caller and the registry took, in whole
+/// milliseconds of waiting for I/O, if the caller asks for it (Server Timing,
+/// section 3). Only a proven administrator comes here.
+fn timed(answer: Answer, incoming: &Incoming, began: Timestamp, proven: Timestamp) -> Answer {
+    if incoming.header(SERVER_TIMING).as_deref() != Some("?1") {
+        return answer;
+    }
+    let (proof, registry) = (proven.since(began), rim::now().since(proven));
+    answer.with(
+        "server-timing",
+        format!("proof;dur={proof}, registry;dur={registry}"),
+    )
 }
 
 impl<'a> Caller<'a> {

@@ -53,6 +53,12 @@ extern "C" {
         data: &Uint8Array,
     ) -> Result<Promise, JsValue>;
 
+    /// An Analytics Engine dataset.
+    pub(super) type Dataset;
+
+    #[wasm_bindgen(method, catch, js_name = writeDataPoint)]
+    pub(super) fn write_data_point(this: &Dataset, point: &JsValue) -> Result<(), JsValue>;
+
     /// The global `fetch`.
     #[wasm_bindgen(catch, js_name = fetch)]
     pub(super) fn global_fetch(url: &str, init: &JsValue) -> Result<Promise, JsValue>;

@@ -10,7 +10,7 @@ use super::authorize::{self, Asked, Granted};
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::respond::respond;
-use super::{exposure, gateway, registry, rim, usage};
+use super::{exposure, gateway, log, registry, rim, usage};
 use crate::http::{
     About, Answer, Body, Code, Freshness, Match, Original, Place, Problem, address_behind, admin,
     assertion, for_proxy, original, unknown_route,
@@ -143,7 +143,9 @@ impl Wanted {
 }
 
 fn refuse(problem: Problem, incoming: &Incoming) -> Result<JsValue, JsValue> {
-    respond(&problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
+    let request_id = incoming.request_id();
+    log::refused(incoming, &problem, &request_id);
+    respond(&problem.into_answer(incoming.origin(), &request_id)).map(JsValue::from)
 }
 
 /// Answers a client's request.
@@ -324,7 +326,9 @@ async fn forward(
     now: Timestamp,
 ) -> Result<Response, JsValue> {
     let refuse = |problem: Problem| {
-        let mut answer = problem.into_answer(incoming.origin(), &incoming.request_id());
+        let request_id = incoming.request_id();
+        log::refused(incoming, &problem, &request_id);
+        let mut answer = problem.into_answer(incoming.origin(), &request_id);
         answer.headers.extend(granted.restriction());
         respond(&answer)
     };

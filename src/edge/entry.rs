@@ -8,7 +8,7 @@ use worker::worker_sys::Context;
 use super::incoming::Incoming;
 use super::isolate::{self, Edge};
 use super::respond::respond;
-use super::{admin, client, exposure, leaks, oauth};
+use super::{admin, client, exposure, leaks, log, oauth};
 use crate::http::{Answer, Code, Place, Problem, checked_path};
 
 /// Answers one request: with a `Response` where memory suffices, else with a
@@ -87,8 +87,10 @@ fn finish(
     request_id: &str,
     answer: Result<Answer, Problem>,
 ) -> Result<JsValue, JsValue> {
-    let answer =
-        answer.unwrap_or_else(|problem| problem.into_answer(incoming.origin(), request_id));
+    let answer = answer.unwrap_or_else(|problem| {
+        log::refused(incoming, &problem, request_id);
+        problem.into_answer(incoming.origin(), request_id)
+    });
     respond(&answer).map(JsValue::from)
 }
 

@@ -29,6 +29,11 @@ pub(super) fn settings(env: &JsValue) -> Option<Rc<Settings>> {
     SETTINGS.with(|settings| settings.get_or_init(|| read(env)).clone())
 }
 
+/// The settings, if they were read and can be used.
+pub(super) fn known() -> Option<Rc<Settings>> {
+    SETTINGS.with(|settings| settings.get().cloned().flatten())
+}
+
 fn read(env: &JsValue) -> Option<Rc<Settings>> {
     let given = Given {
         root_keys: variable(env, names::ROOT_KEYS),
@@ -39,6 +44,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         retention_days: variable(env, names::RETENTION_DAYS),
         brand: variable(env, names::BRAND),
         github_public_keys: variable(env, names::GITHUB_PUBLIC_KEYS),
+        log_sample_percent: variable(env, names::LOG_SAMPLE_PERCENT),
         routes: variable(env, names::ROUTES),
         at_most: variable(env, names::FRESHNESS_AT_MOST_MS),
         relay_replicas: variable(env, names::RELAY_REPLICAS),

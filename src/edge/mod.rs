@@ -13,7 +13,8 @@
 //! | `gateway` | the API behind |
 //! | `registry`, `objects`, `kv` | questions to what is elsewhere |
 //! | `object` | the Durable Objects |
-//! | `isolate`, `incoming`, `respond`, `bindings`, `rim`, `log` | the runtime's parts |
+//! | `log`, `metrics` | what the operator sees |
+//! | `isolate`, `incoming`, `respond`, `bindings`, `rim` | the runtime's parts |
 #![allow(
     missing_docs,
     reason = "the constructor and methods that the object macro writes carry none"
@@ -32,6 +33,7 @@ mod kv;
 mod leaks;
 mod log;
 mod memory;
+mod metrics;
 mod oauth;
 mod object;
 mod objects;

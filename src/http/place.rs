@@ -190,6 +190,41 @@ impl<'a> AdminPlace<'a> {
         parts.next().is_none().then_some(place)
     }
 
+    /// Its pattern below `/admin/v1`, and whose it is: the organization and the
+    /// key, as they stand in the path.
+    #[must_use]
+    pub const fn parts(&self) -> (&'static str, Option<&'a str>, Option<&'a str>) {
+        match *self {
+            Self::Bootstrap => ("/bootstrap", None, None),
+            Self::Session => ("/session", None, None),
+            Self::Status => ("/status", None, None),
+            Self::RootKeys => ("/status/root-keys", None, None),
+            Self::Organizations => ("/organizations", None, None),
+            Self::Organization(org) => ("/organizations/{org}", Some(org), None),
+            Self::Keys(org) => ("/organizations/{org}/keys", Some(org), None),
+            Self::Key(org, id) => ("/organizations/{org}/keys/{key id}", Some(org), Some(id)),
+            Self::KeyAction(org, id, action) => {
+                let pattern = match action {
+                    KeyAction::Rotate => "/organizations/{org}/keys/{key id}/rotate",
+                    KeyAction::Revoke => "/organizations/{org}/keys/{key id}/revoke",
+                    KeyAction::Disable => "/organizations/{org}/keys/{key id}/disable",
+                    KeyAction::Enable => "/organizations/{org}/keys/{key id}/enable",
+                };
+                (pattern, Some(org), Some(id))
+            }
+            Self::Impact(org, id) => {
+                let pattern = "/organizations/{org}/keys/{key id}/impact";
+                (pattern, Some(org), Some(id))
+            }
+            Self::RevokeAll(org) => ("/organizations/{org}/revoke-all", Some(org), None),
+            Self::Audit(org) => ("/organizations/{org}/audit", Some(org), None),
+            Self::AuditHead(org) => ("/organizations/{org}/audit/head", Some(org), None),
+            Self::Usage(org) => ("/organizations/{org}/usage", Some(org), None),
+            Self::Export(org) => ("/organizations/{org}/export", Some(org), None),
+            Self::Import(org) => ("/organizations/{org}/import", Some(org), None),
+        }
+    }
+
     /// The methods it takes, as `Allow` writes them (RFC 9110 section 10.2.1).
     #[must_use]
     pub const fn allow(&self) -> &'static str {
@@ -265,6 +300,13 @@ mod tests {
             ("/admin", Place::Unknown),
         ] {
             assert_eq!(Place::of(path), place, "{path}");
+            if let Place::Admin(place) = place {
+                let (pattern, organization, key) = place.parts();
+                let named = pattern
+                    .replace("{org}", organization.unwrap_or_default())
+                    .replace("{key id}", key.unwrap_or_default());
+                assert_eq!(format!("/admin/v1{named}"), path);
+            }
         }
     }
 }

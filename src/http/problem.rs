@@ -181,6 +181,47 @@ impl Code {
         TABLE.iter().map(|entry| entry.0)
     }
 
+    /// Whether a refusal is worth a line in the log: one of a key whose secret
+    /// proved, or a fault of ours or of what is behind. Strangers get the others
+    /// as often as they like.
+    #[must_use]
+    pub const fn is_notable(self) -> bool {
+        match self {
+            Self::RevokedKey
+            | Self::ExpiredKey
+            | Self::DisabledKey
+            | Self::ApiAccessDisabled
+            | Self::InsufficientScope
+            | Self::WrongEnvironment
+            | Self::AddressNotAllowed
+            | Self::LastAdmin
+            | Self::FreshnessUnavailable
+            | Self::RegistryUnavailable
+            | Self::UpstreamUnavailable
+            | Self::UpstreamTimeout
+            | Self::InternalError => true,
+            Self::MissingCredentials
+            | Self::MalformedKey
+            | Self::InvalidKey
+            | Self::BrowserCallRefused
+            | Self::IssuingDisabled
+            | Self::NotRotatable
+            | Self::AlreadyRevoked
+            | Self::AlreadyBootstrapped
+            | Self::OrganizationIdTaken
+            | Self::SecretAlreadyShown
+            | Self::InvalidRequest
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::RevisionMismatch
+            | Self::BodyTooLarge
+            | Self::UnsupportedMediaType
+            | Self::IdempotencyKeyReused
+            | Self::RateLimited
+            | Self::InvalidSignature => false,
+        }
+    }
+
     /// Reads `as_str` back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

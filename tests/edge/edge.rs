@@ -10,6 +10,7 @@
 mod cost;
 mod leaks;
 mod lifecycle;
+mod observability;
 mod recovery;
 mod refusals;
 mod restart;
