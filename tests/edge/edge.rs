@@ -18,3 +18,4 @@ mod rig;
 mod root_keys;
 mod secrets;
 mod support;
+mod threats;
