@@ -33,6 +33,9 @@ export interface Key {
   revocation_reason: Reason | null;
   exposed_at: string | null;
   exposed_origin: string | null;
+  leaked_at: string | null;
+  leak_url: string | null;
+  restriction: { reason: "leak"; since: string; scopes: string[] } | null;
   allowed_ips: string[];
   metadata: Record<string, unknown>;
   bound_organization?: string;

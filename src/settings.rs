@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::freshness::Bound;
 use crate::freshness::failover::Region;
+use crate::http::leaks::SigningKey;
 use crate::http::{RouteTable, RouteTableError};
 use crate::key::{Brand, Keyring, KeyringError};
 use crate::registry::RegistrySettings;
@@ -24,8 +25,15 @@ pub mod names {
     pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
     /// Variable: what keys begin with; `kat` where absent.
     pub const BRAND: &str = "BRAND";
+    /// Variable: the keys that sign leak reports, in the form in which GitHub
+    /// publishes them; fetched from there where absent.
+    pub const GITHUB_PUBLIC_KEYS: &str = "GITHUB_PUBLIC_KEYS";
     /// Variable: the protected routes.
     pub const ROUTES: &str = "ROUTES";
+    /// Variable: how many of a hundred refusals are in the log; all where absent.
+    pub const LOG_SAMPLE_PERCENT: &str = "LOG_SAMPLE_PERCENT";
+    /// Analytics Engine: counts of decisions, where it is bound.
+    pub const METRICS: &str = "METRICS";
     /// Service binding: the API behind the gateway.
     pub const UPSTREAM: &str = "UPSTREAM";
     /// Variable: the API's origin, where it is no Worker.
@@ -69,6 +77,10 @@ pub struct Given {
     pub retention_days: Option<String>,
     /// [`names::BRAND`]
     pub brand: Option<String>,
+    /// [`names::GITHUB_PUBLIC_KEYS`], as JSON
+    pub github_public_keys: Option<String>,
+    /// [`names::LOG_SAMPLE_PERCENT`]
+    pub log_sample_percent: Option<String>,
     /// [`names::ROUTES`], as JSON
     pub routes: Option<String>,
     /// [`names::FRESHNESS_AT_MOST_MS`]
@@ -91,6 +103,10 @@ pub struct Settings {
     pub relay_replicas: u8,
     /// The region whose relay is asked, where the operator fixed it.
     pub relay_region: Option<Region>,
+    /// The keys that sign leak reports, where the operator fixed them.
+    pub github_public_keys: Option<Vec<SigningKey>>,
+    /// How many of a hundred refusals are in the log.
+    pub log_sample_percent: u8,
     /// What the registries are told.
     pub registry: RegistrySettings,
     /// What a proxy shows to be believed about the client's address.
@@ -189,12 +205,26 @@ impl Settings {
             "a location hint, as weur",
             |text| Region::ALL.into_iter().find(|region| region.hint() == text),
         )?;
+        let github_public_keys = value(
+            given.github_public_keys,
+            names::GITHUB_PUBLIC_KEYS,
+            r#"JSON of the form {"public_keys":[{"key_identifier":"…","key":"<PEM>"}]}"#,
+            SigningKey::read_all,
+        )?;
+        let log_sample_percent = value(
+            given.log_sample_percent,
+            names::LOG_SAMPLE_PERCENT,
+            "0 to 100",
+            |text| text.parse().ok().filter(|percent| *percent <= 100),
+        )?;
         let routes = RouteTable::parse(&routes).map_err(SettingsError::Routes)?;
         let usual = RegistrySettings::default();
         Ok(Self {
             at_most: at_most.unwrap_or(Bound::MAX),
             relay_replicas: relay_replicas.unwrap_or(1),
             relay_region,
+            github_public_keys,
+            log_sample_percent: log_sample_percent.unwrap_or(100),
             registry: RegistrySettings {
                 transfer: transfer.unwrap_or(usual.transfer),
                 retention_days: retention_days.unwrap_or(usual.retention_days),

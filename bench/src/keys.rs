@@ -136,6 +136,7 @@ pub(crate) fn mint(secrets: &Secrets, count: usize, kv: SocketAddr) -> Result<Ve
             scopes: scopes.clone(),
             revoked: false,
             disabled: false,
+            restricted: false,
             expires_at: None,
             replaced_at: None,
             retires_at: None,

@@ -91,6 +91,23 @@ export function KeyPage({ org, id }: { org: string; id: string }) {
               <p>{t().key.exposed(key.exposed_origin || t().key.unknownOrigin, format.relative(key.exposed_at))}</p>
             </Note>
           )}
+          {key.leaked_at && (
+            <Note kind="bad">
+              <p>{t().key.leaked(key.leak_url || t().key.unknownPlace, format.relative(key.leaked_at))}</p>
+              {key.restriction && (
+                <p data-testid="restriction">
+                  {t().key.restricted(
+                    key.restriction.scopes.filter((scope) => key.scopes.includes(scope)).join(", ") || t().key.noScope,
+                  )}
+                </p>
+              )}
+              {key.restriction && mayWrite && (
+                <Button busy={busy} onClick={() => void act("PATCH", "", { restriction: null })}>
+                  {t().key.lift}
+                </Button>
+              )}
+            </Note>
+          )}
           {asked === "" && <ProblemNote problem={problem} />}
           {change && <Enforcement since={change.since} done={change.done} />}
           <Facts value={key} />

@@ -166,6 +166,11 @@ function Row({ org, value: key }: { org: string; value: Key }) {
               {text.exposed}
             </span>
           )}
+          {key.leaked_at && (
+            <span class="badge leaked" title={text.leakedTitle}>
+              {text.leaked}
+            </span>
+          )}
         </span>
       </Cell>
       <Cell label={text.scopes}>

@@ -128,6 +128,8 @@ export const da: Text = {
     clear: "Ryd filteret",
     exposed: "Afsløret",
     exposedTitle: "En browser sendte nøglen: betragt den som lækket.",
+    leaked: "Lækket",
+    leakedTitle: "Nøglen er fundet offentligt: rotér den.",
     page: (from, to, of) => `${from}–${to} af ${of}`,
     limited: (n) => `De nyeste ${n} vises. Søg på navn for at finde andre.`,
     pages: "Sider",
@@ -238,6 +240,12 @@ export const da: Text = {
     exposed: (origin, when) =>
       `En browser sendte nøglen fra ${origin}, ${when}. Enhver, der åbnede siden, kan have den: rotér nøglen nu, og hold nøgler på servere.`,
     unknownOrigin: "en ukendt side",
+    leaked: (place, when) =>
+      `Nøglen er fundet offentligt på ${place}, ${when}. Enhver, der så den, kan have den: rotér nøglen nu.`,
+    unknownPlace: "et ukendt sted",
+    restricted: (scopes) => `Den er lækket og beholder derfor kun disse af sine scopes: ${scopes}.`,
+    noScope: "ingen",
+    lift: "Ophæv begrænsningen",
     rename: "Redigér",
     renameTitle: "Redigér nøgle",
     rotate: "Rotér",

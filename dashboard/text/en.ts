@@ -130,6 +130,8 @@ export const en = {
     clear: "Clear the filter",
     exposed: "Exposed",
     exposedTitle: "A browser sent this key: treat it as leaked.",
+    leaked: "Leaked",
+    leakedTitle: "This key was found in public: rotate it.",
     page: (from: number, to: number, of: number) => `${from}–${to} of ${of}`,
     limited: (n: number) => `The newest ${n} are shown. Search by name to find others.`,
     pages: "Pages",
@@ -240,6 +242,12 @@ export const en = {
     exposed: (origin: string, when: string) =>
       `A browser sent this key from ${origin}, ${when}. Whoever opened that page can have it: rotate the key now, and keep keys on servers.`,
     unknownOrigin: "an unknown page",
+    leaked: (place: string, when: string) =>
+      `This key was found in public at ${place}, ${when}. Whoever saw it can have it: rotate the key now.`,
+    unknownPlace: "an unknown place",
+    restricted: (scopes: string) => `It leaked, so of its scopes it keeps only: ${scopes}.`,
+    noScope: "none",
+    lift: "Lift the restriction",
     rename: "Edit",
     renameTitle: "Edit key",
     rotate: "Rotate",

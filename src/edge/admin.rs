@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::object::directory;
-use super::{memory, objects, registry, rim, status};
+use super::{log, memory, objects, registry, rim, status};
 use crate::http::admin::{self, Ask, Facts};
 use crate::http::{
     AdminPlace, Answer, Body, Code, Problem, clear_session_cookie, is_write_from_own_page,
@@ -23,8 +23,11 @@ use crate::registry::message::{
     SessionToken,
 };
 use crate::settings::names;
+use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial, bearer_token, decide};
 
+/// Asks for `Server-Timing`: a boolean of RFC 9651.
+const SERVER_TIMING: &str = "katalo-server-timing";
 /// How long a dashboard session lasts, in seconds.
 const SESSION_SECONDS: u64 = 3_600;
 
@@ -59,6 +62,11 @@ pub(super) async fn answer(
             // One note less, where the platform's registry does not answer.
             let _ = registry::tell_platform(&env, note).await;
         });
+    }
+    if let Ok(answer) = &answered
+        && incoming.request.method() != "GET"
+    {
+        log::act(incoming, place, answer.status, request_id);
     }
     answered
 }
@@ -109,10 +117,16 @@ async fn carry_out(
             let caller = Caller::prove(edge, incoming, request_id, "status:read").await?;
             status::answer(caller.edge, incoming.region(edge), rim::now()).await
         }
+        AdminPlace::RootKeys => {
+            Caller::prove(edge, incoming, request_id, "status:read")
+                .await?
+                .overview(Command::Status { unused_for_days: 1 })
+                .await
+        }
         AdminPlace::Organizations => {
             Caller::prove(edge, incoming, request_id, "organizations:read")
                 .await?
-                .organizations()
+                .overview(Command::GetOrganization {})
                 .await
         }
         _ => about_an_organization(edge, incoming, place, request_id).await,
@@ -125,6 +139,7 @@ async fn about_an_organization(
     place: &AdminPlace<'_>,
     request_id: &str,
 ) -> Result<Answer, Problem> {
+    let began = rim::now();
     // Who asks is settled before what is asked: a stranger learns nothing about
     // the form of requests. The scope hangs on the place alone.
     let caller = Caller::prove(
@@ -134,6 +149,7 @@ async fn about_an_organization(
         admin::scope_of(place, incoming.method()),
     )
     .await?;
+    let proven = rim::now();
     let body = if incoming.method() == "GET" {
         Vec::new()
     } else {
@@ -155,14 +171,30 @@ async fn about_an_organization(
         .header("accept")
         .is_some_and(|accept| accept.contains(crate::http::NDJSON));
     if ndjson && matches!(ask.command, Command::ListAudit(_) | Command::Export { .. }) {
-        return caller.all_lines(ask).await;
+        let answer = caller.all_lines(ask).await?;
+        return Ok(timed(answer, incoming, began, proven));
     }
     let idempotency = incoming
         .header("idempotency-key")
         .map(|key| admin::idempotency(&key, incoming.path(), &body))
         .transpose()?;
     let outcome = caller.ask(ask, idempotency).await?;
-    Ok(admin::answer_to(outcome, false))
+    let answer = admin::answer_to(outcome, false);
+    Ok(timed(answer, incoming, began, proven))
+}
+
+/// Says how long the proof of the caller and the registry took, in whole
+/// milliseconds of waiting for I/O, if the caller asks for it (Server Timing,
+/// section 3). Only a proven administrator comes here.
+fn timed(answer: Answer, incoming: &Incoming, began: Timestamp, proven: Timestamp) -> Answer {
+    if incoming.header(SERVER_TIMING).as_deref() != Some("?1") {
+        return answer;
+    }
+    let (proof, registry) = (proven.since(began), rim::now().since(proven));
+    answer.with(
+        "server-timing",
+        format!("proof;dur={proof}, registry;dur={registry}"),
+    )
 }
 
 impl<'a> Caller<'a> {
@@ -228,14 +260,17 @@ impl<'a> Caller<'a> {
             .map_err(admin::problem_of)
     }
 
-    /// The organizations, each as its own registry tells it.
-    async fn organizations(&self) -> Result<Answer, Problem> {
+    /// A page of the ids of the organizations within reach.
+    async fn listed(&self) -> Result<Page<OrganizationId>, Problem> {
         let page = admin::organizations_query(self.incoming.query())?;
         let bound = self
             .admin()
             .and_then(|admin| admin.bound_organization.clone());
-        let (ids, next_cursor) = match bound {
-            Some(bound) => (vec![bound], None),
+        Ok(match bound {
+            Some(bound) => Page {
+                items: vec![bound],
+                next_cursor: None,
+            },
             None => {
                 let order = Order::List {
                     search: page.search,
@@ -244,33 +279,60 @@ impl<'a> Caller<'a> {
                 };
                 let listed: Page<Listed> =
                     objects::ask(&self.edge.env, names::DIRECTORY, directory::NAME, &order).await?;
-                (
-                    listed.items.into_iter().map(|listed| listed.id).collect(),
-                    listed.next_cursor,
-                )
+                Page {
+                    items: listed.items.into_iter().map(|listed| listed.id).collect(),
+                    next_cursor: listed.next_cursor,
+                }
             }
-        };
-        let asked = ids.into_iter().map(|organization| {
-            let command = Command::GetOrganization {};
-            self.ask(
-                Ask {
-                    organization,
+        })
+    }
+
+    /// Asks the registry of each organization of a page.
+    async fn each(&self, command: Command) -> Result<Page<(OrganizationId, Outcome)>, Problem> {
+        let listed = self.listed().await?;
+        let asked = listed.items.into_iter().map(|organization| {
+            let command = command.clone();
+            async move {
+                let ask = Ask {
+                    organization: organization.clone(),
                     if_match: None,
                     command,
-                },
-                None,
-            )
+                };
+                (organization, self.ask(ask, None).await)
+            }
         });
         let mut items = Vec::new();
-        for outcome in futures_util::future::join_all(asked).await {
+        for (organization, outcome) in futures_util::future::join_all(asked).await {
             match outcome {
-                Ok(Outcome::Organization(organization)) => items.push(*organization),
+                Ok(outcome) => items.push((organization, outcome)),
                 // Listed, but its creation was refused or is under way.
                 Err(problem) if problem.code == Code::NotFound => {}
-                Ok(_) => return Err(Code::RegistryUnavailable.into()),
                 Err(problem) => return Err(problem),
             }
         }
+        Ok(Page {
+            items,
+            next_cursor: listed.next_cursor,
+        })
+    }
+
+    /// What each registry of a page tells: the organization itself, or how many of
+    /// its keys could still open something, by the root key that made them.
+    async fn overview(&self, command: Command) -> Result<Answer, Problem> {
+        let page = self.each(command).await?;
+        let items = page
+            .items
+            .into_iter()
+            .map(|(organization, outcome)| match outcome {
+                Outcome::Status(status) => Ok(serde_json::json!({
+                    "organization": organization,
+                    "keys_per_ring_entry": status.keys_per_ring_entry,
+                })),
+                Outcome::Organization(organization) => Ok(serde_json::json!(organization)),
+                _ => Err(Code::RegistryUnavailable.into()),
+            })
+            .collect::<Result<Vec<_>, Problem>>()?;
+        let next_cursor = page.next_cursor;
         Ok(Answer::json(200, &Page { items, next_cursor }).with("cache-control", "no-store"))
     }
 

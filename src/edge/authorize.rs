@@ -23,7 +23,6 @@ use crate::freshness::{self, EdgeClock, Millis, Reading, Subject};
 use crate::http::{Answer, Code, Freshness, Identity, Problem};
 use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId,
-    kv_name_of_key, kv_name_of_organization,
 };
 use crate::registry::Subject as RegistrySubject;
 use crate::registry::message::Command;
@@ -116,6 +115,7 @@ impl Granted {
                 "state": self.state,
                 "expires_at": at(self.key.expires_at),
                 "retires_at": at(self.key.retires_at),
+                "restriction": self.key.restricted.then_some("leak"),
             }),
         )
     }
@@ -364,17 +364,17 @@ fn enter(edge: &Edge, load: &Load, subject: Subject, record: Option<Held>) -> bo
     let entered = memory::with(edge.settings.at_most, |memory| {
         memory.view.enter(load, &subject, record)
     });
-    if matches!(entered, Entered::Behind) {
+    if matches!(entered, Entered::Behind)
+        && let Some(subject) = RegistrySubject::parse(subject.as_str())
+    {
         report_behind(edge, subject);
     }
     matches!(entered, Entered::Held)
 }
 
-/// Has the registry write a record that Workers KV still holds in an older form.
-fn report_behind(edge: &Edge, subject: Subject) {
-    let Some(subject) = RegistrySubject::parse(subject.as_str()) else {
-        return;
-    };
+/// Has the registry write a record again that Workers KV holds in an older form,
+/// under an older root key or in no readable form.
+fn report_behind(edge: &Edge, subject: RegistrySubject) {
     let env = edge.env.clone();
     edge.after(async move {
         let _ = registry::tell(
@@ -394,16 +394,29 @@ async fn within<T>(deadline: Millis, work: impl Future<Output = Option<T>>) -> O
     }
 }
 
-async fn read_kv<R: DeserializeOwned>(edge: &Edge, name: &str) -> Option<Rc<R>> {
-    let read = kv::read(&edge.env, &edge.settings.keyring, name);
-    within(KV_DEADLINE, read).await.map(Rc::new)
+async fn read_kv<R: DeserializeOwned>(edge: &Edge, subject: RegistrySubject) -> Option<Rc<R>> {
+    let name = subject.kv_name();
+    let read = async { Some(kv::read(&edge.env, &edge.settings.keyring, &name).await) };
+    match within(KV_DEADLINE, read).await? {
+        kv::Value::Missing => None,
+        kv::Value::Unreadable => {
+            report_behind(edge, subject);
+            None
+        }
+        kv::Value::Record { record, by_current } => {
+            if !by_current {
+                report_behind(edge, subject);
+            }
+            Some(Rc::new(record))
+        }
+    }
 }
 
 async fn read_key(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<KeyRecord>> {
     if !wanted {
         return None;
     }
-    read_kv(edge, &kv_name_of_key(&asked.id.public)).await
+    read_kv(edge, RegistrySubject::Key(asked.id.public)).await
 }
 
 async fn read_organization(
@@ -414,11 +427,8 @@ async fn read_organization(
     if !wanted {
         return None;
     }
-    read_kv(
-        edge,
-        &kv_name_of_organization(asked.id.public.organization_tag()),
-    )
-    .await
+    let tag = asked.id.public.organization_tag();
+    read_kv(edge, RegistrySubject::Organization(tag)).await
 }
 
 /// Asks relays, then the change log, until one answers; whether one did.
@@ -497,7 +507,7 @@ pub(super) async fn any_record(edge: &Edge, id: &KeyId) -> Result<Option<Rc<KeyR
     if at_hand.is_some() {
         return Ok(at_hand);
     }
-    if let Some(record) = read_kv(edge, &kv_name_of_key(&id.public)).await {
+    if let Some(record) = read_kv(edge, RegistrySubject::Key(id.public)).await {
         return Ok(Some(record));
     }
     if !memory::with(at_most, memory::Memory::begin_strong_read) {

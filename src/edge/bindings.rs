@@ -1,7 +1,7 @@
 //! The runtime's objects, as thin as they come: the worker crate's wrappers
 //! lose what an exception says (`retryable`, `overloaded`) and copy headers.
 
-use js_sys::{JsString, Object, Promise, Reflect};
+use js_sys::{Array, JsString, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -43,6 +43,30 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     pub(super) fn set(this: &HeaderMap, name: &JsString, value: &str);
+    /// `crypto.subtle.importKey`, of a public key.
+    #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = importKey)]
+    pub(super) fn import_key(
+        format: &str,
+        key: &Uint8Array,
+        algorithm: &JsValue,
+        extractable: bool,
+        usages: &Array,
+    ) -> Result<Promise, JsValue>;
+
+    /// `crypto.subtle.verify`
+    #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"])]
+    pub(super) fn verify(
+        algorithm: &JsValue,
+        key: &JsValue,
+        signature: &Uint8Array,
+        data: &Uint8Array,
+    ) -> Result<Promise, JsValue>;
+
+    /// An Analytics Engine dataset.
+    pub(super) type Dataset;
+
+    #[wasm_bindgen(method, catch, js_name = writeDataPoint)]
+    pub(super) fn write_data_point(this: &Dataset, point: &JsValue) -> Result<(), JsValue>;
 
     /// The global `fetch`.
     #[wasm_bindgen(catch, js_name = fetch)]

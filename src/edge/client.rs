@@ -10,7 +10,7 @@ use super::authorize::{self, Asked, Granted};
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::respond::{respond, respond_again};
-use super::{exposure, gateway, registry, rim, usage};
+use super::{exposure, gateway, log, registry, rim, usage};
 use crate::http::{
     About, Answer, Body, Code, Freshness, Match, Original, Place, Problem, address_behind, admin,
     assertion, for_proxy, original, unknown_route,
@@ -143,7 +143,9 @@ impl Wanted {
 }
 
 fn refuse(problem: Problem, incoming: &Incoming) -> Result<JsValue, JsValue> {
-    respond_again(problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
+    let request_id = incoming.request_id();
+    log::refused(incoming, &problem, &request_id);
+    respond_again(problem.into_answer(incoming.origin(), &request_id)).map(JsValue::from)
 }
 
 /// Answers a client's request.
@@ -267,9 +269,11 @@ fn answer(
 ) -> Answer {
     let mut answer = match &wanted.goal {
         Goal::Nothing(problem) => {
-            return problem
+            let mut answer = problem
                 .clone()
                 .into_answer(incoming.origin(), &incoming.request_id());
+            answer.headers.extend(granted.restriction());
+            return answer;
         }
         Goal::OwnKey => granted.own_key(),
         Goal::Identity(_) | Goal::Forward | Goal::OwnUsage => Answer::new(200, Body::Empty),
@@ -327,7 +331,11 @@ async fn forward(
     now: Timestamp,
 ) -> Result<Response, JsValue> {
     let refuse = |problem: Problem| {
-        respond_again(problem.into_answer(incoming.origin(), &incoming.request_id()))
+        let request_id = incoming.request_id();
+        log::refused(incoming, &problem, &request_id);
+        let mut answer = problem.into_answer(incoming.origin(), &request_id);
+        answer.headers.extend(granted.restriction());
+        respond_again(answer)
     };
     let Some(behind) = gateway::behind(&edge.env, granted.key.environment) else {
         return refuse(match granted.key.environment {
@@ -346,10 +354,17 @@ async fn forward(
 }
 
 impl Granted {
+    /// That the key leaked and is held to fewer scopes: in every answer.
+    fn restriction(&self) -> Option<(&'static str, String)> {
+        let leaked = self.key.restricted;
+        leaked.then(|| ("katalo-restriction", "leak".to_owned()))
+    }
+
     /// What the caller learns beside the answer: how the request was decided, and
     /// that a key in its overlap is about to end (RFC 9745, RFC 8594).
     fn notices(&self) -> Vec<(&'static str, String)> {
         let mut notices = vec![("katalo-decision", self.decision())];
+        notices.extend(self.restriction());
         if self.state == KeyState::Retiring {
             if let Some(since) = self.key.replaced_at {
                 notices.push(("deprecation", format!("@{}", since.0 / 1_000)));

@@ -8,7 +8,7 @@ use worker::worker_sys::Context;
 use super::incoming::Incoming;
 use super::isolate::{self, Edge};
 use super::respond::{respond, respond_again};
-use super::{admin, client, exposure, oauth};
+use super::{admin, client, exposure, leaks, log, oauth};
 use crate::http::{Answer, Code, Place, Problem, checked_path};
 
 /// Answers one request: with a `Response` where memory suffices, else with a
@@ -72,6 +72,12 @@ pub fn handle(
             finish(&incoming, &request_id, answer)
         })
         .into()),
+        Place::LeakReport => Ok(future_to_promise(async move {
+            let request_id = incoming.request_id();
+            let answer = leaks::github(&edge, &incoming, &request_id).await;
+            finish(&incoming, &request_id, answer)
+        })
+        .into()),
         Place::Admin(_) => Ok(future_to_promise(async move {
             let request_id = incoming.request_id();
             let Place::Admin(place) = Place::of(incoming.path()) else {
@@ -90,8 +96,10 @@ fn finish(
     request_id: &str,
     answer: Result<Answer, Problem>,
 ) -> Result<JsValue, JsValue> {
-    let answer =
-        answer.unwrap_or_else(|problem| problem.into_answer(incoming.origin(), request_id));
+    let answer = answer.unwrap_or_else(|problem| {
+        log::refused(incoming, &problem, request_id);
+        problem.into_answer(incoming.origin(), request_id)
+    });
     respond(&answer).map(JsValue::from)
 }
 

@@ -176,10 +176,15 @@ impl Incoming {
 
     /// The body, of at most 64 KiB.
     pub(super) async fn body(&self) -> Result<Vec<u8>, Problem> {
+        self.body_of_at_most(BODY_LIMIT).await
+    }
+
+    /// The body, of at most so many bytes.
+    pub(super) async fn body_of_at_most(&self, limit: usize) -> Result<Vec<u8>, Problem> {
         let declared = self
             .header("content-length")
             .and_then(|length| length.parse::<usize>().ok());
-        if declared.is_some_and(|length| length > BODY_LIMIT) {
+        if declared.is_some_and(|length| length > limit) {
             return Err(Code::BodyTooLarge.into());
         }
         let Some(stream) = self.request.body() else {
@@ -195,7 +200,7 @@ impl Incoming {
                 return Ok(body);
             }
             let bytes: Uint8Array = value.unchecked_into();
-            if body.len() + bytes.length() as usize > BODY_LIMIT {
+            if body.len() + bytes.length() as usize > limit {
                 // The rest is left unread; the runtime closes the connection.
                 let _ = reader.cancel();
                 return Err(Code::BodyTooLarge.into());

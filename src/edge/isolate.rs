@@ -46,6 +46,11 @@ pub(super) fn next_id() -> String {
     })
 }
 
+/// The settings, if they were read and can be used.
+pub(super) fn known() -> Option<Rc<Settings>> {
+    SETTINGS.with(|settings| settings.get().cloned().flatten())
+}
+
 fn read(env: &JsValue) -> Option<Rc<Settings>> {
     let given = Given {
         root_keys: variable(env, names::ROOT_KEYS),
@@ -55,6 +60,8 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         key_transfer: variable(env, names::KEY_TRANSFER),
         retention_days: variable(env, names::RETENTION_DAYS),
         brand: variable(env, names::BRAND),
+        github_public_keys: variable(env, names::GITHUB_PUBLIC_KEYS),
+        log_sample_percent: variable(env, names::LOG_SAMPLE_PERCENT),
         routes: variable(env, names::ROUTES),
         at_most: variable(env, names::FRESHNESS_AT_MOST_MS),
         relay_replicas: variable(env, names::RELAY_REPLICAS),

@@ -8,16 +8,41 @@ use super::bindings::{self, Kv};
 use crate::key::Keyring;
 use crate::settings::names;
 
-/// The record of this name; `None` where there is none, where it cannot be
-/// read, or where its seal does not hold. All three lead to the registry.
+/// What Workers KV holds under a name.
+pub(super) enum Value<R> {
+    /// Nothing, or nothing in time.
+    Missing,
+    /// Something whose seal does not hold, or that cannot be read.
+    Unreadable,
+    /// A record.
+    Record {
+        record: R,
+        /// Whether it is sealed under the ring's current entry.
+        by_current: bool,
+    },
+}
+
+/// The value of this name. What is no record leads to the registry.
 pub(super) async fn read<R: DeserializeOwned>(
     env: &JsValue,
     keyring: &Keyring,
     name: &str,
-) -> Option<R> {
+) -> Value<R> {
+    let Some(sealed) = read_text(env, name).await else {
+        return Value::Missing;
+    };
+    let record = keyring
+        .open(name, &sealed)
+        .and_then(|record| serde_json::from_str(record).ok());
+    record.map_or(Value::Unreadable, |record| Value::Record {
+        record,
+        by_current: keyring.is_sealed_by_current(&sealed),
+    })
+}
+
+async fn read_text(env: &JsValue, name: &str) -> Option<String> {
     let kv: Kv = bindings::binding(env, names::KEYS)?.unchecked_into();
-    let value = JsFuture::from(kv.get(name).ok()?).await.ok()?.as_string()?;
-    serde_json::from_str(keyring.open(name, &value)?).ok()
+    JsFuture::from(kv.get(name).ok()?).await.ok()?.as_string()
 }
 
 /// Writes a record under its seal.

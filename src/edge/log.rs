@@ -1,7 +1,55 @@
 //! One JSON object a line. Never a secret, a digest or a root key.
 
-use crate::settings::SettingsError;
 use serde_json::json;
+
+use super::incoming::Incoming;
+use super::{isolate, metrics};
+use crate::http::{AdminPlace, Problem};
+use crate::settings::SettingsError;
+use crate::verify::shown_id;
+
+fn shown_key(incoming: &Incoming) -> Option<String> {
+    Some(shown_id(incoming.authorization.as_deref()?)?.into())
+}
+
+/// A request was refused. It is counted; where it is worth a line, and chosen
+/// for the sample, it gets one.
+pub(super) fn refused(incoming: &Incoming, problem: &Problem, request_id: &str) {
+    metrics::refused(problem.code);
+    if !problem.code.is_notable() {
+        return;
+    }
+    let percent = isolate::known().map_or(100, |settings| settings.log_sample_percent);
+    if js_sys::Math::random() * 100.0 >= f64::from(percent) {
+        return;
+    }
+    let line = json!({
+        "event": "refused",
+        "code": problem.code.as_str(),
+        "status": problem.status.unwrap_or_else(|| problem.code.status()),
+        "method": incoming.request.method(),
+        "key": shown_key(incoming),
+        "request_id": request_id,
+    });
+    worker::console_warn!("{line}");
+}
+
+/// An administrator changed something. The audit tells what; this line leads to
+/// its entry by the request's id.
+pub(super) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16, request_id: &str) {
+    let (route, organization, key) = place.parts();
+    let line = json!({
+        "event": "act",
+        "method": incoming.request.method(),
+        "route": route,
+        "organization": organization,
+        "key": key,
+        "status": status,
+        "actor": shown_key(incoming),
+        "request_id": request_id,
+    });
+    worker::console_log!("{line}");
+}
 
 fn error(line: &serde_json::Value) {
     worker::console_error!("{line}");

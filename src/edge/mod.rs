@@ -7,12 +7,14 @@
 //! | `client` | clients' routes: key, gateway, forward-auth |
 //! | `admin`, `status` | administrators' routes |
 //! | `oauth` | introspection and revocation |
+//! | `leaks` | reports of keys that leaked |
 //! | `authorize`, `memory` | a presented key to a decision |
 //! | `usage`, `exposure` | what is noted after the answer |
 //! | `gateway` | the API behind |
 //! | `registry`, `objects`, `kv` | questions to what is elsewhere |
 //! | `object` | the Durable Objects |
-//! | `isolate`, `incoming`, `respond`, `bindings`, `rim`, `log` | the runtime's parts |
+//! | `log`, `metrics` | what the operator sees |
+//! | `isolate`, `incoming`, `respond`, `bindings`, `rim` | the runtime's parts |
 #![allow(
     missing_docs,
     reason = "the constructor and methods that the object macro writes carry none"
@@ -28,8 +30,10 @@ mod gateway;
 mod incoming;
 mod isolate;
 mod kv;
+mod leaks;
 mod log;
 mod memory;
+mod metrics;
 mod oauth;
 mod object;
 mod objects;

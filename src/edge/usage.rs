@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::isolate::Edge;
 use super::rim::Crypto;
-use super::{memory, registry};
+use super::{memory, metrics, registry};
 use crate::http::Code;
 use crate::key::{OrganizationTag, PublicKeyId};
 use crate::random;
@@ -61,6 +61,14 @@ async fn flush_now(edge: &Edge) {
         let (counts, _) = Tally::drain(&mut memory.tally);
         (counts, memory.preflights.drain())
     });
+    let allowed = counts.values().flatten();
+    metrics::write(
+        &edge.env,
+        allowed
+            .filter(|(counted, _)| counted.outcome.is_none())
+            .map(|(_, count)| count.count)
+            .sum(),
+    );
     let batches = counts.into_iter().flat_map(|(tag, counts)| {
         let rows: Vec<UsageCount> = counts
             .into_iter()

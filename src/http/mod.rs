@@ -5,6 +5,7 @@ mod answer;
 mod assertion;
 mod forward_auth;
 mod identity;
+pub mod leaks;
 pub mod oauth;
 mod path;
 mod place;

@@ -112,6 +112,9 @@ pub fn active(
         put("exp", seconds(end));
     }
     put("iat", seconds(key.issued_at));
+    if key.restricted {
+        put("restriction", "leak".into());
+    }
     Answer::json(200, &members).with("cache-control", "no-store")
 }
 

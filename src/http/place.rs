@@ -25,6 +25,8 @@ pub enum Place<'a> {
     Introspect,
     /// `/oauth2/revoke` (RFC 7009)
     Revoke,
+    /// `/leaks/github`: a report of its secret scanning.
+    LeakReport,
     /// `/admin/v1/…`
     Admin(AdminPlace<'a>),
     /// Nothing of ours.
@@ -53,6 +55,8 @@ pub enum AdminPlace<'a> {
     Session,
     /// `/status`
     Status,
+    /// `/status/root-keys`
+    RootKeys,
     /// `/organizations`
     Organizations,
     /// `/organizations/{org}`
@@ -106,6 +110,7 @@ impl<'a> Place<'a> {
             "/authorize/forwarded" => return Self::ForwardAuth(Dialect::Forwarded),
             "/oauth2/introspect" => return Self::Introspect,
             "/oauth2/revoke" => return Self::Revoke,
+            "/leaks/github" => return Self::LeakReport,
             "/" | "/dashboard" => return Self::Dashboard,
             _ => {}
         }
@@ -156,6 +161,7 @@ impl<'a> AdminPlace<'a> {
             ("bootstrap", None, ..) => Self::Bootstrap,
             ("session", None, ..) => Self::Session,
             ("status", None, ..) => Self::Status,
+            ("status", Some("root-keys"), None, ..) => Self::RootKeys,
             ("organizations", None, ..) => Self::Organizations,
             ("organizations", Some(org), None, ..) if !org.is_empty() => Self::Organization(org),
             ("organizations", Some(org), Some(below), None, _) => match below {
@@ -184,6 +190,41 @@ impl<'a> AdminPlace<'a> {
         parts.next().is_none().then_some(place)
     }
 
+    /// Its pattern below `/admin/v1`, and whose it is: the organization and the
+    /// key, as they stand in the path.
+    #[must_use]
+    pub const fn parts(&self) -> (&'static str, Option<&'a str>, Option<&'a str>) {
+        match *self {
+            Self::Bootstrap => ("/bootstrap", None, None),
+            Self::Session => ("/session", None, None),
+            Self::Status => ("/status", None, None),
+            Self::RootKeys => ("/status/root-keys", None, None),
+            Self::Organizations => ("/organizations", None, None),
+            Self::Organization(org) => ("/organizations/{org}", Some(org), None),
+            Self::Keys(org) => ("/organizations/{org}/keys", Some(org), None),
+            Self::Key(org, id) => ("/organizations/{org}/keys/{key id}", Some(org), Some(id)),
+            Self::KeyAction(org, id, action) => {
+                let pattern = match action {
+                    KeyAction::Rotate => "/organizations/{org}/keys/{key id}/rotate",
+                    KeyAction::Revoke => "/organizations/{org}/keys/{key id}/revoke",
+                    KeyAction::Disable => "/organizations/{org}/keys/{key id}/disable",
+                    KeyAction::Enable => "/organizations/{org}/keys/{key id}/enable",
+                };
+                (pattern, Some(org), Some(id))
+            }
+            Self::Impact(org, id) => {
+                let pattern = "/organizations/{org}/keys/{key id}/impact";
+                (pattern, Some(org), Some(id))
+            }
+            Self::RevokeAll(org) => ("/organizations/{org}/revoke-all", Some(org), None),
+            Self::Audit(org) => ("/organizations/{org}/audit", Some(org), None),
+            Self::AuditHead(org) => ("/organizations/{org}/audit/head", Some(org), None),
+            Self::Usage(org) => ("/organizations/{org}/usage", Some(org), None),
+            Self::Export(org) => ("/organizations/{org}/export", Some(org), None),
+            Self::Import(org) => ("/organizations/{org}/import", Some(org), None),
+        }
+    }
+
     /// The methods it takes, as `Allow` writes them (RFC 9110 section 10.2.1).
     #[must_use]
     pub const fn allow(&self) -> &'static str {
@@ -192,6 +233,7 @@ impl<'a> AdminPlace<'a> {
             Self::Session => "GET, POST, DELETE",
             Self::Organizations
             | Self::Status
+            | Self::RootKeys
             | Self::Impact(..)
             | Self::Audit(_)
             | Self::AuditHead(_)
@@ -219,6 +261,8 @@ mod tests {
                 Place::ForwardAuth(Dialect::Envoy("/v1/x")),
             ),
             ("/authorize/envoy", Place::Unknown),
+            ("/leaks/github", Place::LeakReport),
+            ("/leaks/gitlab", Place::Unknown),
             ("/authorize/envoyx", Place::Unknown),
             ("/problems/invalid_key", Place::Problem("invalid_key")),
             (
@@ -248,9 +292,21 @@ mod tests {
                 Place::Unknown,
             ),
             ("/admin/v1/session/x", Place::Unknown),
+            (
+                "/admin/v1/status/root-keys",
+                Place::Admin(AdminPlace::RootKeys),
+            ),
+            ("/admin/v1/status/root-keys/x", Place::Unknown),
             ("/admin", Place::Unknown),
         ] {
             assert_eq!(Place::of(path), place, "{path}");
+            if let Place::Admin(place) = place {
+                let (pattern, organization, key) = place.parts();
+                let named = pattern
+                    .replace("{org}", organization.unwrap_or_default())
+                    .replace("{key id}", key.unwrap_or_default());
+                assert_eq!(format!("/admin/v1{named}"), path);
+            }
         }
     }
 }

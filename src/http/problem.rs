@@ -67,6 +67,8 @@ pub enum Code {
     UpstreamUnavailable,
     /// The upstream took too long.
     UpstreamTimeout,
+    /// A report is not signed by whom it names.
+    InvalidSignature,
     /// Our own fault.
     InternalError,
 }
@@ -75,7 +77,7 @@ pub enum Code {
 type Entry = (Code, &'static str, u16, &'static str, &'static str);
 
 #[rustfmt::skip]
-const TABLE: [Entry; 31] = [
+const TABLE: [Entry; 32] = [
     (Code::MissingCredentials, "missing_credentials", 401, "No API key was sent",
      "Send the key in the header `Authorization: Bearer <key>`."),
     (Code::MalformedKey, "malformed_key", 401, "This is not an API key",
@@ -136,6 +138,8 @@ const TABLE: [Entry; 31] = [
      "The key was accepted; the fault is behind it. Try again later."),
     (Code::UpstreamTimeout, "upstream_timeout", 504, "The API behind the gateway took too long",
      "The key was accepted; the request may or may not have been done."),
+    (Code::InvalidSignature, "invalid_signature", 403, "The report is not signed by GitHub",
+     "Sign the exact bytes of the body with the key that `Github-Public-Key-Identifier` names."),
     (Code::InternalError, "internal_error", 500, "Something went wrong on our side",
      "Try again; report the request id if it stays."),
 ];
@@ -143,7 +147,7 @@ const TABLE: [Entry; 31] = [
 impl Code {
     fn entry(self) -> &'static Entry {
         // The table is in the order of the variants; a test holds it there.
-        TABLE.get(self as usize).unwrap_or(&TABLE[30])
+        TABLE.get(self as usize).unwrap_or(&TABLE[31])
     }
 
     /// As it stands in `code` and in the page's address.
@@ -173,6 +177,47 @@ impl Code {
     /// Every code, in the order of the contract.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|entry| entry.0)
+    }
+
+    /// Whether a refusal is worth a line in the log: one of a key whose secret
+    /// proved, or a fault of ours or of what is behind. Strangers get the others
+    /// as often as they like.
+    #[must_use]
+    pub const fn is_notable(self) -> bool {
+        match self {
+            Self::RevokedKey
+            | Self::ExpiredKey
+            | Self::DisabledKey
+            | Self::ApiAccessDisabled
+            | Self::InsufficientScope
+            | Self::WrongEnvironment
+            | Self::AddressNotAllowed
+            | Self::LastAdmin
+            | Self::FreshnessUnavailable
+            | Self::RegistryUnavailable
+            | Self::UpstreamUnavailable
+            | Self::UpstreamTimeout
+            | Self::InternalError => true,
+            Self::MissingCredentials
+            | Self::MalformedKey
+            | Self::InvalidKey
+            | Self::BrowserCallRefused
+            | Self::IssuingDisabled
+            | Self::NotRotatable
+            | Self::AlreadyRevoked
+            | Self::AlreadyBootstrapped
+            | Self::OrganizationIdTaken
+            | Self::SecretAlreadyShown
+            | Self::InvalidRequest
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::RevisionMismatch
+            | Self::BodyTooLarge
+            | Self::UnsupportedMediaType
+            | Self::IdempotencyKeyReused
+            | Self::RateLimited
+            | Self::InvalidSignature => false,
+        }
     }
 
     /// Reads `as_str` back.
@@ -230,7 +275,7 @@ impl From<&Denial> for Problem {
             Denial::ExpiredKey => Code::ExpiredKey,
             Denial::DisabledKey => Code::DisabledKey,
             Denial::ApiAccessDisabled => Code::ApiAccessDisabled,
-            Denial::InsufficientScope(_) => Code::InsufficientScope,
+            Denial::InsufficientScope(_) | Denial::RestrictedKey(_) => Code::InsufficientScope,
             Denial::WrongEnvironment => Code::WrongEnvironment,
             Denial::AddressNotAllowed => Code::AddressNotAllowed,
             Denial::BrowserCallRefused => Code::BrowserCallRefused,
@@ -242,6 +287,13 @@ impl From<&Denial> for Problem {
                 code.advice()
             ));
             problem.scope = Some(scope.clone());
+        }
+        if let Denial::RestrictedKey(scope) = denial {
+            problem.detail = Some(format!(
+                "This key leaked, and is held to a few scopes: `{scope}` is not among them. Ask your administrator for a new key."
+            ));
+            problem.scope = Some(scope.clone());
+            problem.extension = Some(("restriction", "leak".into()));
         }
         problem
     }

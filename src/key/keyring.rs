@@ -321,6 +321,13 @@ impl Keyring {
         Some(value)
     }
 
+    /// Whether a value is sealed under the current entry, in whose place it
+    /// stays readable when older ones are taken out.
+    #[must_use]
+    pub fn is_sealed_by_current(&self, sealed: &str) -> bool {
+        sealed.as_bytes().first() == Some(&self.current)
+    }
+
     /// Signs a head of an audit chain: `<ring><43 characters>`.
     #[must_use]
     pub fn sign_audit_head(&self, head: &str) -> Option<String> {
@@ -349,10 +356,11 @@ impl Keyring {
     }
 
     /// What is stored of a dashboard session's token, or derived from it (the
-    /// CSRF token): under the current entry, so a removed one ends its sessions.
+    /// CSRF token), under the entry of this name: new sessions under the current
+    /// one, and a removed one ends its sessions.
     #[must_use]
-    pub fn session_mac(&self, purpose: &str, token: &str) -> Option<String> {
-        let entry = self.entry(self.current)?;
+    pub fn session_mac(&self, entry: char, purpose: &str, token: &str) -> Option<String> {
+        let entry = self.entry(u8::try_from(entry).ok()?)?;
         let mac = absorb(&entry.session, purpose.as_bytes(), token.as_bytes())
             .finalize()
             .into_bytes();

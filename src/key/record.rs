@@ -69,6 +69,9 @@ pub struct KeyRecord {
     /// Paused.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disabled: bool,
+    /// Held to `scopes`, which are fewer than it was given, since it leaked.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub restricted: bool,
     /// Not usable from this instant on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,

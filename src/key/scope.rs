@@ -79,6 +79,13 @@ impl Scopes {
         others.iter().all(|scope| self.contains(scope.as_str()))
     }
 
+    /// Those that are among `others` too.
+    #[must_use]
+    pub fn within(&self, others: &Self) -> Self {
+        let both = |scope: &&Scope| others.contains(scope.as_str());
+        Self(self.iter().filter(both).cloned().collect())
+    }
+
     /// In order.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()

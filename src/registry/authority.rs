@@ -68,6 +68,7 @@ const fn needs(command: &Command) -> Needs {
         Command::OpenSession {} => Needs::Nothing,
         Command::Records { .. }
         | Command::MarkExposed { .. }
+        | Command::ReportLeak { .. }
         | Command::RevokeSelf { .. }
         | Command::CountUsage { .. }
         | Command::ReportBehind { .. }
@@ -104,11 +105,10 @@ pub fn permit(
             command,
             Command::Bootstrap { .. } | Command::RevokeSelf { .. }
         ),
-        // The edge's own status page, and a leak reported from outside.
-        (Actor::System, _) => matches!(
-            command,
-            Command::Status { .. } | Command::AuditHead {} | Command::RevokeKey { .. }
-        ),
+        // The edge's own status page.
+        (Actor::System, _) => {
+            matches!(command, Command::Status { .. } | Command::AuditHead {})
+        }
     };
     if fits { Ok(()) } else { Err(Refusal::NotFound) }
 }

@@ -230,6 +230,7 @@ impl Registry<'_> {
                     transition::set_disabled(scene, &key, false)
                 })
             }
+            Command::ReportLeak { key, source, url } => self.report_leak(held, key, *source, url),
             Command::MarkExposed { key, origin } => self.mark_exposed(held, key, origin),
             Command::Export { cursor, limit } => self.export(held, cursor.as_deref(), *limit),
             Command::Import(order) => self.import(held, order),

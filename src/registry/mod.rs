@@ -14,6 +14,7 @@
 //! | `read` | lists and counts |
 //! | `record` | entries of the audit that come without a change |
 //! | `session` | the dashboard's sessions |
+//! | `leak` | what a report of a leak does |
 //! | `notes` | what browsers and failed attempts tell, within bounds |
 //! | `usage` | counts per key, scope and outcome; last use |
 //! | `transfer` | export and import |
@@ -37,6 +38,7 @@ pub mod directory;
 mod handle;
 mod housekeeping;
 mod idempotency;
+mod leak;
 pub mod message;
 mod notes;
 mod organization;

@@ -208,7 +208,7 @@ pub(super) fn forget(sql: &dyn crate::sql::Sql, now: Timestamp) -> Result<(), Sq
 /// A stranger's text as it is kept: its first 256 characters, with `?` for all
 /// that is not visible ASCII or could end a tag, an attribute or a string where
 /// somebody shows it carelessly.
-fn cleaned(text: &str) -> String {
+pub(super) fn cleaned(text: &str) -> String {
     let safe =
         |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | '\'' | '`' | '&' | '\\');
     text.chars()

@@ -1,7 +1,7 @@
 //! What each order makes of the organization. Pure, as `transition` is for keys.
 
 use super::change::{Change, difference};
-use super::message::{ApiAccess, Name, Patch, PutOrganization, Refusal, RevokeAll};
+use super::message::{ApiAccess, LeakPolicy, Name, Patch, PutOrganization, Refusal, RevokeAll};
 use super::store::Organization;
 use super::transition::{Scene, Step};
 use crate::key::{OrganizationId, Revision};
@@ -28,6 +28,7 @@ pub(super) fn create(
         api_access: order.api_access == Some(ApiAccess::Enabled),
         keys_revoked_through: revision - 1,
         max_key_lifetime_days: lifetime,
+        leak_policy: order.leak_policy.clone().unwrap_or_default(),
         created_at: now,
         deleted_at: None,
         effective_at: (!again).then_some(now),
@@ -45,6 +46,7 @@ pub(super) fn create_platform(name: Name, revision: Revision, now: Timestamp) ->
         api_access: true,
         keys_revoked_through: 0,
         max_key_lifetime_days: None,
+        leak_policy: LeakPolicy::Revoke,
         created_at: now,
         deleted_at: None,
         effective_at: Some(now),
@@ -69,6 +71,9 @@ pub(super) fn change(scene: &Scene<'_>, order: &PutOrganization) -> Option<Chang
     after.name = order.name.clone();
     if let Some(access) = order.api_access {
         after.api_access = access == ApiAccess::Enabled;
+    }
+    if let Some(policy) = &order.leak_policy {
+        after.leak_policy = policy.clone();
     }
     match order.max_key_lifetime_days {
         Patch::Keep => {}

@@ -46,6 +46,7 @@ pub(super) fn organization(
         name: held.name.as_str().to_owned(),
         api_access: ApiAccess::from(held.api_access),
         max_key_lifetime_days: held.max_key_lifetime_days.map(KeyLifetimeDays::get),
+        leak_policy: held.leak_policy.clone(),
         created_at: held.created_at,
         deleted_at: held.deleted_at,
         keys,

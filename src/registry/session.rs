@@ -24,6 +24,14 @@ const LIFETIME: u64 = 3_600_000;
 /// Most sessions of one key; the oldest goes when another is opened.
 const MOST: u64 = 10;
 
+/// A session that is held here, over or not.
+struct Found {
+    /// The ring's entry that it was opened under.
+    entry: char,
+    key: Key,
+    expires_at: Timestamp,
+}
+
 impl Registry<'_> {
     /// Opens a session for the acting key.
     pub(super) fn open_session(
@@ -43,9 +51,17 @@ impl Registry<'_> {
             SessionToken::try_from(hex(bytes.as_slice())),
             "a new session token",
         )?;
-        let mac = self.mac(&token)?;
+        let entry = self.keyring.current_name();
+        let mac = self.mac(entry, "token", &token)?;
         let expires_at = self.now.plus(LIFETIME);
-        let session = self.show(&key, &token, expires_at)?;
+        let session = self.show(
+            &token,
+            Found {
+                entry,
+                key: key.clone(),
+                expires_at,
+            },
+        )?;
         self.sql.transaction(&mut || {
             self.sql
                 .query(texts::FORGET_SESSIONS, &[self.now.0.into()])?;
@@ -68,12 +84,12 @@ impl Registry<'_> {
         held: &Organization,
         token: &SessionToken,
     ) -> Result<Outcome, Stop> {
-        let (key, expires_at) = self.behind(token)?.ok_or(Refusal::NoSession)?;
-        if expires_at <= self.now {
+        let found = self.behind(token)?.ok_or(Refusal::NoSession)?;
+        if found.expires_at <= self.now {
             return Err(Refusal::NoSession.into());
         }
-        self.check_usable(held, &key)?;
-        let session = self.show(&key, token, expires_at)?;
+        self.check_usable(held, &found.key)?;
+        let session = self.show(token, found)?;
         Ok(Outcome::Session(Box::new(session)))
     }
 
@@ -83,8 +99,8 @@ impl Registry<'_> {
         held: &Organization,
         token: &SessionToken,
     ) -> Result<Outcome, Stop> {
-        if let Some((key, _)) = self.behind(token)? {
-            let mac = self.mac(token)?;
+        if let Some(Found { entry, key, .. }) = self.behind(token)? {
+            let mac = self.mac(entry, "token", token)?;
             self.sql.transaction(&mut || {
                 self.sql
                     .query(texts::CLOSE_SESSION, &[mac.as_str().into()])?;
@@ -94,14 +110,22 @@ impl Registry<'_> {
         Ok(Outcome::Done {})
     }
 
-    fn behind(&self, token: &SessionToken) -> Result<Option<(Key, Timestamp)>, SqlError> {
-        let mac = self.mac(token)?;
-        let Some(row) = first(self.sql, texts::SESSION, &[mac.into()])? else {
-            return Ok(None);
-        };
-        let key = Key::load_issued(self.sql, row.unsigned(0)?)?;
-        let expires_at = store::instant(&row, 1)?;
-        Ok(key.map(|key| (key, expires_at)))
+    /// The session of this token, whichever of the ring's entries it is under.
+    fn behind(&self, token: &SessionToken) -> Result<Option<Found>, SqlError> {
+        for entry in self.keyring.names() {
+            let mac = self.mac(entry, "token", token)?;
+            let Some(row) = first(self.sql, texts::SESSION, &[mac.into()])? else {
+                continue;
+            };
+            let key = Key::load_issued(self.sql, row.unsigned(0)?)?;
+            let expires_at = store::instant(&row, 1)?;
+            return Ok(key.map(|key| Found {
+                entry,
+                key,
+                expires_at,
+            }));
+        }
+        Ok(None)
     }
 
     fn check_usable(&self, held: &Organization, key: &Key) -> Result<(), Refusal> {
@@ -111,25 +135,22 @@ impl Registry<'_> {
         }
     }
 
-    fn mac(&self, token: &SessionToken) -> Result<String, SqlError> {
+    fn mac(&self, entry: char, purpose: &str, token: &SessionToken) -> Result<String, SqlError> {
         parsed(
-            self.keyring.session_mac("token", token.expose()),
-            "the current root key",
+            self.keyring.session_mac(entry, purpose, token.expose()),
+            "the session's root key",
         )
     }
 
-    fn show(
-        &self,
-        key: &Key,
-        token: &SessionToken,
-        expires_at: Timestamp,
-    ) -> Result<Session, SqlError> {
+    fn show(&self, token: &SessionToken, found: Found) -> Result<Session, SqlError> {
+        let Found {
+            entry,
+            key,
+            expires_at,
+        } = found;
         Ok(Session {
             token: None,
-            csrf_token: parsed(
-                self.keyring.session_mac("csrf", token.expose()),
-                "the current root key",
-            )?,
+            csrf_token: self.mac(entry, "csrf", token)?,
             expires_at,
             id: key.key_id(self.keyring.brand()),
             record: key.record(),

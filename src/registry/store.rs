@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
-use super::message::{AllowedIps, KeyLifetimeDays, KeyView, Metadata, Name, RevocationReason, Who};
+use super::message::{
+    AllowedIps, KeyLifetimeDays, KeyView, LeakPolicy, Metadata, Name, Restriction,
+    RevocationReason, Who,
+};
 use super::sql as texts;
 use super::subject::Subject;
 use crate::key::{
@@ -22,6 +25,7 @@ pub(super) struct Organization {
     pub(super) api_access: bool,
     pub(super) keys_revoked_through: Revision,
     pub(super) max_key_lifetime_days: Option<KeyLifetimeDays>,
+    pub(super) leak_policy: LeakPolicy,
     pub(super) created_at: Timestamp,
     pub(super) deleted_at: Option<Timestamp>,
     pub(super) effective_at: Option<Timestamp>,
@@ -69,6 +73,8 @@ pub(super) struct Key {
     pub(super) replaced_at: Option<Timestamp>,
     /// Read here, written by `notes`.
     pub(super) exposed: Option<(Timestamp, String)>,
+    pub(super) restriction: Option<Restriction>,
+    pub(super) leaked: Option<(Timestamp, String)>,
     /// Written at import and by `usage`.
     pub(super) last_used_at: Option<Timestamp>,
     pub(super) effective_at: Option<Timestamp>,
@@ -100,6 +106,7 @@ impl Organization {
             "api_access": self.api_access,
             "keys_revoked_through": self.keys_revoked_through,
             "max_key_lifetime_days": self.max_key_lifetime_days,
+            "leak_policy": self.leak_policy,
             "deleted_at": self.deleted_at.map(Timestamp::to_rfc3339),
             "revision": self.revision,
         }))
@@ -114,6 +121,13 @@ impl Organization {
         let subject = id.tag().to_string();
         let Some(row) = first(sql, texts::ORGANIZATION, &[subject.into()])? else {
             return Ok(None);
+        };
+        let leak_policy = match optional(&row, 10, |row, column| {
+            from_json(row.text(column)?, "organization.leak_policy")
+        })? {
+            Some(policy) => policy,
+            None if id.is_platform() => LeakPolicy::Revoke,
+            None => LeakPolicy::default(),
         };
         Ok(Some(Self {
             id,
@@ -131,6 +145,7 @@ impl Organization {
             effective_at: optional(&row, 7, instant)?,
             revision: row.unsigned(8)?,
             pending: row.integer(9)? != 0,
+            leak_policy,
         }))
     }
 
@@ -147,6 +162,7 @@ impl Organization {
                 self.deleted_at.map(|at| at.0).into(),
                 self.effective_at.map(|at| at.0).into(),
                 self.revision.into(),
+                to_json(&self.leak_policy)?,
             ],
         )?;
         Ok(())
@@ -175,7 +191,8 @@ impl Key {
             digest: self.digest,
             environment: self.environment,
             name: self.name.as_str().to_owned(),
-            scopes: self.scopes.clone(),
+            scopes: self.usable_scopes(),
+            restricted: self.restriction.is_some(),
             revoked: self.revocation.is_some(),
             disabled: self.disabled,
             expires_at: self.expires_at,
@@ -183,6 +200,15 @@ impl Key {
             retires_at: self.retires_at,
             allowed_ips: self.allowed_ips.networks().to_vec(),
             bound_organization: self.bound_organization.clone(),
+        }
+    }
+
+    /// What its restriction, if it has one, leaves of its scopes. Edges are told
+    /// no others: one of an earlier version holds a key to them too.
+    fn usable_scopes(&self) -> Scopes {
+        match &self.restriction {
+            Some(restriction) => self.scopes.within(&restriction.scopes),
+            None => self.scopes.clone(),
         }
     }
 
@@ -238,6 +264,13 @@ impl Key {
                 .as_ref()
                 .map(|(_, origin)| origin.clone())
                 .filter(|origin| !origin.is_empty()),
+            leaked_at: self.leaked.as_ref().map(|(at, _)| *at),
+            leak_url: self
+                .leaked
+                .as_ref()
+                .map(|(_, url)| url.clone())
+                .filter(|url| !url.is_empty()),
+            restriction: self.restriction.clone(),
             allowed_ips: self.allowed_ips.clone(),
             metadata: self.metadata.clone(),
             bound_organization: self.bound_organization.clone(),
@@ -259,6 +292,7 @@ impl Key {
             "expires_at": self.expires_at.map(Timestamp::to_rfc3339),
             "retires_at": self.retires_at.map(Timestamp::to_rfc3339),
             "disabled": self.disabled,
+            "restriction": self.restriction,
             "revoked_at": self.revocation.map(|revocation| revocation.at.to_rfc3339()),
             "revocation_reason": self.revocation.map(|revocation| revocation.reason),
             "replaces": self.replaces,
@@ -330,7 +364,17 @@ impl Key {
                 .transpose()?,
             pending: row.integer(26)? != 0,
             replaced_at: optional(row, 27, instant)?,
+            restriction: optional(row, 28, |row, column| {
+                from_json(row.text(column)?, "keys.restriction")
+            })?,
+            leaked: optional(row, 29, |row, column| {
+                Ok((instant(row, column)?, row.text(column + 1)?.to_owned()))
+            })?,
         })
+    }
+
+    fn restriction_text(&self) -> Result<Value, SqlError> {
+        self.restriction.as_ref().map_or(Ok(Value::Null), to_json)
     }
 
     pub(super) fn insert(&self, sql: &dyn Sql) -> Result<(), SqlError> {
@@ -365,6 +409,7 @@ impl Key {
                 self.last_used_at.map(|at| at.0).into(),
                 self.effective_at.map(|at| at.0).into(),
                 self.replaced_at.map(|at| at.0).into(),
+                self.restriction_text()?,
             ],
         )?;
         Ok(())
@@ -391,6 +436,9 @@ impl Key {
                 self.replaced_by.as_ref().map(PublicKeyId::as_str).into(),
                 self.effective_at.map(|at| at.0).into(),
                 self.replaced_at.map(|at| at.0).into(),
+                self.restriction_text()?,
+                self.leaked.as_ref().map(|(at, _)| at.0).into(),
+                self.leaked.as_ref().map(|(_, url)| url.as_str()).into(),
             ],
         )?;
         Ok(())

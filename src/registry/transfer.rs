@@ -105,6 +105,7 @@ impl Registry<'_> {
             last_used_at: key.last_used_at,
             replaces: key.replaces.map(sibling),
             replaced_by: key.replaced_by.map(sibling),
+            restriction: key.restriction.clone(),
             allowed_ips: key.allowed_ips.clone(),
             metadata: key.metadata.clone(),
         })
@@ -211,6 +212,8 @@ fn key_of(scene: &Scene<'_>, line: &ExportedKey, issued: Revision) -> Key {
         replaced_at: None,
         replaced_by: line.replaced_by.map(|id| id.public),
         exposed: None,
+        restriction: line.restriction.clone(),
+        leaked: None,
         last_used_at: line.last_used_at.map(|at| at.min(scene.now)),
         // No edge holds an older record of it.
         effective_at: Some(scene.now),

@@ -63,6 +63,8 @@ impl Scene<'_> {
             replaced_by: None,
             replaced_at: None,
             exposed: None,
+            restriction: None,
+            leaked: None,
             last_used_at: None,
             // No edge holds an older record of it.
             effective_at: Some(self.now),
@@ -237,13 +239,17 @@ pub(super) fn patch(scene: &Scene<'_>, key: &Key, order: &PatchKey) -> Step {
         Patch::Clear => after.metadata = super::message::Metadata::default(),
         Patch::Set(metadata) => after.metadata = metadata.clone(),
     }
+    if matches!(order.restriction, Patch::Clear) {
+        after.restriction = None;
+    }
     let (_, changed) = difference(&key.facts(), &after.facts());
     if changed.is_empty() {
         return Ok(None);
     }
     let new_scopes = after.scopes != key.scopes;
-    let reaches_otherwise =
-        after.expires_at != key.expires_at || after.allowed_ips != key.allowed_ips;
+    let reaches_otherwise = after.expires_at != key.expires_at
+        || after.allowed_ips != key.allowed_ips
+        || after.restriction != key.restriction;
     if new_scopes {
         scene.check_scopes(&after.scopes)?;
     }

@@ -1,7 +1,7 @@
 //! From the `Authorization` header to a key that parsed.
 
 use super::decide::Denial;
-use crate::key::{Keyring, PresentedKey, PublicKeyId, Unreadable};
+use crate::key::{KeyId, Keyring, PresentedKey, PublicKeyId, Unreadable};
 
 /// What a request showed.
 pub enum Credentials {
@@ -23,6 +23,14 @@ pub fn bearer_token(authorization: &str) -> Option<&str> {
     }
     let trimmed = token.trim_start_matches(' ');
     (trimmed.len() < token.len() || token.is_empty()).then_some(trimmed)
+}
+
+/// The id of the key in an `Authorization` header, going by its form alone: for
+/// the log.
+#[must_use]
+pub fn shown_id(authorization: &str) -> Option<KeyId> {
+    let (id, _) = bearer_token(authorization)?.split_once('.')?;
+    KeyId::parse(id)
 }
 
 impl Credentials {

@@ -41,6 +41,8 @@ pub enum Denial {
     ApiAccessDisabled,
     /// The route needs this scope.
     InsufficientScope(String),
+    /// The route needs this scope, and the key leaked: it is held to others.
+    RestrictedKey(String),
     /// A client's key on an admin route, or the other way round, or a test key
     /// where there is no test upstream.
     WrongEnvironment,
@@ -131,9 +133,11 @@ pub fn decide<'a>(
         return Err(Denial::AddressNotAllowed);
     }
     match demand.scope {
-        Some(scope) if !key.scopes.contains(scope) => {
-            Err(Denial::InsufficientScope(scope.to_owned()))
-        }
+        Some(scope) if !key.scopes.contains(scope) => Err(if key.restricted {
+            Denial::RestrictedKey(scope.to_owned())
+        } else {
+            Denial::InsufficientScope(scope.to_owned())
+        }),
         _ => Ok(Grant {
             key,
             organization,
@@ -169,6 +173,7 @@ mod tests {
             scopes: Scopes::new(vec![Scope::parse("read").unwrap()]).unwrap(),
             revoked: false,
             disabled: false,
+            restricted: false,
             expires_at: None,
             replaced_at: None,
             retires_at: None,
@@ -218,6 +223,14 @@ mod tests {
         assert_eq!(
             outcome(&key, &organization, Some("billing")),
             Err(Denial::InsufficientScope("billing".into()))
+        );
+        let leaked = KeyRecord {
+            restricted: true,
+            ..key.clone()
+        };
+        assert_eq!(
+            outcome(&leaked, &organization, Some("billing")),
+            Err(Denial::RestrictedKey("billing".into()))
         );
         let with = |change: &dyn Fn(&mut KeyRecord)| {
             let mut changed = key.clone();

@@ -10,6 +10,6 @@ mod tally;
 pub use address::{ClientAddress, network};
 pub use attempts::Attempts;
 pub use browser::{BrowserSign, browser_sign};
-pub use credentials::{Credentials, bearer_token};
+pub use credentials::{Credentials, bearer_token, shown_id};
 pub use decide::{Audience, Demand, Denial, Grant, decide, secret_is_wrong};
 pub use tally::{Count, Counted, Tally};

@@ -10,11 +10,15 @@
 mod cost;
 mod freshness;
 mod history;
+mod leaks;
 mod lifecycle;
+mod observability;
 mod recovery;
 mod refusals;
 mod restart;
 mod revocation;
 mod rig;
+mod root_keys;
 mod secrets;
 mod support;
+mod threats;

@@ -110,7 +110,7 @@ pub(crate) fn forged_id(presented: &str) -> String {
 }
 
 /// Appends the CRC-32 of everything before it, in six digits of base62.
-fn with_checksum(text: &str) -> String {
+pub(crate) fn with_checksum(text: &str) -> String {
     let mut crc = u32::MAX;
     for byte in text.bytes() {
         crc ^= u32::from(byte);

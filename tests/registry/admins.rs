@@ -2,7 +2,7 @@
 
 use katalo_keys::key::{Environment, KeyId};
 use katalo_keys::registry::ADMIN_SCOPES;
-use katalo_keys::registry::message::{Actor, Command, KeyView, Outcome, Refusal};
+use katalo_keys::registry::message::{Actor, Command, KeyView, LeakSource, Outcome, Refusal};
 use serde_json::json;
 
 use crate::world::{
@@ -204,7 +204,12 @@ fn the_last_admin_can_be_rotated_renamed_and_reported() {
         Refusal::LastAdmin
     );
     // A leak reported from outside is exempt; a new token is the way back.
-    let leak = world.ask_as(Actor::System, revoke(successor.id, "key_compromise"));
+    let report = Command::ReportLeak {
+        key: successor.id.public,
+        source: LeakSource::Github,
+        url: String::new(),
+    };
+    let leak = world.ask_as(Actor::System, report);
     assert!(matches!(leak, Ok(Outcome::Changed(_))));
     issued(world.ask_as(Actor::Bootstrap, bootstrap("t2")));
 }

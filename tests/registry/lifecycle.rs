@@ -45,7 +45,7 @@ fn an_organization_begins_with_access_off() {
         serde_json::to_value(&view).unwrap(),
         json!({
             "id": "acme", "name": "Acme", "api_access": "disabled",
-            "max_key_lifetime_days": null, "created_at": "2026-11-24T00:00:00.000Z",
+            "max_key_lifetime_days": null, "leak_policy": {"action": "report"}, "created_at": "2026-11-24T00:00:00.000Z",
             "deleted_at": null,
             "keys": {"active": 0, "retiring": 0, "disabled": 0, "expired": 0, "revoked": 0},
             "enforced": true, "effective_at": "2026-11-24T00:00:00.000Z", "revision": 1,
@@ -105,7 +105,8 @@ fn a_key_is_issued_with_its_secret_once() {
                 katalo_keys::registry::message::Who::from(&world.actor)).unwrap(),
             "expires_at": "2026-12-24T00:00:00.000Z", "retires_at": null, "last_used_at": null,
             "replaces": null, "replaced_by": null, "revoked_at": null, "revocation_reason": null,
-            "exposed_at": null, "exposed_origin": null,
+            "exposed_at": null, "exposed_origin": null, "leaked_at": null, "leak_url": null,
+            "restriction": null,
             "allowed_ips": ["10.0.0.0/8", "192.0.2.7/32"], "metadata": {"team": "web"},
             "enforced": true, "effective_at": "2026-11-24T00:00:00.000Z", "revision": 2,
         })

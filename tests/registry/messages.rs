@@ -3,7 +3,9 @@
 
 use katalo_keys::key::{KeyId, OrganizationId};
 use katalo_keys::registry::Subject;
-use katalo_keys::registry::message::{Actor, Command, ListUsage, Outcome, SessionToken, Span};
+use katalo_keys::registry::message::{
+    Actor, Command, LeakSource, ListUsage, Outcome, SessionToken, Span,
+};
 use serde_json::{Value, json};
 
 use crate::usage::count;
@@ -32,6 +34,14 @@ fn commands() {
             origin: origin(),
         },
         &json!({"mark_exposed": {"key": key, "origin": "https://page.example"}}),
+    );
+    pinned(
+        &Command::ReportLeak {
+            key,
+            source: LeakSource::Github,
+            url: "https://github.com/a/b".to_owned(),
+        },
+        &json!({"report_leak": {"key": key, "source": "github", "url": "https://github.com/a/b"}}),
     );
     pinned(
         &Command::RevokeSelf { key },

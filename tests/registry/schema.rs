@@ -9,6 +9,14 @@ use crate::world::World;
 /// What the second version of the tables brought.
 const SECOND: [&str; 5] = ["sessions", "preflights", "deletions", "usage", "batches"];
 
+/// The columns that the third brought.
+const THIRD: [(&str, &str); 4] = [
+    ("organization", "leak_policy"),
+    ("keys", "restriction"),
+    ("keys", "leaked_at"),
+    ("keys", "leak_url"),
+];
+
 #[test]
 fn tables_of_the_first_version_are_brought_up_to_date() {
     let mut world = World::acme();
@@ -19,6 +27,10 @@ fn tables_of_the_first_version_are_brought_up_to_date() {
             .sql
             .query(&format!("DROP TABLE {table}"), &[])
             .unwrap();
+    }
+    for (table, column) in THIRD {
+        let drop = format!("ALTER TABLE {table} DROP COLUMN {column}");
+        world.sql.query(&drop, &[]).unwrap();
     }
     let first = "UPDATE meta SET value = 1 WHERE name = 'schema'";
     world.sql.query(first, &[]).unwrap();
@@ -43,9 +55,9 @@ fn tables_of_the_first_version_are_brought_up_to_date() {
 fn tables_of_a_later_version_are_left_alone() {
     let sql = Sqlite::in_memory();
     migrate(&sql).unwrap();
-    let later = "UPDATE meta SET value = 3 WHERE name = 'schema'";
+    let later = "UPDATE meta SET value = 4 WHERE name = 'schema'";
     sql.query(later, &[]).unwrap();
     let error = migrate(&sql).unwrap_err();
-    assert!(error.to_string().contains("unknown version 3"), "{error}");
+    assert!(error.to_string().contains("unknown version 4"), "{error}");
     assert!(registry::exists(&sql).unwrap());
 }

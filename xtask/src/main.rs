@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask build | dev | test | bench | audit-verify`.
+//! Tasks of the project: `cargo xtask build | dev | test | bench | timing | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -17,6 +17,7 @@ mod project;
 mod ready;
 mod server;
 mod test;
+mod timing;
 mod tools;
 mod variables;
 
@@ -39,6 +40,8 @@ enum Task {
     Test(test::Options),
     /// Measure what a check costs, beside an empty handler and its peers
     Bench(bench::Options),
+    /// Measure whether a wrong key's time tells how much of it is right
+    Timing,
     /// Verify an exported audit offline
     AuditVerify(audit::Options),
 }
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Timing => timing::run(),
         Task::AuditVerify(options) => audit::run(&options),
     }
 }

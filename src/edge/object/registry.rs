@@ -64,6 +64,7 @@ fn tag_of(request: &Request) -> Option<OrganizationTag> {
             None,
             Command::Records { key }
             | Command::MarkExposed { key, .. }
+            | Command::ReportLeak { key, .. }
             | Command::RevokeSelf { key },
         ) => Some(key.organization_tag()),
         (None, Command::ReportBehind { subject }) => Some(subject.organization_tag()),

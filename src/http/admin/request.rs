@@ -176,6 +176,7 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         AdminPlace::Bootstrap
         | AdminPlace::Session
         | AdminPlace::Status
+        | AdminPlace::RootKeys
         | AdminPlace::Organizations => return Ok(None),
         AdminPlace::Organization(id) => match facts.method {
             "PUT" => (
@@ -299,7 +300,7 @@ pub fn scope_of(place: &AdminPlace<'_>, method: &str) -> &'static str {
     let reads = method == "GET";
     let (organization, scope) = match *place {
         AdminPlace::Bootstrap | AdminPlace::Session => ("", ""),
-        AdminPlace::Status => ("", "status:read"),
+        AdminPlace::Status | AdminPlace::RootKeys => ("", "status:read"),
         AdminPlace::Organizations => ("", "organizations:read"),
         AdminPlace::Organization(id) if reads => (id, "organizations:read"),
         AdminPlace::Organization(id) | AdminPlace::Export(id) | AdminPlace::Import(id) => {

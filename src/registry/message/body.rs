@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, Metadata, Name, Note,
-    OverlapSeconds, Patch, RevocationReason, Wait, present,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, Metadata, Name,
+    Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, present,
 };
 use super::view::ExportedKey;
 use crate::key::{Environment, OrganizationId};
@@ -27,6 +27,13 @@ pub struct PutOrganization {
     /// Longest life of a key, in days from its creation; `null`: none.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub max_key_lifetime_days: Patch<KeyLifetimeDays>,
+    /// What a report of a leak does; `report` at creation unless said.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub leak_policy: Option<LeakPolicy>,
     /// Whether to answer only once enforced.
     #[serde(default)]
     pub wait: Wait,
@@ -84,6 +91,9 @@ pub struct PatchKey {
     /// New notes, or none.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub metadata: Patch<Metadata>,
+    /// `null` lifts the restriction of a key that leaked.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub restriction: Patch<Nothing>,
     /// Whether to answer only once enforced.
     #[serde(default)]
     pub wait: Wait,

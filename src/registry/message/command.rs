@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::body::{
     Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
 };
-use super::field::{Limit, SessionToken};
+use super::field::{LeakSource, Limit, SessionToken};
 use crate::key::{KeyId, KeyState, OrganizationId, PublicKeyId, Revision, Scope};
 use crate::registry::subject::Subject;
 use crate::time::Timestamp;
@@ -104,12 +104,22 @@ pub enum Command {
     Import(Import),
 
     /// A browser showed the key. The orders from here to `CountUsage` give
-    /// [`Outcome::Done`](super::Outcome::Done), except `RevokeSelf`.
+    /// [`Outcome::Done`](super::Outcome::Done), except `ReportLeak` and `RevokeSelf`.
     MarkExposed {
         /// Whose secret was proven.
         key: PublicKeyId,
         /// The page's origin, as sent.
         origin: String,
+    },
+    /// The key was found where it does not belong: what the organization's
+    /// policy says is done to it. `Outcome::Changed` where that is something.
+    ReportLeak {
+        /// Whose secret was proven.
+        key: PublicKeyId,
+        /// Who found it.
+        source: LeakSource,
+        /// Where, as sent.
+        url: String,
     },
     /// RFC 7009: whoever shows a key can end it. `Outcome::Changed`.
     RevokeSelf {

@@ -20,15 +20,18 @@ pub use body::{
 };
 pub use command::{Command, ListAudit, ListKeys, ListUsage, Span, UsageCount};
 pub use field::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, Limit, Metadata, Name, Note,
-    OverlapSeconds, Patch, RevocationReason, SessionToken, Wait,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, LeakSource, Limit,
+    Metadata, Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, SessionToken, Wait,
 };
 pub use outcome::{
     AuditPage, Awaited, Changed, Impact, Issued, Object, OutboxDepth, Outcome, Page, Preflight,
     Records, Secret, Session, Status, Successor, UsageRow, WindowUse,
 };
 pub use refusal::Refusal;
-pub use view::{AuditHead, ExportedKey, KeyCounts, KeyView, OrganizationView, Who};
+pub use view::{
+    AuditHead, ExportedKey, KeyCounts, KeyView, OrganizationView, Restriction, RestrictionReason,
+    Who,
+};
 
 use crate::key::{KeyId, OrganizationId, Revision, Scopes};
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::field::{AllowedIps, ApiAccess, Metadata, RevocationReason};
+use super::field::{AllowedIps, ApiAccess, LeakPolicy, Metadata, RevocationReason};
 use crate::key::{Environment, KeyDigest, KeyId, KeyState, OrganizationId, Revision, Scopes};
 use crate::time::{Timestamp, rfc3339};
 
@@ -18,6 +18,26 @@ pub struct Who {
     /// What that key was called then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+/// What a key is held to until an administrator lifts it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Restriction {
+    /// Why.
+    pub reason: RestrictionReason,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub since: Timestamp,
+    /// Of the key's scopes only these.
+    pub scopes: Scopes,
+}
+
+/// Why a key is restricted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RestrictionReason {
+    /// It was found where it does not belong.
+    Leak,
 }
 
 /// The key object.
@@ -63,6 +83,15 @@ pub struct KeyView {
     pub exposed_at: Option<Timestamp>,
     /// The origin of that page.
     pub exposed_origin: Option<String>,
+    /// When it was last reported as leaked.
+    #[serde(default, with = "rfc3339::option")]
+    pub leaked_at: Option<Timestamp>,
+    /// Where it was found.
+    #[serde(default)]
+    pub leak_url: Option<String>,
+    /// What it is held to since; `null` where to nothing.
+    #[serde(default)]
+    pub restriction: Option<Restriction>,
     /// Networks it may be used from; everywhere when empty.
     pub allowed_ips: AllowedIps,
     /// The caller's own notes.
@@ -90,6 +119,9 @@ pub struct OrganizationView {
     pub api_access: ApiAccess,
     /// Longest life of a key in days, from its creation.
     pub max_key_lifetime_days: Option<u64>,
+    /// What a report of a leak does to a key.
+    #[serde(default)]
+    pub leak_policy: LeakPolicy,
     /// When it was made here.
     #[serde(with = "rfc3339")]
     pub created_at: Timestamp,
@@ -180,6 +212,9 @@ pub struct ExportedKey {
     /// Its successor.
     #[serde(default)]
     pub replaced_by: Option<KeyId>,
+    /// What it is held to, having leaked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restriction: Option<Restriction>,
     /// Networks it may be used from.
     #[serde(default)]
     pub allowed_ips: AllowedIps,

@@ -3,7 +3,7 @@
 /// What makes the tables of each version from those of the one before; `meta`
 /// tells the version that a registry has. A step that was once released stays
 /// as it is.
-pub(in crate::registry) const SCHEMA: &[&[&str]] = &[FIRST, SECOND];
+pub(in crate::registry) const SCHEMA: &[&[&str]] = &[FIRST, SECOND, THIRD];
 
 const FIRST: &[&str] = &[
     // `revision` and `schema`, and the counters of bounded records.
@@ -137,4 +137,12 @@ const SECOND: &[&str] = &[
         at INTEGER NOT NULL
     ) WITHOUT ROWID",
     "CREATE INDEX batches_age ON batches (at)",
+];
+
+const THIRD: &[&str] = &[
+    // JSON, and none where it is the usual one.
+    "ALTER TABLE organization ADD COLUMN leak_policy TEXT",
+    "ALTER TABLE keys ADD COLUMN restriction TEXT",
+    "ALTER TABLE keys ADD COLUMN leaked_at INTEGER",
+    "ALTER TABLE keys ADD COLUMN leak_url TEXT",
 ];

@@ -118,6 +118,10 @@ function tappedEnv(env, caller) {
       const namespace = env[binding] ?? new DurableObjectNamespace(env.RIG_OBJECTS, name);
       tapped[binding] = tappedNamespace(namespace, point(`${caller}>${name}`));
     }
+    // A dataset of Analytics Engine whose points are in the log.
+    if (env.RIG_METRICS === "on") {
+      tapped.METRICS = { writeDataPoint: (point) => console.log(JSON.stringify({ point })) };
+    }
     environments.set(caller, tapped);
   }
   return tapped;

@@ -88,8 +88,9 @@ impl Config {
 const config :Workerd.Config = (
   services = [
     {services}
-    (name = "upstream", external = (address = "{}", http = ())),
-    (name = "distant-objects", external = (address = "{}", http = ())),
+    (name = "upstream", external = (address = "{0}", http = ())),
+    (name = "internet", external = (address = "{0}", http = ())),
+    (name = "distant-objects", external = (address = "{1}", http = ())),
     (name = "state", disk = (path = "state", writable = true)),
   ],
   sockets = [
@@ -98,7 +99,7 @@ const config :Workerd.Config = (
 );
 
 const modules :List(Workerd.Worker.Module) = [
-  {}
+  {2}
 ];
 {workers}"#,
             self.upstream,

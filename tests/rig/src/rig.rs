@@ -121,6 +121,7 @@ impl Builder {
             objects_process: None,
             kv,
             upstream,
+            config,
             folder,
         };
         rig.start()?;
@@ -138,6 +139,7 @@ pub struct Rig {
     objects: Client,
     kv: Kv,
     upstream: Upstream,
+    config: Config,
     folder: tempfile::TempDir,
 }
 
@@ -214,6 +216,20 @@ impl Rig {
     #[must_use]
     pub fn secrets() -> [&'static str; 2] {
         [BOOTSTRAP_TOKEN, ROOT_KEY]
+    }
+
+    /// Deploys anew with another value of a variable or secret: everything is
+    /// killed and started again on the same state.
+    ///
+    /// # Errors
+    ///
+    /// When workerd does not start.
+    pub fn deploy_with(&mut self, name: &str, value: impl Into<Value>) -> Result<()> {
+        self.kill();
+        self.config.variables.insert(name.to_owned(), value.into());
+        self.config
+            .write(&checkout().join("build"), self.folder.path())?;
+        self.start()
     }
 
     /// Kills everything (SIGKILL): edges and objects. State stays.

@@ -1,4 +1,5 @@
-//! The API behind the gateway: records what reaches it, and answers as told.
+//! The API behind the gateway, and all other hosts: records what reaches it, and
+//! answers as told.
 
 use crate::server::Server;
 use anyhow::Result;

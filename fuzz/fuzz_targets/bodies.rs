@@ -1,0 +1,5 @@
+#![no_main]
+
+use katalo_fuzz::entries;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entries::bodies(data));
