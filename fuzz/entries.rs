@@ -5,6 +5,7 @@
 //! Two drivers share them: the targets of `cargo fuzz`, and on stable
 //! `tests/fuzz_entries.rs`.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 use katalo_keys::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
@@ -108,6 +109,7 @@ pub fn kv_record(data: &[u8]) {
 }
 
 thread_local! {
+    static SEED: Cell<u64> = const { Cell::new(0) };
     static STORAGE: Sqlite = {
         let sql = Sqlite::in_memory();
         registry::migrate(&sql).unwrap();
@@ -127,19 +129,15 @@ pub fn messages(data: &[u8]) {
     let Ok(request) = serde_json::from_slice::<Request>(data) else {
         return;
     };
+    // Never twice the same: key ids must differ.
+    let seed = SEED.replace(SEED.get() + 1_000_000_007);
     STORAGE.with(|sql| {
         let settings = RegistrySettings {
             transfer: true,
             ..RegistrySettings::default()
         };
-        let answered = registry::handle(
-            sql,
-            keyring(),
-            &settings,
-            &request,
-            NOW,
-            &mut Seeded(data.len() as u64),
-        );
+        let answered =
+            registry::handle(sql, keyring(), &settings, &request, NOW, &mut Seeded(seed));
         let _ = answered.unwrap();
     });
 }
@@ -247,12 +245,12 @@ pub fn leak_report(data: &[u8]) {
     let Ok(report) = leaks::report(data) else {
         return;
     };
-    let judged = report.iter().map(|found| (found, false));
-    assert_eq!(leaks::feedback(judged).status, 200);
     for found in &report {
         if let Ok(key) = keyring().read(&found.token) {
             assert_ne!(key.id().environment.as_str(), "");
             assert!(Environment::ALL.contains(&key.id().environment));
         }
     }
+    let judged: Vec<_> = report.into_iter().map(|found| (found, false)).collect();
+    assert_eq!(leaks::feedback(&judged).status, 200);
 }

@@ -120,13 +120,13 @@ async fn carry_out(
         AdminPlace::RootKeys => {
             Caller::prove(edge, incoming, request_id, "status:read")
                 .await?
-                .keys_per_root_key()
+                .overview(Command::Status { unused_for_days: 1 })
                 .await
         }
         AdminPlace::Organizations => {
             Caller::prove(edge, incoming, request_id, "organizations:read")
                 .await?
-                .organizations()
+                .overview(Command::GetOrganization {})
                 .await
         }
         _ => about_an_organization(edge, incoming, place, request_id).await,
@@ -287,58 +287,52 @@ impl<'a> Caller<'a> {
         })
     }
 
-    /// How many keys of each organization could still open something, by the
-    /// root key that made them.
-    async fn keys_per_root_key(&self) -> Result<Answer, Problem> {
+    /// Asks the registry of each organization of a page.
+    async fn each(&self, command: Command) -> Result<Page<(OrganizationId, Outcome)>, Problem> {
         let listed = self.listed().await?;
-        let asked = listed.items.into_iter().map(|organization| async move {
-            let ask = Ask {
-                organization: organization.clone(),
-                if_match: None,
-                command: Command::Status { unused_for_days: 1 },
-            };
-            (organization, self.ask(ask, None).await)
+        let asked = listed.items.into_iter().map(|organization| {
+            let command = command.clone();
+            async move {
+                let ask = Ask {
+                    organization: organization.clone(),
+                    if_match: None,
+                    command,
+                };
+                (organization, self.ask(ask, None).await)
+            }
         });
         let mut items = Vec::new();
         for (organization, outcome) in futures_util::future::join_all(asked).await {
             match outcome {
-                Ok(Outcome::Status(status)) => items.push(serde_json::json!({
+                Ok(outcome) => items.push((organization, outcome)),
+                // Listed, but its creation was refused or is under way.
+                Err(problem) if problem.code == Code::NotFound => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(Page {
+            items,
+            next_cursor: listed.next_cursor,
+        })
+    }
+
+    /// What each registry of a page tells: the organization itself, or how many of
+    /// its keys could still open something, by the root key that made them.
+    async fn overview(&self, command: Command) -> Result<Answer, Problem> {
+        let page = self.each(command).await?;
+        let items = page
+            .items
+            .into_iter()
+            .map(|(organization, outcome)| match outcome {
+                Outcome::Status(status) => Ok(serde_json::json!({
                     "organization": organization,
                     "keys_per_ring_entry": status.keys_per_ring_entry,
                 })),
-                Err(problem) if problem.code == Code::NotFound => {}
-                Ok(_) => return Err(Code::RegistryUnavailable.into()),
-                Err(problem) => return Err(problem),
-            }
-        }
-        let next_cursor = listed.next_cursor;
-        Ok(Answer::json(200, &Page { items, next_cursor }).with("cache-control", "no-store"))
-    }
-
-    /// The organizations, each as its own registry tells it.
-    async fn organizations(&self) -> Result<Answer, Problem> {
-        let Page { items, next_cursor } = self.listed().await?;
-        let asked = items.into_iter().map(|organization| {
-            let command = Command::GetOrganization {};
-            self.ask(
-                Ask {
-                    organization,
-                    if_match: None,
-                    command,
-                },
-                None,
-            )
-        });
-        let mut items = Vec::new();
-        for outcome in futures_util::future::join_all(asked).await {
-            match outcome {
-                Ok(Outcome::Organization(organization)) => items.push(*organization),
-                // Listed, but its creation was refused or is under way.
-                Err(problem) if problem.code == Code::NotFound => {}
-                Ok(_) => return Err(Code::RegistryUnavailable.into()),
-                Err(problem) => return Err(problem),
-            }
-        }
+                Outcome::Organization(organization) => Ok(serde_json::json!(organization)),
+                _ => Err(Code::RegistryUnavailable.into()),
+            })
+            .collect::<Result<Vec<_>, Problem>>()?;
+        let next_cursor = page.next_cursor;
         Ok(Answer::json(200, &Page { items, next_cursor }).with("cache-control", "no-store"))
     }
 

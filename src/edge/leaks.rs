@@ -4,11 +4,9 @@
 //! secret that proves: checksum and id tag settle most without any look-up.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -21,7 +19,7 @@ use super::isolate::Edge;
 use super::{authorize, bindings, registry, rim};
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
-use crate::key::{KeyId, KeyRecord, PublicKeyId};
+use crate::key::{KeyRecord, PublicKeyId};
 use crate::registry::message::{
     Actor, Command, LeakSource, MESSAGE_VERSION, Outcome, Refusal, Request,
 };
@@ -35,9 +33,6 @@ const KEYS_LAST: u64 = 86_400_000;
 const FETCH_AFTER: u64 = 60_000;
 /// How long the fetch may take.
 const FETCH_DEADLINE: Duration = Duration::from_secs(5);
-/// Keys of one report looked after at a time: of the six connections that a
-/// request may have waiting.
-const AT_A_TIME: usize = 4;
 
 /// GitHub's keys as they were last fetched.
 struct Fetched {
@@ -88,59 +83,51 @@ pub(super) async fn github(
         return Err(unsigned());
     }
     let report = leaks::report(&body)?;
-    let records = records(edge, &report).await?;
-    let ours = |found: &Found| is_ours(edge, found, &records);
-    let mut leaked = HashMap::new();
-    for found in &report {
-        if let Some(id) = ours(found) {
-            leaked.entry(id).or_insert(found.url.as_str());
+    let mut records: Records = Vec::new();
+    let mut told: Vec<PublicKeyId> = Vec::new();
+    let mut judged = Vec::with_capacity(report.len());
+    for found in report {
+        let key = proven(edge, &found, &mut records).await?;
+        if let Some(key) = key
+            && !told.contains(&key)
+        {
+            tell(edge, key, &found.url, request_id).await?;
+            told.push(key);
         }
+        judged.push((found, key.is_some()));
     }
-    let told = leaked
-        .into_iter()
-        .map(|(id, url)| tell(edge, id, url, request_id));
-    at_a_time(told).await?;
-    let judged = report.iter().map(|found| (found, ours(found).is_some()));
-    Ok(leaks::feedback(judged))
+    Ok(leaks::feedback(&judged))
 }
 
 /// What is known of the keys of a report, each looked up once, however many
 /// matches name it.
-type Records = HashMap<PublicKeyId, Option<Rc<KeyRecord>>>;
-
-async fn records(edge: &Edge, report: &[Found]) -> Result<Records, Problem> {
-    let keyring = &edge.settings.keyring;
-    let named: HashSet<KeyId> = report
-        .iter()
-        .filter_map(|found| keyring.read(&found.token).ok())
-        .map(|key| *key.id())
-        .collect();
-    let read = named.into_iter().map(|id| async move {
-        let record = authorize::any_record(edge, &id).await?;
-        Ok((id.public, record))
-    });
-    Ok(at_a_time(read).await?.into_iter().collect())
-}
-
-/// Does a few things at once; the first failure, if one fails.
-async fn at_a_time<T>(
-    work: impl Iterator<Item = impl Future<Output = Result<T, Problem>>>,
-) -> Result<Vec<T>, Problem> {
-    let done: Vec<Result<T, Problem>> = futures_util::stream::iter(work)
-        .buffer_unordered(AT_A_TIME)
-        .collect()
-        .await;
-    done.into_iter().collect()
-}
+type Records = Vec<(PublicKeyId, Option<Rc<KeyRecord>>)>;
 
 /// The public id of a match that is a key of ours: its secret proves.
-fn is_ours(edge: &Edge, found: &Found, records: &Records) -> Option<PublicKeyId> {
+async fn proven(
+    edge: &Edge,
+    found: &Found,
+    records: &mut Records,
+) -> Result<Option<PublicKeyId>, Problem> {
     let keyring = &edge.settings.keyring;
-    let presented = keyring.read(&found.token).ok()?;
-    let digest = keyring.digest(&presented)?;
+    let Ok(presented) = keyring.read(&found.token) else {
+        return Ok(None);
+    };
+    let Some(digest) = keyring.digest(&presented) else {
+        return Ok(None);
+    };
     let id = presented.id().public;
-    let record = records.get(&id)?.as_ref()?;
-    (!secret_is_wrong(&digest, record)).then_some(id)
+    let known = records.iter().find(|(known, _)| *known == id);
+    let record = match known {
+        Some((_, record)) => record.clone(),
+        None => {
+            let record = authorize::any_record(edge, presented.id()).await?;
+            records.push((id, record.clone()));
+            record
+        }
+    };
+    let proves = record.is_some_and(|record| !secret_is_wrong(&digest, &record));
+    Ok(proves.then_some(id))
 }
 
 /// Has its registry do what the organization's policy says.

@@ -10,7 +10,6 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::admin::parse_body;
 use super::answer::Answer;
 use super::problem::Problem;
 use crate::random;
@@ -129,19 +128,20 @@ pub struct Found {
 /// # Errors
 /// `invalid_request`.
 pub fn report(body: &[u8]) -> Result<Vec<Found>, Problem> {
-    parse_body(body)
+    serde_json::from_slice(body).map_err(|error| Problem::invalid("", error.to_string()))
 }
 
 /// The answer: for each match whether it was a key of ours. It names a match by
 /// its SHA-256, not by itself.
 #[must_use]
-pub fn feedback<'f>(judged: impl Iterator<Item = (&'f Found, bool)>) -> Answer {
+pub fn feedback(judged: &[(Found, bool)]) -> Answer {
     let items: Vec<_> = judged
+        .iter()
         .map(|(found, is_ours)| {
             json!({
                 "token_hash": random::hex(&Sha256::digest(found.token.as_bytes())),
                 "token_type": found.r#type,
-                "label": if is_ours { "true_positive" } else { "false_positive" },
+                "label": if *is_ours { "true_positive" } else { "false_positive" },
             })
         })
         .collect();
@@ -236,7 +236,8 @@ mod tests {
             br#"[{"token":"kat_live_x.y","type":"t","url":"u","source":"content"},{"token":"b","type":"t"}]"#,
         )
         .unwrap();
-        let answer = feedback(found.iter().zip([true, false]));
+        let judged: Vec<_> = found.into_iter().zip([true, false]).collect();
+        let answer = feedback(&judged);
         let super::super::answer::Body::Text(_, text) = answer.body else {
             panic!("no body")
         };

@@ -76,8 +76,8 @@ fn leaked(scene: &Scene<'_>, key: &Key, policy: &LeakPolicy) -> Option<Change> {
     }
     let mut after = key.clone();
     match policy {
-        LeakPolicy::Report {} => return None,
-        LeakPolicy::Revoke {} => {
+        LeakPolicy::Report => return None,
+        LeakPolicy::Revoke => {
             after.revocation = Some(Revocation {
                 at: scene.now,
                 reason: RevocationReason::KeyCompromise,

@@ -46,7 +46,7 @@ pub(super) fn create_platform(name: Name, revision: Revision, now: Timestamp) ->
         api_access: true,
         keys_revoked_through: 0,
         max_key_lifetime_days: None,
-        leak_policy: LeakPolicy::Revoke {},
+        leak_policy: LeakPolicy::Revoke,
         created_at: now,
         deleted_at: None,
         effective_at: Some(now),

@@ -126,7 +126,7 @@ impl Organization {
             from_json(row.text(column)?, "organization.leak_policy")
         })? {
             Some(policy) => policy,
-            None if id.is_platform() => LeakPolicy::Revoke {},
+            None if id.is_platform() => LeakPolicy::Revoke,
             None => LeakPolicy::default(),
         };
         Ok(Some(Self {
