@@ -58,7 +58,10 @@ fn is_a_test(name: &str, sources: &str) -> bool {
         let lines = before.lines().rev().take(4);
         lines.into_iter().any(|line| line.trim() == "#[test]")
     };
-    sources.contains(&format!("test(\"{name}\""))
+    let of_browser = format!("test(\"{name}\"");
+    sources
+        .lines()
+        .any(|line| line.trim_start().starts_with(&of_browser))
         || sources
             .match_indices(&format!("fn {name}("))
             .any(|(at, _)| is_marked(at))
