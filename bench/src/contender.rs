@@ -116,16 +116,22 @@ impl Field {
         ensure!(issued.status == 200, "better-auth: {issued:?}");
 
         let bearer_of = |key: &str| format!("Bearer {key}");
-        let with =
-            |target: &str, key: &str| vec![request(target, &[("Authorization", &bearer_of(key))])];
+        let with = |target: &str, key: &str| {
+            vec![request(
+                "GET",
+                target,
+                &[("Authorization", &bearer_of(key))],
+            )]
+        };
         let cold = |target: &str| {
             let texts = minted
                 .iter()
-                .map(|key| request(target, &[("Authorization", &bearer_of(key))]))
+                .map(|key| request("GET", target, &[("Authorization", &bearer_of(key))]))
                 .collect();
             Requests::new(texts, 200)
         };
         let strict = request(
+            "GET",
             "/authorize/forwarded",
             &[
                 ("Authorization", &bearer_of(&live.secret)),
@@ -151,7 +157,7 @@ impl Field {
             requests: cold("/authorize"),
             at_most: Some(COLD_KEYS as u64 * 9 / 10),
         };
-        let plain = || vec![request("/authorize", &[])];
+        let plain = || vec![request("GET", "/authorize", &[])];
         let mut rows = vec![
             row(
                 "empty handler",

@@ -42,8 +42,9 @@ impl Requests {
 }
 
 /// A request, written out.
-pub(crate) fn request(target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
-    let mut text = format!("GET {target} HTTP/1.1\r\nHost: keys.example\r\nUser-Agent: bench\r\n");
+pub(crate) fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut text =
+        format!("{method} {target} HTTP/1.1\r\nHost: keys.example\r\nUser-Agent: bench\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }

@@ -12,9 +12,11 @@
 )]
 
 mod contender;
+mod growth;
 mod keys;
 mod load;
 mod memory;
+mod plot;
 mod proc;
 mod report;
 mod rounds;
@@ -48,6 +50,9 @@ pub(crate) struct Options {
     /// Only the requests: no memory, start, growth
     #[arg(long)]
     requests_only: bool,
+    /// How many keys an organization grows to, by steps of ten times from 1,000
+    #[arg(long, default_value_t = 10_000)]
+    growth_keys: u64,
     /// Loads 100,000 keys for so many minutes and watches the memory; nothing else
     #[arg(long)]
     soak_minutes: Option<u64>,

@@ -28,7 +28,7 @@ fn all(minted: &[String]) -> Requests {
         .iter()
         .map(|key| {
             let authorization = format!("Bearer {key}");
-            request("/authorize", &[("Authorization", &authorization)])
+            request("GET", "/authorize", &[("Authorization", &authorization)])
         })
         .collect();
     Requests::new(texts, 200)

@@ -3,8 +3,9 @@
 use crate::{
     Options,
     contender::Field,
+    growth::{self, Growth},
     memory::{self, Memory},
-    proc,
+    plot, proc,
     rounds::{self, Measured},
     size::{self, Size},
     start::{self, Start},
@@ -22,6 +23,7 @@ struct Report {
     rows: Vec<Measured>,
     memory: Vec<Memory>,
     start: Vec<Start>,
+    growth: Vec<Growth>,
     sizes: Vec<Size>,
 }
 
@@ -48,6 +50,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         rows,
         memory: if rest { memory::run()? } else { Vec::new() },
         start: if rest { start::run()? } else { Vec::new() },
+        growth: if rest {
+            growth::run(options.growth_keys)?
+        } else {
+            Vec::new()
+        },
         sizes: size::run()?,
     };
     fs::create_dir_all(&options.out)?;
@@ -55,6 +62,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         options.out.join("bench.json"),
         serde_json::to_string_pretty(&report)?,
     )?;
+    plot::costs(&options.out.join("costs.svg"), &report.rows)?;
+    if rest {
+        plot::growth(&options.out.join("growth.svg"), &report.growth)?;
+    }
     let text = report.table();
     fs::write(options.out.join("bench.md"), &text)?;
     print!("{text}");
@@ -148,6 +159,20 @@ impl Report {
                     start.ratio.least,
                     start.ratio.most
                 );
+            }
+        }
+        if let Some(first) = self.growth.first() {
+            text.push_str("\n| CPU µs by keys |");
+            for (size, _) in &first.cpu_us {
+                let _ = write!(text, " {size} |");
+            }
+            let _ = writeln!(text, "\n|---|{}", "---:|".repeat(first.cpu_us.len()));
+            for growth in &self.growth {
+                let _ = write!(text, "| {} |", growth.operation);
+                for (_, cost) in &growth.cpu_us {
+                    let _ = write!(text, " {cost:.0} |");
+                }
+                text.push('\n');
             }
         }
         text.push_str("\n| file | kB | kB gzipped |\n|---|---:|---:|\n");

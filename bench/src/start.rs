@@ -29,7 +29,7 @@ pub(crate) fn run() -> Result<Vec<Start>> {
     let upstream = Worker::peer("empty.js").start()?;
     let minted = keys::mint(&secrets, 1, kv.address)?;
     let authorization = format!("Bearer {}", minted.concat());
-    let text = request("/authorize", &[("Authorization", &authorization)]);
+    let text = request("GET", "/authorize", &[("Authorization", &authorization)]);
     let workers = [
         ("empty handler", Worker::peer("empty.js")),
         ("tuned JavaScript", check(&secrets, kv.address)),
