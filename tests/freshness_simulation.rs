@@ -1,10 +1,12 @@
 //! The second proof: the state machines of `katalo_keys::freshness` under a
 //! seeded scheduler, with bad clocks, a bad network and bad luck.
 //!
-//! - `cargo test --test freshness_simulation` runs a few thousand seeds.
+//! - `cargo test --test freshness_simulation` runs a thousand seeds.
 //! - `KATALO_SIM_SEEDS=1000000 cargo test --release --test freshness_simulation
 //!   seeds_hold -- --nocapture` runs as many as it says.
-//! - `KATALO_SIM_SEED=42 …` replays one and prints every step.
+//! - `KATALO_SIM_SEED=42 cargo test --test freshness_simulation seeds_hold --
+//!   --nocapture` replays one and prints every step. A failing run names its
+//!   seed in these words.
 //!
 //! A seed decides everything: the deployment, its clocks, and what happens.
 #![allow(
@@ -26,7 +28,7 @@ use driver::{Run, Tally};
 use world::Mutant;
 
 /// Seeds in an ordinary test run.
-const SEEDS: u64 = 4_000;
+const SEEDS: u64 = 1_200;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;

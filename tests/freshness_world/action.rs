@@ -255,7 +255,8 @@ impl World {
         false
     }
 
-    fn carry_everything(&mut self, setup: &Setup) {
+    /// One round in which every message arrives.
+    pub fn carry_everything(&mut self, setup: &Setup) {
         let via = Node::Relay(0);
         for registry in 0..setup.registries {
             self.check_standing(setup, registry);

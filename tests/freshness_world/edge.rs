@@ -8,7 +8,7 @@ use katalo_keys::freshness::{Bound, EdgeClock, Reading, Revision, Subject};
 
 use super::clock::Clock;
 use super::net::{Body, Context, Message, Node};
-use super::oracle::Promise;
+use super::oracle::{Promise, WENT_BACK};
 use super::{Mutant, Rec, Setup, World};
 
 /// A request that waits to be decided, and what was promised before it came.
@@ -66,6 +66,20 @@ impl Edge {
         self.shown.get(subject).copied()
     }
 
+    /// Whether a request for this key could be decided at once.
+    pub fn could_decide(&self, setup: &Setup, now: u64, key: Subject) -> bool {
+        let now = Reading::at(self.clock.clone().read(now, setup));
+        let mut view = self.view.clone();
+        let found = view.lookup(&key, &key.organization(), now, now);
+        matches!(found, Lookup::Ready { .. })
+    }
+
+    /// Whether KV is being read.
+    pub fn is_reading(&self) -> bool {
+        let mut left = self.loads.iter().flat_map(|loading| loading.left.values());
+        left.any(|brought| *brought == Brought::Nothing)
+    }
+
     /// Every load in progress is given up.
     pub fn cancel_loads(&mut self) {
         for loading in std::mem::take(&mut self.loads) {
@@ -110,27 +124,57 @@ impl World {
         }
         let now = Reading::at(edge.clock.read(self.now, setup));
         for request in std::mem::take(&mut edge.waiting) {
-            let organization = request.key.organization();
-            let found = edge
-                .view
-                .lookup(&request.key, &organization, request.arrived, now);
-            let Lookup::Ready {
-                key, organization, ..
-            } = found
-            else {
-                edge.waiting.push(request);
-                continue;
-            };
-            let records = [*key, *organization];
-            self.oracle.decided(&request.promise, records);
-            for ((subject, _), record) in request.promise.iter().zip(records) {
-                let before = edge.shown.insert(*subject, record.revision);
-                let pruned = setup.view_limit < 10_000;
-                if before.is_some_and(|before| before > record.revision) && !pruned {
-                    self.oracle.violate("an edge went back to an older state");
-                }
+            if !self.decide(setup, number, &request, now) {
+                self.edges[usize::from(number)].waiting.push(request);
             }
         }
+    }
+
+    /// Decides a request, if the view can.
+    fn decide(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        request: &Request,
+        now: Reading<EdgeClock>,
+    ) -> bool {
+        let edge = &mut self.edges[usize::from(number)];
+        let organization = request.key.organization();
+        let found = edge
+            .view
+            .lookup(&request.key, &organization, request.arrived, now);
+        let Lookup::Ready {
+            key, organization, ..
+        } = found
+        else {
+            return false;
+        };
+        let records = [*key, *organization];
+        self.oracle.decided(&request.promise, records);
+        for ((subject, _), record) in request.promise.iter().zip(records) {
+            let before = edge.shown.insert(*subject, record.revision);
+            let pruned = setup.view_limit < 10_000;
+            if before.is_some_and(|before| before > record.revision) && !pruned {
+                self.oracle.violate(WENT_BACK);
+            }
+        }
+        true
+    }
+
+    /// A request for a key arrives that is only counted if it can be decided
+    /// at once. The edge notices nothing.
+    pub fn arrive_unnoticed(&mut self, setup: &Setup, number: u8, key: Subject) {
+        let edge = &mut self.edges[usize::from(number)];
+        let (view, clock) = (edge.view.clone(), edge.clock.clone());
+        let now = Reading::at(edge.clock.read(self.now, setup));
+        let request = Request {
+            key,
+            arrived: now,
+            promise: self.oracle.promised([key, key.organization()]),
+        };
+        self.decide(setup, number, &request, now);
+        let edge = &mut self.edges[usize::from(number)];
+        (edge.view, edge.clock) = (view, clock);
     }
 
     /// Starts what the waiting requests lack: a load or a refresh.

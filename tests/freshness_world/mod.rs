@@ -270,6 +270,34 @@ impl World {
         }
     }
 
+    /// Whether nobody has a question of this machine's present process or an
+    /// answer to one.
+    pub fn is_quiet(&self, node: Node) -> bool {
+        let asks = |asker: Node, context: &Context| {
+            asker == node
+                && match (context, node) {
+                    (Context::Edge(life, _) | Context::EdgeRead(life, _), Node::Edge(edge)) => {
+                        *life == self.edges[usize::from(edge)].life
+                    }
+                    (Context::Relay(life, _), Node::Relay(relay)) => {
+                        *life == self.relays[usize::from(relay)].life
+                    }
+                    (
+                        Context::RegistryAppend(life, _) | Context::RegistryStanding(life, _),
+                        Node::Registry(registry),
+                    ) => *life == self.registries[usize::from(registry)].life,
+                    _ => false,
+                }
+        };
+        let under_way = self.net.iter().any(|(_, message)| {
+            let question = message.is_question();
+            let asker = if question { message.from } else { message.to };
+            asks(asker, &message.context)
+        });
+        let mut parked = self.relays.iter().flat_map(|relay| &relay.parked);
+        !under_way && !parked.any(|parked| asks(parked.from, &parked.context))
+    }
+
     fn send(&mut self, setup: &Setup, message: Message) {
         self.net.send(message, setup.in_flight);
     }

@@ -6,6 +6,9 @@ use katalo_keys::freshness::{Revision, Subject};
 
 use super::Rec;
 
+/// The violation of monotonic reads.
+pub const WENT_BACK: &str = "an edge went back to an older state";
+
 /// What was promised of two records when a request arrived.
 pub type Promise = [(Subject, Option<Rec>); 2];
 

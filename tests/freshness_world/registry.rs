@@ -29,16 +29,19 @@ pub struct Registry {
     pub owed: Vec<Append>,
 }
 
+/// The revision of every record at the beginning.
+pub const FIRST: Revision = Revision(1);
+
 impl Registry {
     pub fn new(number: u8, keys: u8) -> Self {
         let organization = organization(number);
         let record = Rec {
-            revision: Revision(1),
+            revision: FIRST,
             allowed: true,
         };
         let subjects = (0..keys).map(|k| key(number, k)).chain([organization]);
         let stored = Stored {
-            revision: Revision(1),
+            revision: FIRST,
             records: subjects.map(|subject| (subject, record)).collect(),
             rows: BTreeMap::new(),
         };
@@ -147,6 +150,24 @@ impl World {
             self.oracle.promise(subject, record);
         }
         enforced
+    }
+
+    /// What clients would hear who call now, for each subject that changed: the
+    /// earliest promise there can be. The registry notices nothing.
+    pub fn call_unnoticed(&mut self, setup: &Setup) {
+        for number in 0..setup.registries {
+            let kept = self.registries[usize::from(number)].clone();
+            if !kept.may_serve(setup) {
+                continue;
+            }
+            for (subject, record) in &kept.stored.records {
+                let changed = record.revision > FIRST;
+                if changed && !self.oracle.is_enforced(*subject, record.revision) {
+                    self.call(setup, number, *subject);
+                }
+            }
+            self.registries[usize::from(number)] = kept;
+        }
     }
 
     /// Deletes the rows whose wait is over.

@@ -1,0 +1,145 @@
+//! The first proof: the state machines of `katalo_keys::freshness` in a small
+//! world, in every order of events there is.
+//!
+//! Each scenario is one world with its own kind of trouble and is explored to
+//! its end: within the stated numbers of changes, ticks, lost or repeated
+//! messages and faults, every state that can be reached is reached. In each
+//! one everybody calls and requests arrive everywhere: promises are made as
+//! early as they can be, and nothing is left undecided that could be decided.
+//!
+//! - `cargo test --test freshness_model -- --nocapture` prints the bounds and
+//!   the numbers of states.
+//! - `KATALO_MODEL_DEEPER=1 …` explores each scenario with one more tick.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
+
+#[path = "freshness_world/mod.rs"]
+mod world;
+
+#[path = "freshness_model/scenario.rs"]
+mod scenario;
+
+use std::time::Instant;
+
+use scenario::{
+    DECIDED_AFTER, ENFORCED, SAFE, Scenario, State, bad_clocks, bad_network, crashes,
+    drifting_clocks, lost_memory, lowered_bound, races, raised_bound, repeated_calls,
+    restored_registry, two_edges, two_ways,
+};
+use stateright::{Checker, HasDiscoveries, Model};
+use world::Mutant;
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of the proof are its output"
+)]
+fn holds(mut scenario: Scenario) {
+    if std::env::var_os("KATALO_MODEL_DEEPER").is_some() {
+        scenario.ticks += 1;
+    }
+    let (name, bounds) = (scenario.name, scenario.bounds());
+    let begun = Instant::now();
+    let checker = scenario
+        .checker()
+        .finish_when(HasDiscoveries::AnyFailures)
+        .spawn_dfs()
+        .join();
+    for (property, path) in checker.discoveries() {
+        let found_on_purpose = [ENFORCED, DECIDED_AFTER].contains(&property);
+        assert!(found_on_purpose, "{name}: {property}: {}", told(path));
+    }
+    // A model in which nothing happens proves nothing.
+    for property in [ENFORCED, DECIDED_AFTER] {
+        assert!(checker.discovery(property).is_some(), "{name}: {property}");
+    }
+    assert!(checker.is_done(), "{name}: not explored to its end");
+    println!(
+        "{name}: {} states, {} transitions, depth {}, {:.1} s ({bounds})",
+        checker.unique_state_count(),
+        checker.state_count(),
+        checker.max_depth(),
+        begun.elapsed().as_secs_f64()
+    );
+}
+
+/// The steps of a counterexample.
+fn told(path: stateright::Path<State, world::action::Action>) -> String {
+    let last = path.last_state().violation();
+    let steps: Vec<String> = path
+        .into_actions()
+        .iter()
+        .map(|action| format!("{action:?}"))
+        .collect();
+    format!("{last:?} after\n{}", steps.join("\n"))
+}
+
+macro_rules! scenarios {
+    ($($test:ident: $scenario:ident),+ $(,)?) => {$(
+        #[test]
+        fn $test() {
+            holds($scenario());
+        }
+    )+};
+}
+
+scenarios! {
+    holds_while_records_are_loaded: races,
+    holds_on_a_bad_network: bad_network,
+    holds_when_the_registry_crashes_between_any_two_steps: crashes,
+    holds_when_relay_log_and_isolate_lose_their_memory: lost_memory,
+    holds_when_a_call_is_repeated_during_the_wait: repeated_calls,
+    holds_when_the_registry_is_restored: restored_registry,
+    holds_when_the_bound_is_raised: raised_bound,
+    holds_when_the_bound_is_lowered_while_leases_are_out: lowered_bound,
+    holds_with_clocks_that_step_back: bad_clocks,
+    holds_with_clocks_that_drift: drifting_clocks,
+    holds_on_two_edges: two_edges,
+    holds_when_answers_come_two_ways: two_ways,
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of the proof are its output"
+)]
+fn is_found(mutant: Mutant, mut scenario: Scenario) {
+    scenario.setup.mutant = Some(mutant);
+    let begun = Instant::now();
+    let checker = scenario
+        .checker()
+        .finish_when(HasDiscoveries::AnyOf([SAFE].into()))
+        .spawn_bfs()
+        .join();
+    let path = (checker.discovery(SAFE))
+        .unwrap_or_else(|| panic!("{mutant:?} survived {} states", checker.state_count()));
+    println!(
+        "{mutant:?}: {:?} after {} steps, {} states, {:.1} s",
+        path.last_state().violation(),
+        path.into_actions().len(),
+        checker.unique_state_count(),
+        begun.elapsed().as_secs_f64()
+    );
+}
+
+macro_rules! mutants {
+    ($($name:ident: $mutant:ident in $scenario:ident),+ $(,)?) => {$(
+        #[test]
+        fn $name() {
+            is_found(Mutant::$mutant, $scenario());
+        }
+    )+};
+}
+
+mutants! {
+    finds_that_the_commit_wait_is_missing: NoCommitWait in bad_network,
+    finds_that_the_race_fence_is_missing: NoRaceFence in races,
+    finds_that_enforced_is_answered_from_the_state: EnforcedFromState in repeated_calls,
+    finds_that_the_append_comes_after_the_acknowledgement: AppendAfterAcknowledgement in crashes,
+    finds_that_a_backward_clock_is_accepted: BackwardClockAccepted in bad_clocks,
+    finds_that_the_wait_has_no_margin: NoMargin in drifting_clocks,
+    finds_that_a_lowered_bound_shortens_the_wait_at_once: WaitLoweredAtOnce in lowered_bound,
+    finds_that_a_restored_registry_does_not_ask: NoStandingCheck in restored_registry,
+}
