@@ -7,11 +7,17 @@
     reason = "a test that panics has failed"
 )]
 
+mod clients;
 mod cost;
+mod examples;
+mod gateway;
+mod integrations;
 mod lifecycle;
+mod python;
 mod recovery;
 mod refusals;
 mod restart;
 mod rig;
 mod secrets;
+mod standards;
 mod support;
