@@ -324,6 +324,13 @@ fn signed(
     assertion(secret, &granted.identity(), &about, now)
 }
 
+/// Any other upgrade is an offer, and ignored (RFC 9110 section 7.8): Java's
+/// client asks for HTTP/2 so.
+fn asks_for_web_socket(incoming: &Incoming) -> bool {
+    let upgrade = incoming.header("upgrade");
+    upgrade.is_some_and(|upgrade| upgrade.trim().eq_ignore_ascii_case("websocket"))
+}
+
 async fn forward(
     edge: &Edge,
     incoming: &Incoming,
@@ -344,6 +351,12 @@ async fn forward(
             Environment::Live | Environment::Admin => Code::UpstreamUnavailable.into(),
         });
     };
+    if asks_for_web_socket(incoming) {
+        return refuse(Problem::invalid(
+            "Upgrade",
+            "The gateway passes no WebSocket on: open it without the gateway.",
+        ));
+    }
     let assertion = signed(edge, incoming, granted, None, now);
     let mut identity = granted.identity().headers(assertion).to_vec();
     identity.retain(|(_, value)| !value.is_empty());

@@ -13,7 +13,7 @@ use crate::verify::{Credentials, secret_is_wrong};
 /// A browser's request to a route of clients: what it shows is followed up after
 /// the refusal.
 pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
-    let origin = incoming.header("origin").unwrap_or_default();
+    let origin = origin_of(&incoming).unwrap_or_default();
     if incoming.method() == "OPTIONS" {
         let asked = incoming
             .header("access-control-request-headers")
@@ -29,6 +29,7 @@ pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
     let in_header = Credentials::read(incoming.authorization.as_deref(), &edge.settings.keyring);
     match in_header {
         Credentials::Key(key) => follow_up(edge, key, origin),
+        Credentials::Refused(_) if key_in_address(edge, &incoming).is_some() => {}
         Credentials::Refused(_) if is_form(&incoming) => {
             let later = edge.clone();
             edge.after(async move {
@@ -46,6 +47,19 @@ pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
     Code::BrowserCallRefused.into()
 }
 
+/// The page's origin: a form or image that asks by GET tells it in `Referer` alone.
+fn origin_of(incoming: &Incoming) -> Option<String> {
+    incoming.header("origin").or_else(|| {
+        let referer = incoming.header("referer")?;
+        let authority = referer.find("://")? + 3;
+        let end = referer
+            .get(authority..)?
+            .find(['/', '?', '#'])
+            .map_or(referer.len(), |at| authority + at);
+        referer.get(..end).map(str::to_owned)
+    })
+}
+
 /// What a page can post without a preflight.
 fn is_form(incoming: &Incoming) -> bool {
     let media_type = incoming.header("content-type").unwrap_or_default();
@@ -60,9 +74,7 @@ pub(super) fn key_in_address(edge: &Edge, incoming: &Incoming) -> Option<Problem
     let keyring = &edge.settings.keyring;
     keyring.sightings(incoming.target()).next()?;
     if let Some(key) = keyring.first_made_here(incoming.target()) {
-        let origin = incoming
-            .header("origin")
-            .unwrap_or_else(|| "url".to_owned());
+        let origin = origin_of(incoming).unwrap_or_else(|| "url".to_owned());
         follow_up(edge, key, origin);
     }
     Some(Problem::invalid(

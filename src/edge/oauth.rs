@@ -15,7 +15,9 @@ use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial, secret
 /// `POST /oauth2/introspect`.
 pub(super) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answer, Problem> {
     check_method(incoming)?;
-    let caller = introspector(edge, incoming).await.map_err(as_oauth)?;
+    let caller = introspector(edge, incoming)
+        .await
+        .map_err(|problem| oauth::refused_caller(problem, incoming.authorization.as_deref()))?;
     let form = form(incoming).await?;
     let Ok(presented) = edge.settings.keyring.read(&form.token) else {
         return Ok(oauth::inactive());

@@ -80,7 +80,7 @@ fn refused(name: &str, reason: &str) -> Problem {
 /// a 500 of its own.
 #[must_use]
 pub fn for_proxy(problem: Problem) -> Problem {
-    match problem.status.unwrap_or_else(|| problem.code.status()) {
+    match problem.status() {
         401 | 403 | 500.. => problem,
         _ => Problem {
             status: Some(403),
@@ -89,18 +89,18 @@ pub fn for_proxy(problem: Problem) -> Problem {
     }
 }
 
-/// The client's address as a proxy tells it, once the proxy has proven itself:
-/// `X-Real-IP`, else the last of `X-Forwarded-For`, which is the one the proxy
-/// itself added.
+/// Carries the client's address, from a proxy that proves itself. A name of our
+/// own: on the way here the platform appends the proxy's address to
+/// `X-Forwarded-For` and may write `X-Real-IP` anew.
+const CLIENT_ADDRESS: &str = "katalo-client-address";
+
+/// The client's address as a proxy tells it, once the proxy has proven itself.
 #[must_use]
 pub fn address_behind(proven: bool, header: &dyn Fn(&str) -> Option<String>) -> ClientAddress {
     if !proven {
         return ClientAddress::Unproven;
     }
-    let told = header("x-real-ip").or_else(|| {
-        header("x-forwarded-for").and_then(|all| all.rsplit(',').next().map(str::to_owned))
-    });
-    ClientAddress::parse(told.as_deref())
+    ClientAddress::parse(header(CLIENT_ADDRESS).as_deref())
 }
 
 /// An unknown route, as a proxy takes it.
@@ -155,6 +155,20 @@ mod tests {
         for dialect in [Dialect::Nginx, Dialect::Forwarded, Dialect::Envoy("/v1/x")] {
             assert_eq!(ask(dialect, &both), Err(403));
         }
+    }
+
+    #[test]
+    fn only_a_proven_proxy_tells_the_address() {
+        let told = |name: &str| (name == "katalo-client-address").then(|| "192.0.2.7".to_owned());
+        let others = |name: &str| {
+            ["x-real-ip", "x-forwarded-for"]
+                .contains(&name)
+                .then(|| "192.0.2.7".to_owned())
+        };
+        let known = ClientAddress::parse(Some("192.0.2.7"));
+        assert_eq!(address_behind(true, &told), known);
+        assert_eq!(address_behind(false, &told), ClientAddress::Unproven);
+        assert_ne!(address_behind(true, &others), known);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl TokenForm {
 /// section 5.2, RFC 6750 section 3.1).
 #[must_use]
 pub fn as_oauth(mut problem: Problem) -> Problem {
-    let error = match (problem.code, problem.code.status()) {
+    let error = match (problem.code, problem.status()) {
         (Code::InsufficientScope, _) => "insufficient_scope",
         (_, 401) => "invalid_client",
         (_, 403) => "access_denied",
@@ -64,6 +64,23 @@ pub fn as_oauth(mut problem: Problem) -> Problem {
     };
     problem.extension.get_or_insert(("error", error.into()));
     problem
+}
+
+/// The refusal of one who asks about tokens: 401 where the credential is of no
+/// use, whatever the reason, and where it is good for less (RFC 7662 section
+/// 2.3), with the challenge of the scheme that was tried (RFC 6749 section 5.2).
+#[must_use]
+pub fn refused_caller(problem: Problem, authorization: Option<&str>) -> Problem {
+    let status = match problem.status() {
+        403 => Some(401),
+        _ => problem.status,
+    };
+    let scheme = authorization.and_then(|value| value.split(' ').next());
+    as_oauth(Problem {
+        status,
+        is_basic: scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("Basic")),
+        ..problem
+    })
 }
 
 /// The presented key of `Authorization: Basic` (RFC 7617): the key id as user,

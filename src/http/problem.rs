@@ -247,6 +247,8 @@ pub struct Problem {
     /// Further members of the document (RFC 9457 section 3.2), such as the key
     /// object of `secret_already_shown`.
     pub extension: Option<(&'static str, serde_json::Value)>,
+    /// The caller tried HTTP Basic, and is challenged by the same scheme.
+    pub is_basic: bool,
 }
 
 impl From<Code> for Problem {
@@ -261,6 +263,7 @@ impl From<Code> for Problem {
             allow: None,
             retry_after,
             extension: None,
+            is_basic: false,
         }
     }
 }
@@ -359,10 +362,17 @@ impl Problem {
         }
     }
 
+    /// The status that it is answered with.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status.unwrap_or_else(|| self.code.status())
+    }
+
     /// The `WWW-Authenticate` value: a bare challenge where nothing was
     /// presented (RFC 6750 section 3.1), else with its error.
     fn challenge(&self) -> Option<String> {
-        let error = match (self.code, self.code.status()) {
+        let error = match (self.code, self.status()) {
+            (_, 401) if self.is_basic => return Some(r#"Basic realm="katalo""#.to_owned()),
             (Code::MissingCredentials, _) => return Some(r#"Bearer realm="katalo""#.to_owned()),
             (Code::InsufficientScope, _) => {
                 let scope = self.scope.as_deref().unwrap_or_default();
@@ -380,7 +390,7 @@ impl Problem {
     /// The answer. `origin` is the service's own, without a trailing slash.
     #[must_use]
     pub fn into_answer(self, origin: &str, request_id: &str) -> Answer {
-        let status = self.status.unwrap_or_else(|| self.code.status());
+        let status = self.status();
         let code = self.code.as_str();
         let detail = self.detail.as_deref().unwrap_or_else(|| self.code.advice());
         let mut document = Document(String::with_capacity(512));

@@ -12,10 +12,10 @@ export const base = ready.base_url;
 export const dashboard = `${base}/dashboard/`;
 
 /** Chromium as the system has it. */
-export function launch() {
+export function launch(...more) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? execFileSync("which", ["chromium"], { encoding: "utf8" }).trim(),
-    args: ["--no-sandbox"],
+    args: ["--no-sandbox", ...more],
   });
 }
 

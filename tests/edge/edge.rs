@@ -4,15 +4,22 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a test that panics has failed"
 )]
 
+mod clients;
 mod cost;
+mod examples;
 mod freshness;
+mod gateway;
 mod history;
+mod integrations;
 mod leaks;
 mod lifecycle;
 mod observability;
+mod python;
 mod recovery;
 mod refusals;
 mod restart;
@@ -20,5 +27,6 @@ mod revocation;
 mod rig;
 mod root_keys;
 mod secrets;
+mod standards;
 mod support;
 mod threats;

@@ -2,29 +2,11 @@
 //! Worker goes on.
 
 use crate::support::{
-    ACME, acme, assert_no_cors, assert_problem, forged_id, own_key, read, wrong_secret,
+    ACME, acme, assert_no_cors, assert_problem, forged_id, own_key, raw, read, wrong_secret,
 };
 use anyhow::{Context, Result};
-use katalo_rig::{Answer, Body, Client, Reply, Rig, exchange};
+use katalo_rig::{Body, Reply, Rig, exchange};
 use serde_json::{Value, json};
-
-/// A request as bytes, with this key presented.
-fn raw(client: &Client, line: &str, key: &str, more: &[&[u8]], body: &[u8]) -> Result<Answer> {
-    let mut bytes = format!("{line} HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n").into_bytes();
-    if !key.is_empty() {
-        bytes.extend(format!("Authorization: Bearer {key}\r\n").as_bytes());
-    }
-    for header in more {
-        bytes.extend(*header);
-        bytes.extend(b"\r\n");
-    }
-    if !body.is_empty() {
-        bytes.extend(format!("Content-Length: {}\r\n", body.len()).as_bytes());
-    }
-    bytes.extend(b"\r\n");
-    bytes.extend(body);
-    exchange(client.address(), &bytes)?.with_context(|| format!("no answer to {line}"))
-}
 
 #[test]
 fn bodies_that_are_not_what_they_should_be() -> Result<()> {

@@ -1,7 +1,7 @@
 //! What these tests share.
 
 use anyhow::{Context, Result, bail, ensure};
-use katalo_rig::{Admin, Answer, Client, Issued, Rig};
+use katalo_rig::{Admin, Answer, Client, Issued, Rig, exchange};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,30 @@ pub(crate) fn own_key(client: &Client, key: &str) -> Result<Answer> {
 /// A route that takes the scope `read`, through to the upstream.
 pub(crate) fn read(client: &Client, key: &str) -> Result<Answer> {
     client.call("GET", "/v1/catalogs/c1").bearer(key).send()
+}
+
+/// A request as bytes, with this key presented.
+pub(crate) fn raw(
+    client: &Client,
+    line: &str,
+    key: &str,
+    more: &[&[u8]],
+    body: &[u8],
+) -> Result<Answer> {
+    let mut bytes = format!("{line} HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n").into_bytes();
+    if !key.is_empty() {
+        bytes.extend(format!("Authorization: Bearer {key}\r\n").as_bytes());
+    }
+    for header in more {
+        bytes.extend(*header);
+        bytes.extend(b"\r\n");
+    }
+    if !body.is_empty() {
+        bytes.extend(format!("Content-Length: {}\r\n", body.len()).as_bytes());
+    }
+    bytes.extend(b"\r\n");
+    bytes.extend(body);
+    exchange(client.address(), &bytes)?.with_context(|| format!("no answer to {line}"))
 }
 
 /// `Katalo-Decision`, taken apart.

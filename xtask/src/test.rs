@@ -163,7 +163,14 @@ fn dry_run() -> Result<()> {
 }
 
 fn edge_tests() -> Result<()> {
-    test(&["--package=katalo-edge-tests", "--locked"])
+    let tested = test(&["--package=katalo-edge-tests", "--locked"]);
+    // Clients of other makers that the tests pass over where they are missing.
+    for program in ["curl", "wget", "java", "go"] {
+        if tools::output(Command::new("sh").args(["-c", "command -v \"$0\"", program])).is_err() {
+            tools::say(format_args!("NOT TESTED: {program} is not on this machine"));
+        }
+    }
+    tested
 }
 
 /// Runs tests by cargo-nextest where it is installed: in parallel, each in a

@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) objects: SocketAddr,
     pub(crate) kv: SocketAddr,
     pub(crate) upstream: SocketAddr,
+    /// Whether it is known by a service binding; else by its URL.
+    pub(crate) upstream_is_bound: bool,
     pub(crate) variables: BTreeMap<String, Value>,
     /// Whether the objects have a process of their own.
     pub(crate) apart: bool,
@@ -111,9 +113,11 @@ const modules :List(Workerd.Worker.Module) = [
     fn worker(&self, name: &str) -> String {
         let mut bindings = format!(
             r#"(name = "KEYS", kvNamespace = "kv-{name}"),
-    (name = "UPSTREAM", service = "upstream"),
 "#
         );
+        if self.upstream_is_bound {
+            bindings.push_str("    (name = \"UPSTREAM\", service = \"upstream\"),\n");
+        }
         if self.apart && name != OBJECTS {
             bindings.push_str("    (name = \"RIG_OBJECTS\", service = \"distant-objects\"),\n");
         } else {

@@ -1,7 +1,8 @@
-//! One workerd process.
+//! One process of workerd, or of another server.
 
 use anyhow::{Context, Result, bail};
 use std::{
+    ffi::OsString,
     fs,
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
@@ -24,7 +25,7 @@ kill $watcher 2>/dev/null
 
 const START: Duration = Duration::from_secs(30);
 
-/// A workerd at work; ends when this is dropped.
+/// A server at work; ends when this is dropped.
 pub struct Process {
     shell: Child,
     stdin: Option<ChildStdin>,
@@ -39,43 +40,68 @@ impl Process {
     ///
     /// When workerd is not installed or does not start.
     pub fn start(folder: &Path, config: &str, addresses: &[SocketAddr]) -> Result<Self> {
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(log(folder))?;
-        let pid_file = folder.join(config).with_extension("pid");
+        let mut arguments = [config, "--experimental"].map(OsString::from).to_vec();
+        arguments.splice(0..0, [workerd()?.into_os_string(), "serve".into()]);
+        Self::run(&arguments, folder, &log(folder), config, addresses)
+    }
+
+    /// Starts a program in `folder` and waits until it listens on all
+    /// `addresses`. Its output goes to `<name>.log` there.
+    ///
+    /// # Errors
+    ///
+    /// When it is not installed or does not start.
+    pub fn program(
+        command: &[&str],
+        folder: &Path,
+        name: &str,
+        addresses: &[SocketAddr],
+    ) -> Result<Self> {
+        let command: Vec<OsString> = command.iter().map(OsString::from).collect();
+        let log = folder.join(name).with_extension("log");
+        Self::run(&command, folder, &log, name, addresses)
+    }
+
+    fn run(
+        command: &[OsString],
+        folder: &Path,
+        log: &Path,
+        name: &str,
+        addresses: &[SocketAddr],
+    ) -> Result<Self> {
+        let output = fs::File::options().create(true).append(true).open(log)?;
+        let pid_file = folder.join(name).with_extension("pid");
         let _ = fs::remove_file(&pid_file);
         let mut shell = Command::new("sh")
             .arg("-c")
             .arg(WHILE_STDIN_IS_OPEN)
             .arg("sh")
-            .arg(workerd()?)
-            .args(["serve", config, "--experimental"])
+            .args(command)
             .current_dir(folder)
             .env("PID_FILE", &pid_file)
             .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .stdout(output.try_clone()?)
+            .stderr(output)
             .spawn()
-            .context("cannot start workerd")?;
+            .with_context(|| format!("cannot start {name}"))?;
         let stdin = shell.stdin.take();
         let mut process = Self {
             shell,
             stdin,
             pid: 0,
         };
-        process.wait_until_listening(folder, addresses)?;
+        process.wait_until_listening(log, addresses)?;
         process.pid = fs::read_to_string(&pid_file)?.trim().parse()?;
         Ok(process)
     }
 
-    fn wait_until_listening(&mut self, folder: &Path, addresses: &[SocketAddr]) -> Result<()> {
+    fn wait_until_listening(&mut self, log: &Path, addresses: &[SocketAddr]) -> Result<()> {
         let until = Instant::now() + START;
         for address in addresses {
             while TcpStream::connect(address).is_err() {
                 if self.shell.try_wait()?.is_some() || Instant::now() > until {
-                    let log = fs::read_to_string(log(folder)).unwrap_or_default();
-                    bail!("workerd did not start:\n{log}");
+                    let log = fs::read_to_string(log).unwrap_or_default();
+                    bail!("the server did not start:\n{log}");
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -83,7 +109,7 @@ impl Process {
         Ok(())
     }
 
-    /// The process id of workerd itself.
+    /// The process id of the server itself.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
@@ -91,7 +117,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Ends workerd by SIGKILL, and returns when it is gone.
+    /// Ends the server by SIGKILL, and returns when it is gone.
     fn drop(&mut self) {
         drop(self.stdin.take());
         let _ = self.shell.wait();

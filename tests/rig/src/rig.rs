@@ -48,6 +48,7 @@ fn routes(freshness: &str) -> Vec<Value> {
 pub struct Builder {
     edges: usize,
     apart: bool,
+    upstream_url: Option<String>,
     variables: BTreeMap<String, Value>,
 }
 
@@ -65,6 +66,14 @@ impl Builder {
     #[must_use]
     pub fn objects_apart(mut self) -> Self {
         self.apart = true;
+        self
+    }
+
+    /// Names the upstream by `UPSTREAM_URL` in place of a service binding: that
+    /// of the rig, or another origin.
+    #[must_use]
+    pub fn upstream_url(mut self, origin: Option<&str>) -> Self {
+        self.upstream_url = Some(origin.unwrap_or_default().to_owned());
         self
     }
 
@@ -96,10 +105,16 @@ impl Builder {
     /// # Errors
     ///
     /// When the Worker is not built, or workerd does not start.
-    pub fn start(self) -> Result<Rig> {
+    pub fn start(mut self) -> Result<Rig> {
         let folder = tempfile::Builder::new().prefix("katalo-rig-").tempdir()?;
         let kv = Kv::start()?;
         let upstream = Upstream::start()?;
+        if let Some(origin) = &self.upstream_url {
+            let own = format!("http://{}", upstream.address());
+            let origin = if origin.is_empty() { &own } else { origin };
+            self.variables
+                .insert("UPSTREAM_URL".to_owned(), origin.as_str().into());
+        }
         let mut ports = free_ports(self.edges + 1)?.into_iter();
         let objects = ports.next().context("no port for the objects")?;
         let edges: Vec<SocketAddr> = ports.collect();
@@ -109,6 +124,7 @@ impl Builder {
             objects,
             kv: kv.address(),
             upstream: upstream.address(),
+            upstream_is_bound: self.upstream_url.is_none(),
             variables: self.variables,
             apart: self.apart,
         };
@@ -150,6 +166,7 @@ impl Rig {
         Builder {
             edges: 1,
             apart: false,
+            upstream_url: None,
             variables: BTreeMap::new(),
         }
         .variable("ROUTES", routes("bounded"))
