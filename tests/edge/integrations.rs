@@ -6,22 +6,27 @@ use anyhow::{Context, Result, ensure};
 use katalo_rig::workerd::{Process, checkout, free_ports};
 use katalo_rig::{Client, Received, Reply, Rig};
 use serde_json::json;
-use std::{fs, net::SocketAddr, path::Path};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 const SECRET: &str = "forward-auth-secret-of-the-rig-0123456789";
 
 /// A proxy that runs as documented, before the rig's upstream.
 struct Front {
+    program: &'static str,
     client: Client,
     // The process ends before its folder goes.
     _process: Process,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Front {
     /// `start` writes the configuration into the folder, and says how to run it.
     fn start(
-        program: &str,
+        program: &'static str,
         start: impl FnOnce(&Path, SocketAddr) -> Result<Vec<String>>,
     ) -> Result<Self> {
         let address = *free_ports(1)?.first().context("no port")?;
@@ -31,10 +36,33 @@ impl Front {
         let process = Process::program(&command, folder.path(), program, &[address])
             .with_context(|| format!("this test needs the real {program} in PATH"))?;
         Ok(Self {
+            program,
             client: Client::new(address),
             _process: process,
-            _folder: folder,
+            folder,
         })
+    }
+}
+
+impl Front {
+    /// Runs the examination; what the program had to say comes with its failure.
+    fn holds(&self, examination: impl FnOnce(&Client) -> Result<()>) -> Result<()> {
+        let log = self.folder.path().join(self.program).with_extension("log");
+        let shown = OnPanic(log);
+        let outcome = examination(&self.client);
+        drop(shown);
+        outcome
+    }
+}
+
+/// Prints a file where the test panics.
+struct OnPanic(PathBuf);
+
+impl Drop for OnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", fs::read_to_string(&self.0).unwrap_or_default());
+        }
     }
 }
 
@@ -87,18 +115,23 @@ fn caddy(rig: &Rig) -> Result<Front> {
             &[
                 ("https://keys.example.com", &katalo),
                 ("127.0.0.1:8080", &api),
-                ("api.example.com {", &format!("http://{address} {{")),
+                (
+                    "api.example.com {",
+                    &format!("http://:{} {{\n\tbind 127.0.0.1", address.port()),
+                ),
             ],
         )?;
         fs::write(
             folder.join("Caddyfile"),
-            format!("{{\n\tadmin off\n\tpersist_config off\n}}\n{sites}"),
+            format!("{{\n\tadmin off\n}}\n{sites}"),
         )?;
-        let home = format!("XDG_DATA_HOME={}", folder.display());
+        let data = format!("XDG_DATA_HOME={}", folder.display());
+        let config = format!("XDG_CONFIG_HOME={}", folder.display());
         let secret = format!("FORWARD_AUTH_SECRET={SECRET}");
         Ok([
             "env",
-            &home,
+            &data,
+            &config,
             &secret,
             "caddy",
             "run",
@@ -332,12 +365,12 @@ fn own_headers(rig: &Rig, front: &Client, key: &str, identity: &[(&str, &str)]) 
 fn nginx_as_documented() -> Result<()> {
     let mut rig = rig()?;
     let front = nginx(&rig)?;
-    examine(&mut rig, &front.client)
+    front.holds(|front| examine(&mut rig, front))
 }
 
 #[test]
 fn caddy_as_documented() -> Result<()> {
     let mut rig = rig()?;
     let front = caddy(&rig)?;
-    examine(&mut rig, &front.client)
+    front.holds(|front| examine(&mut rig, front))
 }
