@@ -53,8 +53,11 @@ impl From<i64> for Value {
 
 impl From<u64> for Value {
     fn from(number: u64) -> Self {
-        // Revisions and milliseconds: below 2⁵³ for the next 285,000 years.
-        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+        // Revisions and milliseconds: below 2⁵³ for the next 285,000 years. Numbers
+        // cross to the object's SQLite as `f64`: what a message says beyond that
+        // would become another number on the way.
+        const GREATEST: i64 = (1 << 53) - 1;
+        Self::Integer(i64::try_from(number).map_or(GREATEST, |number| number.min(GREATEST)))
     }
 }
 

@@ -5,8 +5,7 @@
 //! body. Here it is only put into the form that WebCrypto takes.
 
 use base64ct::{Base64, Encoding as _};
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -37,23 +36,15 @@ impl SigningKey {
     /// of its keys can be read.
     #[must_use]
     pub fn read_all(text: &str) -> Option<Vec<Self>> {
-        #[derive(Deserialize)]
-        struct Published {
-            public_keys: Vec<PublicKey>,
-        }
-        #[derive(Deserialize)]
-        struct PublicKey {
-            key_identifier: String,
-            key: String,
-        }
-        let published: Published = serde_json::from_str(text).ok()?;
+        let published: Value = serde_json::from_str(text).ok()?;
         let keys: Vec<Self> = published
-            .public_keys
-            .into_iter()
-            .filter_map(|published| {
+            .get("public_keys")?
+            .as_array()?
+            .iter()
+            .filter_map(|key| {
                 Some(Self {
-                    identifier: published.key_identifier,
-                    spki: spki_of(&published.key)?,
+                    identifier: key.get("key_identifier")?.as_str()?.to_owned(),
+                    spki: spki_of(key.get("key")?.as_str()?)?,
                 })
             })
             .collect();
@@ -112,15 +103,27 @@ fn number(mut bytes: &[u8], place: &mut [u8]) -> Option<()> {
 }
 
 /// One match of a report. GitHub may tell more of it.
-#[derive(Deserialize)]
 pub struct Found {
     /// What was found.
     pub token: Zeroizing<String>,
     /// The name that GitHub has for our keys' form.
-    pub r#type: String,
+    pub kind: String,
     /// Where it was found; may be empty.
-    #[serde(default)]
     pub url: String,
+}
+
+impl Found {
+    fn read(mut value: Value) -> Option<Self> {
+        let mut text = |name: &str| match value.get_mut(name)?.take() {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
+        Some(Self {
+            token: Zeroizing::new(text("token")?),
+            kind: text("type")?,
+            url: text("url").unwrap_or_default(),
+        })
+    }
 }
 
 /// Reads a report.
@@ -128,7 +131,16 @@ pub struct Found {
 /// # Errors
 /// `invalid_request`.
 pub fn report(body: &[u8]) -> Result<Vec<Found>, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::invalid("", error.to_string()))
+    let read = || match serde_json::from_slice(body).ok()? {
+        Value::Array(matches) => matches.into_iter().map(Found::read).collect(),
+        _ => None,
+    };
+    read().ok_or_else(|| {
+        Problem::invalid(
+            "",
+            "A report is a list of matches with `token`, `type` and `url`.",
+        )
+    })
 }
 
 /// The answer: for each match whether it was a key of ours. It names a match by
@@ -140,7 +152,7 @@ pub fn feedback(judged: &[(Found, bool)]) -> Answer {
         .map(|(found, is_ours)| {
             json!({
                 "token_hash": random::hex(&Sha256::digest(found.token.as_bytes())),
-                "token_type": found.r#type,
+                "token_type": found.kind,
                 "label": if *is_ours { "true_positive" } else { "false_positive" },
             })
         })
