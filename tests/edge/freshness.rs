@@ -230,7 +230,8 @@ fn many_requests_that_wait_at_the_bound_cause_one_question() -> Result<()> {
         .start()?;
     let (_, key) = acme(&rig)?;
     let edge = rig.edge(1);
-    assert_eq!(own_key(edge, &key.secret)?.status, 200);
+    let secret = &key.secret;
+    assert_eq!(own_key(edge, secret)?.status, 200);
     let warm = Instant::now();
     let link = rig.link(Caller::Edge(1), Class::Relay);
     let barrier = Barrier::new(REQUESTS + 1);
@@ -242,7 +243,7 @@ fn many_requests_that_wait_at_the_bound_cause_one_question() -> Result<()> {
                     let opened = client.get("/healthz");
                     barrier.wait();
                     opened?;
-                    let (took, answer) = timed(&client, &key.secret)?;
+                    let (took, answer) = timed(&client, secret)?;
                     assert_eq!(source(&answer)?, "memory");
                     Ok(took)
                 })
