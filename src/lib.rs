@@ -11,6 +11,7 @@
 //! | [`freshness`] | what is revoked is revoked everywhere once the call returned |
 //! | [`registry`] | the truth about one organization: commands, transitions, audit |
 //! | [`http`] | the outside language: paths, problems, routes, answers |
+//! | [`in_flight`] | how much is worked on at once |
 //! | [`settings`] | what the operator says |
 //! | [`sql`] | the port to SQLite |
 //! | [`time`], [`random`] | the two inputs from outside: instants and randomness |
@@ -21,6 +22,7 @@
 pub mod edge;
 pub mod freshness;
 pub mod http;
+pub mod in_flight;
 pub mod key;
 pub mod random;
 pub mod registry;

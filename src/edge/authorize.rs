@@ -14,7 +14,8 @@ use worker::Delay;
 use super::isolate::Edge;
 use super::memory::{self, Held};
 use super::object::change_log;
-use super::{kv, objects, registry, rim};
+use super::objects::{self, Address};
+use super::{kv, registry, rim};
 use crate::freshness::failover::{Failover, Hop, Region};
 use crate::freshness::follower::Ask;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
@@ -464,8 +465,13 @@ async fn ask_relay(
     ask: &Ask<EdgeClock>,
 ) -> Option<freshness::Answer> {
     let message = RelayRequest::Ask(ask.question.clone());
-    let hint = Some(name.region.hint());
-    match objects::ask_at(&edge.env, names::RELAY, &name.to_string(), hint, &message).await {
+    let to = Address {
+        class: names::RELAY,
+        name: &name.to_string(),
+        location_hint: Some(name.region.hint()),
+        yields: false,
+    };
+    match objects::ask_at(&edge.env, to, &message).await {
         Ok(RelayReply::Answer(answer)) => Some(answer),
         _ => None,
     }
@@ -510,27 +516,27 @@ pub(super) async fn any_record(edge: &Edge, id: &KeyId) -> Result<Option<Rc<KeyR
     if let Some(record) = read_kv(edge, RegistrySubject::Key(id.public)).await {
         return Ok(Some(record));
     }
-    if !memory::with(at_most, memory::Memory::begin_strong_read) {
-        return Err(Code::RegistryUnavailable.into());
-    }
-    let read = within(Failover::TOTAL, registry::read(&edge.env, id)).await;
-    memory::with(at_most, memory::Memory::strong_read_ended);
-    let read = read.ok_or(Code::RegistryUnavailable)?;
+    let read = strong_read(edge, id)
+        .await
+        .ok_or(Code::RegistryUnavailable)?;
     Ok(read.records.key.map(Rc::new))
+}
+
+/// Reads at the registry; `None` where it does not answer in time, or where too
+/// many such reads are under way.
+async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
+    let at_most = edge.settings.at_most;
+    let place = memory::with(at_most, |memory| memory.strong_reads.enter(rim::now().0))?;
+    let read = within(Failover::TOTAL, registry::read(&edge.env, id)).await;
+    memory::with(at_most, |memory| memory.strong_reads.leave(place));
+    read
 }
 
 /// Asks the registry, whose answer proves these two records for this request.
 /// With a load that was answered they enter the view as well.
 async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Granted, Problem> {
     let at_most = edge.settings.at_most;
-    let read = if memory::with(at_most, memory::Memory::begin_strong_read) {
-        let read = within(Failover::TOTAL, registry::read(&edge.env, &asked.id)).await;
-        memory::with(at_most, memory::Memory::strong_read_ended);
-        read
-    } else {
-        None
-    };
-    let Some(read) = read else {
+    let Some(read) = strong_read(edge, &asked.id).await else {
         if let Some(load) = &load {
             memory::with(at_most, |memory| memory.view.abandon(load));
         }

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::freshness::failover::Failover;
 use crate::freshness::records::Record;
 use crate::freshness::view::View;
 use crate::freshness::{Bound, Revision, Subject};
+use crate::in_flight::InFlight;
 use crate::key::{KeyRecord, OrganizationRecord, PublicKeyId};
 use crate::random::Randomness as _;
 use crate::verify::{Attempts, Tally};
@@ -85,7 +87,7 @@ pub(super) struct Memory {
     pub(super) tally: Tally<usage::Outcome>,
     /// Preflights not yet told the platform's registry.
     pub(super) preflights: Preflights,
-    strong_reads: usize,
+    pub(super) strong_reads: InFlight,
     /// Keys seen in a browser, and until when that is not told again.
     sighted: Vec<(PublicKeyId, u64)>,
     /// Ids that no registry knows, and until when that is taken for granted.
@@ -110,7 +112,7 @@ pub(super) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
                 attempts: Attempts::default(),
                 tally: Tally::default(),
                 preflights: Preflights::default(),
-                strong_reads: 0,
+                strong_reads: InFlight::new(STRONG_READS, 2 * Failover::TOTAL.0),
                 sighted: Vec::new(),
                 unknown: Vec::new(),
             }
@@ -144,17 +146,5 @@ impl Memory {
             self.sighted.push((key, now + SIGHTED_FOR));
         }
         first
-    }
-
-    /// Takes a place for a strong read; give it back with
-    /// [`Self::strong_read_ended`].
-    pub(super) fn begin_strong_read(&mut self) -> bool {
-        let free = self.strong_reads < STRONG_READS;
-        self.strong_reads += usize::from(free);
-        free
-    }
-
-    pub(super) fn strong_read_ended(&mut self) {
-        self.strong_reads = self.strong_reads.saturating_sub(1);
     }
 }

@@ -36,29 +36,50 @@ pub(super) async fn ask<R: DeserializeOwned>(
     name: &str,
     message: &impl Serialize,
 ) -> Result<R, Unanswered> {
-    ask_at(env, class, name, None, message).await
+    let to = Address {
+        class,
+        name,
+        location_hint: None,
+        yields: false,
+    };
+    ask_at(env, to, message).await
 }
 
-/// The same, with a hint where the object should be created.
+/// Which object is asked, and how.
+pub(super) struct Address<'a> {
+    pub(super) class: &'a str,
+    pub(super) name: &'a str,
+    /// Where the object should be created.
+    pub(super) location_hint: Option<&'a str>,
+    /// Whether this may be refused first where the object has too much to do.
+    pub(super) yields: bool,
+}
+
+/// The URL of all messages to objects.
+const URL: &str = "https://object/";
+/// The URL of those that yield: an object tells them apart before it reads them;
+/// one of an older version takes both for the same.
+pub(super) const YIELDING_URL: &str = "https://object/yields";
+
+/// The same, with all that can be said of the address.
 pub(super) async fn ask_at<R: DeserializeOwned>(
     env: &JsValue,
-    class: &str,
-    name: &str,
-    location_hint: Option<&str>,
+    to: Address<'_>,
     message: &impl Serialize,
 ) -> Result<R, Unanswered> {
-    let namespace: Namespace = bindings::binding(env, class)
+    let namespace: Namespace = bindings::binding(env, to.class)
         .ok_or(Unanswered::Unbound)?
         .unchecked_into();
     let body = serde_json::to_string(message).map_err(|_| Unanswered::Unreachable)?;
     let init = bindings::object(&[("method", &"POST".into()), ("body", &body.as_str().into())]);
-    let options = location_hint.map_or(JsValue::UNDEFINED, |hint| {
+    let options = to.location_hint.map_or(JsValue::UNDEFINED, |hint| {
         bindings::object(&[("locationHint", &hint.into())])
     });
     let mut attempts = 2;
     loop {
         attempts -= 1;
-        let error = match fetch_once(&namespace, name, &options, &init).await {
+        let url = if to.yields { YIELDING_URL } else { URL };
+        let error = match fetch_once(&namespace, to.name, &options, url, &init).await {
             Ok(text) => return serde_json::from_str(&text).map_err(|_| Unanswered::Unreachable),
             Err(error) => error,
         };
@@ -71,16 +92,28 @@ pub(super) async fn ask_at<R: DeserializeOwned>(
     }
 }
 
+/// What an object answers that has more to do than it can.
+pub(super) fn overloaded() -> worker::Result<worker::Response> {
+    worker::Response::error("overloaded", OVERLOADED)
+}
+
+/// RFC 9110 section 15.6.4.
+const OVERLOADED: u16 = 503;
+
 async fn fetch_once(
     namespace: &Namespace,
     name: &str,
     options: &JsValue,
+    url: &str,
     init: &JsValue,
 ) -> Result<String, JsValue> {
     let stub = namespace.get_by_name(name, options)?;
-    let response: web_sys::Response = JsFuture::from(stub.fetch("https://object/", init)?)
+    let response: web_sys::Response = JsFuture::from(stub.fetch(url, init)?)
         .await?
         .unchecked_into();
+    if response.status() == OVERLOADED {
+        return Err(bindings::object(&[("overloaded", &JsValue::TRUE)]));
+    }
     if !response.ok() {
         return Err(JsValue::from_str("the object failed"));
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
-use super::objects::{self, Unanswered};
+use super::objects::{self, Address, Unanswered};
 use crate::key::{KeyId, OrganizationId, OrganizationTag};
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Records, Reply, Request};
 use crate::settings::names;
@@ -25,8 +25,20 @@ pub(super) async fn ask(
     tag: OrganizationTag,
     request: &Request,
 ) -> Result<Reply, Unanswered> {
-    let said: Said = objects::ask(env, names::REGISTRY, tag.as_str(), request).await?;
-    said.reply.ok_or(Unanswered::Unreachable)
+    said(env, tag, request)
+        .await?
+        .reply
+        .ok_or(Unanswered::Unreachable)
+}
+
+async fn said(env: &JsValue, tag: OrganizationTag, request: &Request) -> Result<Said, Unanswered> {
+    let to = Address {
+        class: names::REGISTRY,
+        name: tag.as_str(),
+        location_hint: None,
+        yields: request.yields(),
+    };
+    objects::ask_at(env, to, request).await
 }
 
 fn by_system(command: Command, request_id: String) -> Request {
@@ -71,9 +83,7 @@ pub(super) struct Read {
 pub(super) async fn read(env: &JsValue, id: &KeyId) -> Option<Read> {
     let request = by_system(Command::Records { key: id.public }, String::new());
     let tag = id.public.organization_tag();
-    let said: Said = objects::ask(env, names::REGISTRY, tag.as_str(), &request)
-        .await
-        .ok()?;
+    let said = said(env, tag, &request).await.ok()?;
     match said.reply? {
         Ok(Outcome::Records(records)) => Some(Read {
             records: *records,

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::isolate::Edge;
 use super::object::change_log;
-use super::{memory, objects, registry};
+use super::objects::{self, Address};
+use super::{memory, registry};
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::http::{Answer, Problem};
@@ -66,15 +67,13 @@ pub(super) async fn answer(edge: &Edge, region: Region, now: Timestamp) -> Resul
 }
 
 async fn relay(edge: &Edge, name: RelayName) -> Value {
-    let hint = Some(name.region.hint());
-    let reply = objects::ask_at(
-        &edge.env,
-        names::RELAY,
-        &name.to_string(),
-        hint,
-        &RelayRequest::Status {},
-    )
-    .await;
+    let to = Address {
+        class: names::RELAY,
+        name: &name.to_string(),
+        location_hint: Some(name.region.hint()),
+        yields: false,
+    };
+    let reply = objects::ask_at(&edge.env, to, &RelayRequest::Status {}).await;
     match reply {
         Ok(RelayReply::Status { proof_age_ms }) => {
             json!({ "name": name.to_string(), "answers": true, "proof_age_ms": proof_age_ms })

@@ -20,6 +20,7 @@ use crate::edge::{isolate, kv, log, objects, rim};
 use crate::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
+use crate::in_flight::InFlight;
 use crate::key::{OrganizationId, OrganizationTag};
 use crate::registry::message::{Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Request};
 use crate::registry::outbox::{self, Entry};
@@ -33,6 +34,13 @@ use crate::time::Timestamp;
 const ACKNOWLEDGEMENT: u64 = 10_000;
 /// How soon the alarm tries the change log again, in milliseconds.
 const TRY_AGAIN: u64 = 1_000;
+/// Edges' errands worked on at once: a quarter of a second's work, far less than
+/// an edge waits. What is beyond is refused before it is read.
+const ERRANDS: usize = 256;
+/// Administrators' orders worked on at once; most of them wait for enforcement.
+const ORDERS: usize = 1_024;
+/// How long a place is held at most, in milliseconds.
+const LASTS: u64 = 30_000;
 /// Subjects published in one go.
 const BATCH: u64 = 100;
 
@@ -46,6 +54,8 @@ pub struct Registry {
     wait: RefCell<Option<CommitWait>>,
     /// Changes up to this revision are taken up in `wait`.
     taken_up: Cell<registry::Revision>,
+    errands: RefCell<InFlight>,
+    orders: RefCell<InFlight>,
 }
 
 fn reading() -> Reading<RegistryClock> {
@@ -84,21 +94,21 @@ impl DurableObject for Registry {
             sql,
             wait: RefCell::new(None),
             taken_up: Cell::new(0),
+            errands: RefCell::new(InFlight::new(ERRANDS, LASTS)),
+            orders: RefCell::new(InFlight::new(ORDERS, LASTS)),
         }
     }
 
-    async fn fetch(&self, mut request: worker::Request) -> Result<Response> {
-        let request: Request = serde_json::from_str(&request.text().await?)?;
-        let Some(settings) = isolate::settings(&self.env) else {
-            return Response::error("misconfigured", 500);
+    async fn fetch(&self, request: worker::Request) -> Result<Response> {
+        let yields = request.inner().url() == objects::YIELDING_URL;
+        let in_flight = if yields { &self.errands } else { &self.orders };
+        let place = in_flight.borrow_mut().enter(rim::now().0);
+        let Some(place) = place else {
+            return objects::overloaded();
         };
-        match self.answer(&settings, &request).await {
-            Ok(said) => Response::from_json(&said),
-            Err(error) => {
-                log::storage_failed("Registry", &error);
-                Response::error("storage", 500)
-            }
-        }
+        let response = self.reply(request).await;
+        in_flight.borrow_mut().leave(place);
+        response
     }
 
     async fn alarm(&self) -> Result<Response> {
@@ -112,6 +122,20 @@ impl DurableObject for Registry {
 }
 
 impl Registry {
+    async fn reply(&self, mut request: worker::Request) -> Result<Response> {
+        let request: Request = serde_json::from_str(&request.text().await?)?;
+        let Some(settings) = isolate::settings(&self.env) else {
+            return Response::error("misconfigured", 500);
+        };
+        match self.answer(&settings, &request).await {
+            Ok(said) => Response::from_json(&said),
+            Err(error) => {
+                log::storage_failed("Registry", &error);
+                Response::error("storage", 500)
+            }
+        }
+    }
+
     async fn answer(
         &self,
         settings: &Rc<Settings>,

@@ -15,7 +15,14 @@ use crate::edge::{objects, rim};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::relay::{Relay as Shared, Serve};
 use crate::freshness::{Millis, Question};
+use crate::in_flight::InFlight;
 use crate::settings::names;
+
+/// Questions worked on at once. An isolate has one under way, so more are more
+/// isolates than one relay can serve: they ask elsewhere.
+const QUESTIONS: usize = 1_024;
+/// How long a question takes at most, in milliseconds: its asker is gone then.
+const QUESTION_LASTS: u64 = 4_000;
 
 /// How often a waiting question looks at the shared state, in milliseconds.
 const LOOK_EVERY: u64 = 5;
@@ -25,6 +32,7 @@ const LOOK_EVERY: u64 = 5;
 pub struct Relay {
     env: JsValue,
     relay: RefCell<Shared>,
+    questions: RefCell<InFlight>,
 }
 
 impl DurableObject for Relay {
@@ -32,10 +40,23 @@ impl DurableObject for Relay {
         Self {
             env: env.into(),
             relay: RefCell::new(Shared::new()),
+            questions: RefCell::new(InFlight::new(QUESTIONS, QUESTION_LASTS)),
         }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
+    async fn fetch(&self, request: Request) -> Result<Response> {
+        let place = self.questions.borrow_mut().enter(rim::now().0);
+        let Some(place) = place else {
+            return objects::overloaded();
+        };
+        let response = self.reply(request).await;
+        self.questions.borrow_mut().leave(place);
+        response
+    }
+}
+
+impl Relay {
+    async fn reply(&self, mut request: Request) -> Result<Response> {
         let request: RelayRequest = serde_json::from_str(&request.text().await?)?;
         let reply = match request {
             RelayRequest::Ask(question) => self.serve(&question).await,
@@ -45,9 +66,7 @@ impl DurableObject for Relay {
         };
         Response::from_json(&reply)
     }
-}
 
-impl Relay {
     async fn serve(&self, question: &Question) -> RelayReply {
         let arrived = rim::reading();
         loop {

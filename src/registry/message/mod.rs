@@ -61,6 +61,25 @@ pub struct Request {
     pub command: Command,
 }
 
+impl Request {
+    /// Whether it is an edge's errand for a client: refused first where a
+    /// registry has too much to do, so that administrators still get through.
+    #[must_use]
+    pub const fn yields(&self) -> bool {
+        match self.command {
+            Command::Records { .. }
+            | Command::CountUsage { .. }
+            | Command::MarkExposed { .. }
+            | Command::ReportBehind { .. }
+            | Command::NotePreflight { .. }
+            | Command::NoteFailedAuthentication { .. } => true,
+            // A client's view of its own use; else an administrator's.
+            Command::ListUsage(_) => matches!(self.actor, Actor::System),
+            _ => false,
+        }
+    }
+}
+
 /// What comes back.
 pub type Reply = Result<Outcome, Refusal>;
 
