@@ -28,7 +28,7 @@ use std::time::Instant;
 use scenario::{
     DECIDED_AFTER, ENFORCED, SAFE, Scenario, State, bad_clocks, bad_network, crashes,
     drifting_clocks, lost_memory, lowered_bound, races, raised_bound, repeated_calls,
-    restored_registry, two_edges, two_ways,
+    restarted_isolate, restored_registry, two_edges, two_ways,
 };
 use stateright::{Checker, HasDiscoveries, Model};
 use world::Mutant;
@@ -90,7 +90,8 @@ scenarios! {
     holds_while_records_are_loaded: races,
     holds_on_a_bad_network: bad_network,
     holds_when_the_registry_crashes_between_any_two_steps: crashes,
-    holds_when_relay_log_and_isolate_lose_their_memory: lost_memory,
+    holds_when_relay_and_log_lose_their_memory: lost_memory,
+    holds_when_an_isolate_restarts: restarted_isolate,
     holds_when_a_call_is_repeated_during_the_wait: repeated_calls,
     holds_when_the_registry_is_restored: restored_registry,
     holds_when_the_bound_is_raised: raised_bound,

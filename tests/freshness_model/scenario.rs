@@ -350,17 +350,24 @@ pub fn crashes() -> Scenario {
     }
 }
 
-/// Relay, log and isolate lose their memory.
+/// Relay and log lose their memory.
 pub fn lost_memory() -> Scenario {
     Scenario {
-        faults: 1,
-        fault: vec![
-            Action::EvictRelay { relay: 0 },
-            Action::EvictLog,
-            Action::RestartEdge { edge: 0 },
-        ],
+        faults: 2,
+        fault: vec![Action::EvictRelay { relay: 0 }, Action::EvictLog],
         ..Scenario::new("lost memory")
     }
+}
+
+/// An isolate restarts, and answers to the one before come to the new one.
+pub fn restarted_isolate() -> Scenario {
+    let mut scenario = Scenario {
+        faults: 1,
+        fault: vec![Action::RestartEdge { edge: 0 }],
+        ..Scenario::new("restarted isolate")
+    };
+    scenario.setup.in_flight = 2;
+    scenario
 }
 
 /// A key is revoked and given back, or its organization is, while the first
