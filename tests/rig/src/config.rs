@@ -91,7 +91,7 @@ const config :Workerd.Config = (
   services = [
     {services}
     (name = "upstream", external = (address = "{0}", http = ())),
-    (name = "internet", external = (address = "{0}", http = ())),
+    (name = "internet", {3}),
     (name = "distant-objects", external = (address = "{1}", http = ())),
     (name = "state", disk = (path = "state", writable = true)),
   ],
@@ -107,6 +107,12 @@ const modules :List(Workerd.Worker.Module) = [
             self.upstream,
             self.objects,
             modules.iter().map(|path| module(path)).collect::<String>(),
+            if self.upstream_is_bound {
+                // Whatever is fetched by its URL comes to the upstream.
+                format!(r#"external = (address = "{}", http = ())"#, self.upstream)
+            } else {
+                r#"network = (allow = ["private"])"#.to_owned()
+            },
         )
     }
 
