@@ -9,9 +9,12 @@
     reason = "a test that panics has failed"
 )]
 
+mod acts;
+mod administrators;
 mod clients;
 mod cost;
 mod examples;
+mod faults;
 mod freshness;
 mod gateway;
 mod history;
@@ -19,6 +22,7 @@ mod integrations;
 mod leaks;
 mod lifecycle;
 mod observability;
+mod overload;
 mod python;
 mod recovery;
 mod refusals;
@@ -27,6 +31,8 @@ mod revocation;
 mod rig;
 mod root_keys;
 mod secrets;
+mod soak;
 mod standards;
 mod support;
 mod threats;
+mod usage;

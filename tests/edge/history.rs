@@ -119,11 +119,12 @@ impl History {
     }
 
     /// For each withdrawal, how long after its call was sent the last request
-    /// was sent that was still accepted; zero where none was.
+    /// was sent that was still accepted; none for those after whose call no
+    /// request was accepted.
     pub(crate) fn last_acceptances(&self) -> Vec<Duration> {
         self.withdrawals
             .iter()
-            .map(|withdrawal| {
+            .filter_map(|withdrawal| {
                 let until = withdrawal.given_back.map(|span| span.called);
                 self.verifications
                     .iter()
@@ -135,7 +136,6 @@ impl History {
                     })
                     .map(|verification| verification.sent - withdrawal.taken.called)
                     .max()
-                    .unwrap_or_default()
             })
             .collect()
     }

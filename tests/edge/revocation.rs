@@ -3,7 +3,7 @@
 //! rights away. No request that is sent after the acknowledgement is accepted.
 
 use crate::{
-    history::{Distribution, History, Span, Verdict, Verification, Withdrawal},
+    history::{Distribution, History, Span, Verdict, Verification, Violation, Withdrawal},
     support::decision,
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -404,8 +404,8 @@ fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
         std::env::var(name).map_or(Ok(default), |text| text.parse().context("not a number"))
     };
     let size = Size {
-        administrators: 12,
-        clients: 3,
+        administrators: 6,
+        clients: 4,
         withdrawals: number("WITHDRAWALS", 250)?,
         verifications: number("VERIFICATIONS", 100_000)?,
     };
@@ -493,26 +493,57 @@ fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
     Ok(())
 }
 
-// The proof can fail: a relay that says for ever what was true once.
-#[test]
-fn a_relay_that_lies_is_found_out() -> Result<()> {
+// The proof can fail. Each of these leaves a step of the protocol out, at one
+// edge or for all, and must be found out.
+
+/// What is found where `meddle` breaks the protocol.
+fn found_out(meddle: impl Fn(&Rig) -> Result<()>) -> Result<Vec<Violation>> {
     let rig = Rig::builder().edges(EDGES).start()?;
     let size = Size {
         withdrawals: 10,
+        verifications: 1_500,
         ..SMALL
     };
-    let lies = AtomicBool::new(false);
+    let broken = AtomicBool::new(false);
     let history = run(rig, size, |rig, passed| {
-        if passed > Duration::from_millis(1_500) && !lies.swap(true, Ordering::Relaxed) {
-            rig.link(Caller::Edge(0), Class::Relay).replay()?;
+        if passed > Duration::from_millis(1_500) && !broken.swap(true, Ordering::Relaxed) {
+            meddle(rig)?;
         }
         Ok(())
     })?;
     say(&history);
     let violations = history.violations();
     assert!(!violations.is_empty());
+    Ok(violations)
+}
+
+#[test]
+fn a_relay_that_lies_is_found_out() -> Result<()> {
+    let violations = found_out(|rig| rig.link(Caller::Edge(0), Class::Relay).replay())?;
     for violation in violations {
         assert_eq!(violation.edge, 0, "{violation:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_change_that_is_not_waited_for_is_found_out() -> Result<()> {
+    let violations = found_out(|rig| {
+        rig.link(Caller::Object(Class::Registry), Class::ChangeLog)
+            .forge("wait_ms", 0)
+    })?;
+    for violation in violations {
+        assert!(violation.after < BOUND, "{violation:?}");
+    }
+    Ok(())
+}
+
+// The edge whose KV never shows a change takes every record as it is.
+#[test]
+fn a_record_of_kv_that_need_not_be_current_is_found_out() -> Result<()> {
+    let violations = found_out(|rig| rig.link(Caller::Edge(1), Class::Relay).forge("revision", 0))?;
+    for violation in violations {
+        assert_eq!(violation.edge, 1, "{violation:?}");
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 // Stands before the Worker in the rig, and between its objects and their
 // callers: counts calls, and makes them late, lost, hang or trap as a test asks.
 //
-//   GET /__rig/calls          {"<point>": {"fetches", "alarms"}}
-//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "replay", "delay_ms": n, "trap_after": n}
+//   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed"}}
+//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "replay", "delay_ms": n, "trap_after": n,
+//                              "forged": {member: value} | null}
 //   any request with `rig-trap: n` traps at the nth call out of the crate
 //   /__rig/object/<class>/<name>  a call to an object, from another process
 //
@@ -21,10 +22,15 @@ const points = new Map();
 function point(name) {
   let state = points.get(name);
   if (state === undefined) {
-    state = { fetches: 0, alarms: 0, fault: "none", recorded: null, delay_ms: 0, trap_after: 0 };
+    state = { fetches: 0, alarms: 0, shed: 0, fault: "none", recorded: null, delay_ms: 0, trap_after: 0, forged: null };
     points.set(name, state);
   }
   return state;
+}
+
+// The answer with other values under these names, wherever they stand.
+function forge(answer, forged) {
+  return JSON.stringify(answer, (name, value) => (Object.hasOwn(forged, name) ? forged[name] : value));
 }
 
 async function pass(state, call) {
@@ -38,10 +44,12 @@ async function pass(state, call) {
   }
   if (state.fault === "replay" && state.recorded !== null) return new Response(state.recorded);
   const answer = await call();
+  if (answer.status === 503) state.shed += 1;
   if (state.fault === "replay") {
     state.recorded = await answer.text();
     return new Response(state.recorded);
   }
+  if (state.forged !== null) return new Response(forge(await answer.json(), state.forged));
   if (state.fault === "lose") throw new Error("the answer was lost by the rig");
   return answer;
 }

@@ -16,12 +16,18 @@ impl Client {
     /// A client for the server at `address`.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
+        Self::with_patience(address, Duration::from_secs(60))
+    }
+
+    /// A client that waits for an answer no longer than `patience`.
+    #[must_use]
+    pub fn with_patience(address: SocketAddr, patience: Duration) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .allow_non_standard_methods(true)
             .user_agent("katalo-rig")
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(patience))
             .build()
             .into();
         Self { address, agent }
@@ -52,6 +58,13 @@ impl Client {
             body: None,
         }
     }
+}
+
+/// Whether a request failed because nobody answered it, as when the server was
+/// killed meanwhile.
+#[must_use]
+pub fn is_cut_off(error: &anyhow::Error) -> bool {
+    error.is::<ureq::Error>()
 }
 
 /// A request in the making.

@@ -26,7 +26,7 @@ mod server;
 mod upstream;
 
 pub use admin::{Admin, Issued};
-pub use client::{Answer, Call, Client};
+pub use client::{Answer, Call, Client, is_cut_off};
 pub use kv::{Kv, KvCounts, KvView};
 pub use objects::{Caller, Calls, Class, Point};
 pub use raw::exchange;

@@ -53,6 +53,8 @@ pub struct Calls {
     pub fetches: u64,
     /// Alarms that rang.
     pub alarms: u64,
+    /// Fetches that the object refused for having too much to do (503).
+    pub shed: u64,
 }
 
 /// Who calls an object.
@@ -149,6 +151,16 @@ impl<'a> Point<'a> {
         self.set(&json!({ "fault": "replay" }))
     }
 
+    /// Answers say `value` wherever they have a member `name`, from now on: as if
+    /// a step of the protocol were left out. It shows that a test can fail.
+    ///
+    /// # Errors
+    ///
+    /// As said above.
+    pub fn forge(&self, name: &str, value: u64) -> Result<()> {
+        self.set(&json!({ "forged": { name: value } }))
+    }
+
     /// The next call traps when the crate makes its `count`th call out from
     /// there. Of use before a class: between two, the caller itself may come first.
     ///
@@ -165,7 +177,7 @@ impl<'a> Point<'a> {
     ///
     /// As said above.
     pub fn heal(&self) -> Result<()> {
-        self.set(&json!({ "fault": "none", "delay_ms": 0, "trap_after": 0 }))
+        self.set(&json!({ "fault": "none", "delay_ms": 0, "trap_after": 0, "forged": null }))
     }
 
     fn set(&self, state: &Value) -> Result<()> {

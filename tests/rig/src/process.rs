@@ -12,7 +12,11 @@ use std::{
 
 /// Runs a program for as long as the pipe on stdin is open. workerd thus ends
 /// when the test process does, in whatever way that came about.
+///
+/// A file that may not grow fails the write and not the process: SIGXFSZ is
+/// ignored, as ENOSPC of a full disk raises no signal either.
 const WHILE_STDIN_IS_OPEN: &str = r#"
+trap '' XFSZ
 exec 3<&0
 "$@" 3<&- </dev/null &
 program=$!

@@ -262,13 +262,49 @@ impl Rig {
     ///
     /// When workerd does not start.
     pub fn start(&mut self) -> Result<()> {
-        let mut addresses: Vec<SocketAddr> = self.edges.iter().map(Client::address).collect();
         if self.apart {
             self.start_objects()?;
-        } else {
+        }
+        self.start_edges()
+    }
+
+    /// Kills the edges (SIGKILL), and with them the objects unless those are apart.
+    pub fn kill_edges(&mut self) {
+        self.edges_process = None;
+    }
+
+    /// Starts the edges again after [`kill_edges`](Self::kill_edges).
+    ///
+    /// # Errors
+    ///
+    /// When workerd does not start.
+    pub fn start_edges(&mut self) -> Result<()> {
+        let mut addresses: Vec<SocketAddr> = self.edges.iter().map(Client::address).collect();
+        if !self.apart {
             addresses.push(self.objects.address());
         }
         self.edges_process = Some(Process::start(self.folder.path(), EDGES, &addresses)?);
+        Ok(())
+    }
+
+    /// No file of the objects' process can be written beyond its first `bytes`,
+    /// as on a full disk; `None` ends that. Linux only (`prlimit`).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such process or program.
+    pub fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        let process = self
+            .objects_process
+            .as_ref()
+            .or(self.edges_process.as_ref());
+        let pid = process.context("nothing runs")?.pid();
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        // The soft limit alone: raising it again is anybody's right.
+        let status = std::process::Command::new("prlimit")
+            .args([format!("--pid={pid}"), format!("--fsize={limit}:")])
+            .status()?;
+        ensure!(status.success(), "prlimit failed");
         Ok(())
     }
 
@@ -297,6 +333,12 @@ impl Rig {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.edges_process.as_ref().map(Process::pid)
+    }
+
+    /// The process id of the workerd that runs the objects, where they are apart.
+    #[must_use]
+    pub fn objects_pid(&self) -> Option<u32> {
+        self.objects_process.as_ref().map(Process::pid)
     }
 
     /// What workerd and the Worker have written to stdout and stderr.

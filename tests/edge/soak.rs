@@ -1,0 +1,176 @@
+//! Mixed traffic for long: `SOAK_MINUTES=20 cargo nextest run -p katalo-edge-tests
+//! --run-ignored only --no-capture soak`.
+
+use crate::{
+    acts::{self, Acts},
+    history::Distribution,
+    support::{ACME, acme, forged_id, read, wrong_secret},
+};
+use anyhow::{Context, Result, ensure};
+use katalo_rig::{Admin, Client, Issued, Rig};
+use serde_json::json;
+use std::{
+    fs,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+const EDGES: usize = 2;
+const CLIENTS: usize = 4;
+
+/// Resident memory of a process, in MiB.
+fn resident(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kilobytes: u64 = line
+        .and_then(|line| line.split_whitespace().nth(1))
+        .context("no VmRSS")?
+        .parse()?;
+    Ok(kilobytes / 1_024)
+}
+
+/// What the clients share.
+struct Traffic {
+    keys: Vec<Issued>,
+    acts: Acts,
+    took: Mutex<Vec<Duration>>,
+    stop: AtomicBool,
+}
+
+impl Traffic {
+    /// One client: of a hundred requests 90 with a good key, 8 with a bad one, and
+    /// 2 of an administrator. Any answer but the one to be expected is an error.
+    fn client(&self, edge: &Client, admin: &Admin, mut seed: u64) -> Result<()> {
+        let client = Client::new(edge.address());
+        let admin = Admin::new(Client::new(edge.address()), admin.key());
+        while !self.stop.load(Ordering::Relaxed) {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let key = &self.keys[usize::try_from(seed >> 40)? % self.keys.len()].secret;
+            let began = Instant::now();
+            let (answer, expected) = match (seed >> 20) % 100 {
+                0..90 => (read(&client, key)?, (200, None)),
+                90..93 => (
+                    read(&client, &wrong_secret(key))?,
+                    (401, Some("invalid_key")),
+                ),
+                93..96 => (read(&client, &forged_id(key))?, (401, Some("invalid_key"))),
+                96..98 => (read(&client, &key[..40])?, (401, Some("malformed_key"))),
+                _ => {
+                    self.administrate(&admin)?;
+                    continue;
+                }
+            };
+            let took = began.elapsed();
+            let found = (answer.status, answer.problem());
+            ensure!((found.0, found.1.as_deref()) == expected, "{answer:?}");
+            self.took
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(took);
+            thread::sleep(Duration::from_millis(4));
+        }
+        Ok(())
+    }
+
+    fn administrate(&self, admin: &Admin) -> Result<()> {
+        let keys = format!("/organizations/{ACME}/keys");
+        let body = json!({ "name": "n", "environment": "live", "scopes": ["read"] });
+        let issued = self.acts.send(admin.call("POST", &keys).json(&body))?;
+        ensure!(issued.status == 201, "{issued:?}");
+        let issued = issued.json()?;
+        let id = issued["key"]["id"].as_str().context("an id")?;
+        let body = json!({ "reason": "superseded", "wait": false });
+        let order = admin
+            .call("POST", &format!("{keys}/{id}/revoke"))
+            .json(&body);
+        let revoked = self.acts.send(order)?;
+        ensure!(matches!(revoked.status, 200 | 202), "{revoked:?}");
+        Ok(())
+    }
+}
+
+#[test]
+#[ignore = "takes as long as it is told to"]
+#[cfg(target_os = "linux")]
+fn mixed_traffic_for_long_takes_no_more_memory_and_no_more_time() -> Result<()> {
+    let minutes: u32 = match std::env::var("SOAK_MINUTES") {
+        Ok(text) => text.parse()?,
+        Err(_) => 20,
+    };
+    ensure!(minutes >= 4, "too short to tell anything");
+    let rig = Rig::builder().edges(EDGES).objects_apart().start()?;
+    let (admin, first) = acme(&rig)?;
+    let mut keys = vec![first];
+    while keys.len() < 50 {
+        keys.push(admin.issue_live(ACME, &["read"])?);
+    }
+    let traffic = Traffic {
+        keys,
+        acts: Acts::default(),
+        took: Mutex::default(),
+        stop: AtomicBool::new(false),
+    };
+    let traffic = &traffic;
+    let mut memory = Vec::new();
+    thread::scope(|scope| -> Result<()> {
+        let threads: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                let (edge, admin) = (rig.edge(number % EDGES), &admin);
+                let odd = 2 * u64::try_from(number).unwrap_or(0) + 1;
+                let seed = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(odd);
+                scope.spawn(move || traffic.client(edge, admin, seed))
+            })
+            .collect();
+        say(format_args!(
+            "| minute | requests | p50 | p99 | max | edges MiB | objects MiB |\n|---|---|---|---|---|---|---|"
+        ));
+        for minute in 1..=minutes {
+            let end = Instant::now() + Duration::from_secs(60);
+            while Instant::now() < end && !threads.iter().any(|thread| thread.is_finished()) {
+                thread::sleep(Duration::from_millis(100));
+            }
+            drop(rig.upstream().take());
+            let took =
+                std::mem::take(&mut *traffic.took.lock().unwrap_or_else(PoisonError::into_inner));
+            let now = (
+                resident(rig.pid().context("edges")?)?,
+                resident(rig.objects_pid().context("objects")?)?,
+            );
+            memory.push(now);
+            let count = took.len();
+            let took = Distribution::of(took);
+            let [p50, p99, max] = [50, 99, 100].map(|percent| took.percentile(percent));
+            say(format_args!(
+                "| {minute} | {count} | {p50:.1?} | {p99:.1?} | {max:.1?} | {} | {} |",
+                now.0, now.1
+            ));
+        }
+        traffic.stop.store(true, Ordering::Relaxed);
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().expect("the thread ends"))
+    })?;
+    let acts = traffic.acts.count();
+    traffic.acts.check(&acts::audit(&admin, ACME)?)?;
+    say(format_args!(
+        "no answer but the expected ones; {acts} acts, all in the audit"
+    ));
+    // The heaps fill up at first. From the first quarter on they stay.
+    let settled = memory[memory.len().div_ceil(4)];
+    let last = memory[memory.len() - 1];
+    for (before, after) in [(settled.0, last.0), (settled.1, last.1)] {
+        ensure!(after <= before + before / 5 + 16, "{memory:?}");
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "figures for the docs")]
+fn say(figures: std::fmt::Arguments<'_>) {
+    println!("{figures}");
+}
