@@ -121,6 +121,10 @@ pub struct RelayNode {
     pub parked: Vec<Parked>,
 }
 
+/// Questions that wait at one relay; beyond it the oldest has given up, as an
+/// edge does at its deadline.
+const PARKED: usize = 8;
+
 /// A question that waits for the log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Parked {
@@ -219,12 +223,17 @@ impl World {
         }
         let now = Reading::at(node.clock.read(self.now, setup));
         match (message.body, message.context) {
-            (Body::Question(question), context) => node.parked.push(Parked {
-                from: message.from,
-                question,
-                context,
-                arrived: now,
-            }),
+            (Body::Question(question), context) => {
+                if node.parked.len() == PARKED {
+                    node.parked.remove(0);
+                }
+                node.parked.push(Parked {
+                    from: message.from,
+                    question,
+                    context,
+                    arrived: now,
+                });
+            }
             (Body::Answer(answer), Context::Relay(_, ask)) => {
                 node.relay.accept(&ask, &answer, now);
             }
