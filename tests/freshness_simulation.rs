@@ -3,17 +3,10 @@
 //!
 //! - `cargo test --test freshness_simulation` runs a thousand seeds.
 //! - `KATALO_SIM_SEEDS=1000000 cargo test --release --test freshness_simulation
-<<<<<<< HEAD
-//!   seeds_hold -- --nocapture` runs as many as it says.
-//! - `KATALO_SIM_SEED=42 cargo test --test freshness_simulation seeds_hold --
-//!   --nocapture` replays one and prints every step. A failing run names its
-//!   seed in these words.
-=======
 //!   seeds_hold -- --nocapture` runs as many as it says: about a quarter of an
 //!   hour for a million.
 //! - `KATALO_SIM_SEED=42 cargo test --test freshness_simulation seeds_hold --
 //!   --nocapture` replays one and prints every step, each with its true time.
->>>>>>> 615f170 (Let the simulation's waiting questions give up: a tenth of the time for each seed)
 //!
 //! A seed decides everything: the deployment, its clocks, and what happens. A
 //! run that fails names its seed, the step and the command that replays it.
