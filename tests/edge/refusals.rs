@@ -93,7 +93,10 @@ fn bodies_that_are_not_what_they_should_be() -> Result<()> {
 
     // Size, with and without a declared length.
     let megabyte = with("name", json!("n".repeat(1 << 20)));
-    assert_problem(&send(&megabyte)?, 413, "body_too_large");
+    // The connection may be closed while more is sent (RFC 9112 section 9.6): then
+    // the answer is lost to a client that only reads once it has sent all.
+    let answer = (0..10).find_map(|_| send(&megabyte).ok());
+    assert_problem(&answer.context("an answer")?, 413, "body_too_large");
     let mut chunked = format!("{:x}\r\n", megabyte.len()).into_bytes();
     chunked.extend(&megabyte);
     chunked.extend(b"\r\n0\r\n\r\n");
