@@ -1,6 +1,7 @@
 //! The operator's settings: variables and secrets, read once per isolate.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::freshness::Bound;
 use crate::freshness::failover::Region;
@@ -38,6 +39,8 @@ pub mod names {
     pub const UPSTREAM: &str = "UPSTREAM";
     /// Variable: the API's origin, where it is no Worker.
     pub const UPSTREAM_URL: &str = "UPSTREAM_URL";
+    /// Variable: milliseconds that the API may take until its headers are there.
+    pub const UPSTREAM_TIMEOUT_MS: &str = "UPSTREAM_TIMEOUT_MS";
     /// Service binding: the API for `test` keys.
     pub const UPSTREAM_TEST: &str = "UPSTREAM_TEST";
     /// Workers KV: sealed records.
@@ -59,6 +62,9 @@ pub mod names {
     /// Durable Object: between the edges of a region and the change log.
     pub const RELAY: &str = "RELAY";
 }
+
+/// [`names::UPSTREAM_TIMEOUT_MS`] where absent.
+const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The settings as text, as the bindings hold them.
 #[derive(Default)]
@@ -89,6 +95,8 @@ pub struct Given {
     pub relay_replicas: Option<String>,
     /// [`names::RELAY_REGION`]
     pub relay_region: Option<String>,
+    /// [`names::UPSTREAM_TIMEOUT_MS`]
+    pub upstream_timeout: Option<String>,
 }
 
 /// Settings that can be worked with. No `Debug`: they hold secrets.
@@ -107,6 +115,8 @@ pub struct Settings {
     pub github_public_keys: Option<Vec<SigningKey>>,
     /// How many of a hundred refusals are in the log.
     pub log_sample_percent: u8,
+    /// How long the API may take until its headers are there.
+    pub upstream_timeout: Duration,
     /// What the registries are told.
     pub registry: RegistrySettings,
     /// What a proxy shows to be believed about the client's address.
@@ -217,12 +227,19 @@ impl Settings {
             "0 to 100",
             |text| text.parse().ok().filter(|percent| *percent <= 100),
         )?;
+        let upstream_timeout = value(
+            given.upstream_timeout,
+            names::UPSTREAM_TIMEOUT_MS,
+            "100 to 600000",
+            |text| text.parse().ok().filter(|ms| (100..=600_000).contains(ms)),
+        )?;
         let routes = RouteTable::parse(&routes).map_err(SettingsError::Routes)?;
         let usual = RegistrySettings::default();
         Ok(Self {
             at_most: at_most.unwrap_or(Bound::MAX),
             relay_replicas: relay_replicas.unwrap_or(1),
             relay_region,
+            upstream_timeout: upstream_timeout.map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
             github_public_keys,
             log_sample_percent: log_sample_percent.unwrap_or(100),
             registry: RegistrySettings {

@@ -10,7 +10,7 @@ use super::authorize::{self, Asked, Granted};
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::respond::{respond, respond_again};
-use super::{exposure, gateway, log, registry, rim, usage};
+use super::{gateway, log, registry, rim, usage};
 use crate::http::{
     About, Answer, Body, Code, Freshness, Match, Original, Place, Problem, address_behind, admin,
     assertion, for_proxy, original, unknown_route,
@@ -150,9 +150,6 @@ fn refuse(problem: Problem, incoming: &Incoming) -> Result<JsValue, JsValue> {
 
 /// Answers a client's request.
 pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue> {
-    if let Some(problem) = exposure::key_in_address(&edge, &incoming) {
-        return refuse(problem, &incoming);
-    }
     let credentials = Credentials::read_with(
         incoming.authorization.as_deref(),
         &edge.settings.keyring,
@@ -360,7 +357,8 @@ async fn forward(
     let assertion = signed(edge, incoming, granted, None, now);
     let mut identity = granted.identity().headers(assertion).to_vec();
     identity.retain(|(_, value)| !value.is_empty());
-    match gateway::forward(incoming, &behind, &identity, &granted.notices()).await {
+    let deadline = edge.settings.upstream_timeout;
+    match gateway::forward(incoming, &behind, &identity, &granted.notices(), deadline).await {
         Ok(response) => Ok(response),
         Err(problem) => refuse(problem),
     }

@@ -55,6 +55,11 @@ pub fn handle(
         let problem = exposure::refused_browser(&edge, incoming);
         return respond(&problem.into_answer(&origin, &request_id)).map(JsValue::from);
     }
+    if place.refuses_browsers()
+        && let Some(problem) = exposure::key_in_address(&edge, &incoming)
+    {
+        return refuse(&incoming, problem);
+    }
     match place {
         Place::OwnKey
         | Place::OwnUsage

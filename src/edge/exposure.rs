@@ -1,11 +1,13 @@
 //! Keys where they never belong: in a browser, in an address. A genuine one is
 //! marked in its registry, with the origin that showed it.
 
+use std::borrow::Cow;
+
 use super::authorize;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::{memory, registry, rim, usage};
-use crate::http::{Code, Problem, oauth};
+use crate::http::{Code, Place, Problem, TARGETS, for_proxy, oauth};
 use crate::key::PresentedKey;
 use crate::registry::message::Command;
 use crate::verify::{Credentials, secret_is_wrong};
@@ -14,7 +16,9 @@ use crate::verify::{Credentials, secret_is_wrong};
 /// the refusal.
 pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
     let origin = origin_of(&incoming).unwrap_or_default();
-    if incoming.method() == "OPTIONS" {
+    // A proxy asks by GET about a preflight that it holds.
+    if incoming.method() == "OPTIONS" || incoming.header("access-control-request-method").is_some()
+    {
         let asked = incoming
             .header("access-control-request-headers")
             .unwrap_or_default();
@@ -49,7 +53,8 @@ pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
 
 /// The page's origin: a form or image that asks by GET tells it in `Referer` alone.
 fn origin_of(incoming: &Incoming) -> Option<String> {
-    incoming.header("origin").or_else(|| {
+    let origin = incoming.header("origin");
+    origin.filter(|origin| !origin.is_empty()).or_else(|| {
         let referer = incoming.header("referer")?;
         let authority = referer.find("://")? + 3;
         let end = referer
@@ -72,15 +77,32 @@ fn is_form(incoming: &Incoming) -> bool {
 /// An address with a key in it: addresses end up in logs and histories.
 pub(super) fn key_in_address(edge: &Edge, incoming: &Incoming) -> Option<Problem> {
     let keyring = &edge.settings.keyring;
-    keyring.sightings(incoming.target()).next()?;
-    if let Some(key) = keyring.first_made_here(incoming.target()) {
+    let addresses = addresses(incoming);
+    let shown = addresses
+        .iter()
+        .find(|address| keyring.sightings(address).next().is_some())?;
+    if let Some(key) = keyring.first_made_here(shown) {
         let origin = origin_of(incoming).unwrap_or_else(|| "url".to_owned());
         follow_up(edge, key, origin);
     }
-    Some(Problem::invalid(
+    let problem = Problem::invalid(
         "path",
         "There is a key in the address, where it ends up in logs and histories. Send it in the `Authorization` header, and rotate it.",
-    ))
+    );
+    Some(match Place::of(incoming.path()) {
+        Place::ForwardAuth(_) => for_proxy(problem),
+        _ => problem,
+    })
+}
+
+/// The request's target, and the one that a proxy asks about.
+fn addresses(incoming: &Incoming) -> Vec<Cow<'_, str>> {
+    let mut addresses = vec![Cow::from(incoming.target())];
+    if matches!(Place::of(incoming.path()), Place::ForwardAuth(_)) {
+        let held = TARGETS.iter().filter_map(|name| incoming.header(name));
+        addresses.extend(held.map(Cow::from));
+    }
+    addresses
 }
 
 fn follow_up(edge: &Edge, key: PresentedKey, origin: String) {

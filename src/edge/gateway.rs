@@ -16,9 +16,6 @@ use crate::http::{Code, Problem, is_stripped_from_request, is_stripped_from_resp
 use crate::key::Environment;
 use crate::settings::names;
 
-/// How long the upstream may take until its headers are there.
-const UPSTREAM_DEADLINE: Duration = Duration::from_secs(60);
-
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(extends = Fetcher)]
@@ -69,6 +66,13 @@ fn names_of(headers: &Headers) -> String {
     array_from(&names).join("\n").into()
 }
 
+/// Whether `Connection` names this header, which then holds for one connection.
+fn names(connection: &str, name: &str) -> bool {
+    connection
+        .split(',')
+        .any(|token| token.trim().eq_ignore_ascii_case(name))
+}
+
 /// The client's request as it goes on: its headers without those that stay
 /// behind, then ours. What `Connection` names holds for one connection (RFC 9110
 /// section 7.6.1), but it cannot name ours away: they are set last.
@@ -92,13 +96,8 @@ fn outgoing(
     };
     let headers = request.headers();
     let connection = incoming.header("connection").unwrap_or_default();
-    let named = |name: &str| {
-        connection
-            .split(',')
-            .any(|token| token.trim().eq_ignore_ascii_case(name))
-    };
     for name in names_of(&headers).split('\n') {
-        if is_stripped_from_request(name) || named(name) {
+        if is_stripped_from_request(name) || names(&connection, name) {
             headers.delete(name)?;
         }
     }
@@ -114,8 +113,9 @@ fn returned(answer: &Response, added: &[(&'static str, String)]) -> Result<Respo
     let init: &ResponseInit = answer.unchecked_ref();
     let response = Response::new_with_opt_readable_stream_and_init(answer.body().as_ref(), init)?;
     let headers = response.headers();
+    let connection = headers.get("connection")?.unwrap_or_default();
     for name in names_of(&headers).split('\n') {
-        if is_stripped_from_response(name) {
+        if is_stripped_from_response(name) || names(&connection, name) {
             headers.delete(name)?;
         }
     }
@@ -125,12 +125,14 @@ fn returned(answer: &Response, added: &[(&'static str, String)]) -> Result<Respo
     Ok(response)
 }
 
-/// Sends the request on and gives the answer back, neither body held.
+/// Sends the request on and gives the answer back, neither body held. The
+/// upstream may take as long as `deadline` until its headers are there.
 pub(super) async fn forward(
     incoming: &Incoming,
     behind: &Behind,
     identity: &[(&'static str, String)],
     added: &[(&'static str, String)],
+    deadline: Duration,
 ) -> Result<Response, Problem> {
     let unavailable = |_: JsValue| Problem::from(Code::UpstreamUnavailable);
     let controller = AbortController::new().map_err(unavailable)?;
@@ -145,7 +147,7 @@ pub(super) async fn forward(
     let sent = JsFuture::from(sent.map_err(unavailable)?);
     // Dropped, and so cleared, as soon as the headers are there: a long stream
     // is nobody's fault.
-    let deadline = std::pin::pin!(worker::Delay::from(UPSTREAM_DEADLINE));
+    let deadline = std::pin::pin!(worker::Delay::from(deadline));
     match select(sent, deadline).await {
         Either::Left((answer, _)) => {
             returned(&answer.map_err(unavailable)?.unchecked_into(), added).map_err(unavailable)

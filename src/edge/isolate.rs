@@ -66,6 +66,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         at_most: variable(env, names::FRESHNESS_AT_MOST_MS),
         relay_replicas: variable(env, names::RELAY_REPLICAS),
         relay_region: variable(env, names::RELAY_REGION),
+        upstream_timeout: variable(env, names::UPSTREAM_TIMEOUT_MS),
     };
     match Settings::read(given) {
         Ok(settings) => Some(Rc::new(settings)),

@@ -18,6 +18,9 @@ pub struct Original {
 const NGINX: [&str; 2] = ["x-original-method", "x-original-uri"];
 const FORWARDED: [&str; 2] = ["x-forwarded-method", "x-forwarded-uri"];
 
+/// The headers that carry a target, of all dialects.
+pub const TARGETS: [&str; 2] = [NGINX[1], FORWARDED[1]];
+
 /// Reads the request a proxy asks about. `method` is that of the question
 /// itself, which counts for Envoy alone.
 ///

@@ -15,7 +15,7 @@ mod session;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
 pub use assertion::{About, assertion};
-pub use forward_auth::{Original, address_behind, for_proxy, original, unknown_route};
+pub use forward_auth::{Original, TARGETS, address_behind, for_proxy, original, unknown_route};
 pub use identity::{IDENTITY, Identity, is_stripped_from_request, is_stripped_from_response};
 pub use path::{Query, checked_path};
 pub use place::{AdminPlace, Dialect, KeyAction, Place};
