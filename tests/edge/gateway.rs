@@ -392,3 +392,52 @@ fn no_request_is_smuggled_through() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn an_upstream_that_takes_its_time() -> Result<()> {
+    let rig = Rig::builder()
+        .variable("UPSTREAM_TIMEOUT_MS", "300")
+        .start()?;
+    let (_, key) = acme(&rig)?;
+    rig.upstream().answer(|_| Reply {
+        delay: Duration::from_secs(5),
+        ..Reply::default()
+    });
+    let began = Instant::now();
+    assert_problem(&read(rig.edge(0), &key.secret)?, 504, "upstream_timeout");
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+    // Only the head is waited for.
+    rig.upstream().answer(|_| Reply {
+        body: Body::Pieces(vec![(Duration::from_millis(700), b"late".to_vec())]),
+        ..Reply::default()
+    });
+    let answer = read(rig.edge(0), &key.secret)?;
+    assert_eq!((answer.status, answer.text().as_str()), (200, "late"));
+    Ok(())
+}
+
+#[test]
+fn what_holds_for_the_upstreams_connection_stays_there() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 4_096]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\nConnection: close, x-for-one\r\nX-For-One: hop\r\nUpgrade: h2c\r\nX-For-All: end\r\nContent-Length: 4\r\n\r\nbody",
+            );
+        }
+    });
+    let (_, _, answer) = behind(Some(&format!("http://{address}")))?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("x-for-all"), Some("end"));
+    for name in ["x-for-one", "upgrade"] {
+        assert_eq!(answer.header(name), None, "{name}");
+    }
+    Ok(())
+}

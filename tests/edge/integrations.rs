@@ -1,7 +1,7 @@
 //! The configurations of docs/integrations, each read by the real program with
 //! nothing but its addresses replaced.
 
-use crate::support::{ACME, acme, assert_no_cors, enforced, raw};
+use crate::support::{ACME, acme, assert_no_cors, assert_problem, enforced, raw};
 use anyhow::{Context, Result, ensure};
 use katalo_rig::workerd::{Process, checkout, free_ports};
 use katalo_rig::{Client, Received, Reply, Rig};
@@ -199,7 +199,9 @@ fn examine(rig: &mut Rig, front: &Client) -> Result<()> {
     // Denied, each with its challenge.
     let challenge = |call: katalo_rig::Call<'_>, status: u16| -> Result<String> {
         let answer = call.send()?;
-        assert_eq!(answer.status, status, "{answer:?}");
+        // The whole problem document, whatever the proxy does with bodies.
+        let code = answer.problem().with_context(|| format!("{answer:?}"))?;
+        assert_problem(&answer, status, &code);
         nothing_passed(rig);
         Ok(answer
             .header("www-authenticate")
@@ -227,6 +229,9 @@ fn examine(rig: &mut Rig, front: &Client) -> Result<()> {
     }
     let from_a_page = get("/v1/catalogs/c1").header("origin", "https://shop.example");
     challenge(from_a_page.bearer(&key.secret), 403)?;
+    // A key in the address goes no further.
+    let shown = format!("/v1/catalogs/c1?key={}", key.secret);
+    challenge(get(&shown).bearer(&key.secret), 403)?;
     for path in [
         "/v1/catalogs/%2e%2e",
         "/v1/catalogs/a%2Fb",
@@ -324,7 +329,7 @@ fn own_headers(rig: &Rig, front: &Client, key: &str, identity: &[(&str, &str)]) 
         assert_eq!(answer.status, 403, "{answer:?}");
         nothing_passed(rig);
     }
-    let own: [&[u8]; 22] = [
+    let own: [&[u8]; 23] = [
         b"X-Original-Method: DELETE",
         b"X-Original-URI: /evil",
         b"X-Original-URI: /evil2",
@@ -344,6 +349,7 @@ fn own_headers(rig: &Rig, front: &Client, key: &str, identity: &[(&str, &str)]) 
         b"Katalo-Environment: evil",
         b"Katalo-Assertion: evil",
         b"Katalo-Decision: evil",
+        b"Katalo-Restriction: evil",
         b"Katalo-Forward-Auth-Secret: evil",
         b"Connection: katalo-organization, katalo-key-id, katalo-scopes",
         b"X-Kept: kept",
