@@ -1,8 +1,7 @@
 //! `cargo xtask bench`: builds ours and the peers, then runs the `bench` crate.
 
 use crate::{bundle, node, project, tools};
-use anyhow::{Context, Result};
-use std::{fs, process::Command};
+use anyhow::Result;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -19,7 +18,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .args([
                 "run",
                 "--quiet",
-                "--release",
+                "--profile=load",
                 "--package=katalo-bench",
                 "--",
             ])
@@ -29,19 +28,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Installs the peers and bundles those that are made of packages.
 fn peers() -> Result<()> {
-    let folder = project::root().join("bench");
-    let lock = fs::read(folder.join("package-lock.json")).context("cannot read the lockfile")?;
-    let stamp = folder.join("node_modules/.katalo-lock");
-    if !fs::read(&stamp).is_ok_and(|installed| installed == lock) {
-        tools::say("installing the peers (Hono, better-auth)");
-        tools::run(
-            Command::new("npm")
-                .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
-                .current_dir(&folder)
-                .stdout(std::io::stderr()),
-        )?;
-        fs::write(&stamp, lock)?;
-    }
+    node::install_in(
+        &project::root().join("bench"),
+        "the peers (Hono, better-auth)",
+    )?;
     for name in ["hono-bearer.js", "hono-jwt.js", "better-auth.js"] {
         let to = project::root().join("target/bench/peers").join(name);
         tools::run(

@@ -3,7 +3,13 @@
 
 use crate::{project, tools};
 use anyhow::{Context, Result};
-use std::{env, ffi::OsString, fs, path::PathBuf, process::Command};
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// A command from node_modules/.bin, with that folder first in PATH, so that
 /// scripts run on the Node that package.json pins.
@@ -14,19 +20,27 @@ pub(crate) fn command(name: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Installs what package-lock.json says, unless that was done already.
+/// Installs the tools, unless that was done already.
 pub(crate) fn install() -> Result<()> {
-    let root = project::root();
-    let lock = fs::read(root.join("package-lock.json")).context("cannot read package-lock.json")?;
-    let stamp = root.join("node_modules/.katalo-lock");
+    install_in(
+        &project::root(),
+        "Node.js tools (wrangler, workerd, wasm-opt; once, about a minute)",
+    )
+}
+
+/// Installs what a folder's package-lock.json says, unless that was done already.
+pub(crate) fn install_in(folder: &Path, what: &str) -> Result<()> {
+    let lock =
+        fs::read(folder.join("package-lock.json")).context("cannot read package-lock.json")?;
+    let stamp = folder.join("node_modules/.katalo-lock");
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
-    tools::say("installing Node.js tools (wrangler, workerd, wasm-opt; once, about a minute)");
+    tools::say(format_args!("installing {what}"));
     tools::run(
         Command::new("npm")
             .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
-            .current_dir(&root)
+            .current_dir(folder)
             // stdout is kept for what a task prints itself.
             .stdout(std::io::stderr()),
     )?;
