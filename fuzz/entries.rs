@@ -10,7 +10,9 @@ use std::sync::OnceLock;
 
 use katalo_keys::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use katalo_keys::http::admin::{self, Facts};
-use katalo_keys::http::{Match, Place, RouteTable, checked_path, leaks, oauth, session_cookie};
+use katalo_keys::http::{
+    AdminPlace, Match, Place, RouteTable, checked_path, leaks, oauth, session_cookie,
+};
 use katalo_keys::key::{
     Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord,
 };
@@ -157,12 +159,13 @@ pub fn bodies(data: &[u8]) {
         return;
     };
     let _ = admin::scope_of(&place, method);
-    let _ = admin::organizations_query(query);
+    let _ = admin::organizations_query(&AdminPlace::Organizations, query);
     let facts = Facts {
         method,
         query,
         body: body.get(1..).unwrap_or_default(),
         if_match: query.split_once("if=").map(|(_, value)| value),
+        if_none_match: query.split_once("unless=").map(|(_, value)| value),
         now: NOW,
     };
     match admin::ask(&place, &facts) {

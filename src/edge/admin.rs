@@ -114,19 +114,21 @@ async fn carry_out(
         AdminPlace::Bootstrap => bootstrap(edge, incoming, request_id).await,
         AdminPlace::Session => session(edge, incoming, request_id).await,
         AdminPlace::Status => {
-            let caller = Caller::prove(edge, incoming, request_id, "status:read").await?;
-            status::answer(caller.edge, incoming.region(edge), rim::now()).await
+            Caller::prove(edge, incoming, request_id, "status:read")
+                .await?
+                .status()
+                .await
         }
         AdminPlace::RootKeys => {
             Caller::prove(edge, incoming, request_id, "status:read")
                 .await?
-                .overview(Command::Status { unused_for_days: 1 })
+                .overview(place, Command::Status { unused_for_days: 1 })
                 .await
         }
         AdminPlace::Organizations => {
             Caller::prove(edge, incoming, request_id, "organizations:read")
                 .await?
-                .overview(Command::GetOrganization {})
+                .overview(place, Command::GetOrganization {})
                 .await
         }
         _ => about_an_organization(edge, incoming, place, request_id).await,
@@ -155,12 +157,16 @@ async fn about_an_organization(
     } else {
         incoming.json_body_or_empty().await?
     };
-    let if_match = incoming.header("if-match");
+    // The runtime does not pass all empty headers on; so none of them counts.
+    let stated = |name: &str| incoming.header(name).filter(|value| !value.is_empty());
+    let if_match = stated("if-match");
+    let if_none_match = stated("if-none-match");
     let facts = Facts {
         method: incoming.method(),
         query: incoming.query(),
         body: &body,
         if_match: if_match.as_deref(),
+        if_none_match: if_none_match.as_deref(),
         now: rim::now(),
     };
     let Some(ask) = admin::ask(place, &facts)? else {
@@ -174,8 +180,7 @@ async fn about_an_organization(
         let answer = caller.all_lines(ask).await?;
         return Ok(timed(answer, incoming, began, proven));
     }
-    let idempotency = incoming
-        .header("idempotency-key")
+    let idempotency = stated("idempotency-key")
         .map(|key| admin::idempotency(&key, incoming.path(), &body))
         .transpose()?;
     let outcome = caller.ask(ask, idempotency).await?;
@@ -252,6 +257,7 @@ impl<'a> Caller<'a> {
             actor: self.actor.clone(),
             request_id: self.request_id.to_owned(),
             if_match: ask.if_match,
+            must_exist: ask.must_exist,
             idempotency,
             command: ask.command,
         };
@@ -260,42 +266,56 @@ impl<'a> Caller<'a> {
             .map_err(admin::problem_of)
     }
 
-    /// A page of the ids of the organizations within reach.
-    async fn listed(&self) -> Result<Page<OrganizationId>, Problem> {
-        let page = admin::organizations_query(self.incoming.query())?;
+    /// How the installation stands.
+    async fn status(&self) -> Result<Answer, Problem> {
+        let page = match self.page(&AdminPlace::Status).await {
+            Ok(page) => Some(page),
+            Err(problem) if problem.code.status() >= 500 => None,
+            Err(problem) => return Err(problem),
+        };
+        let region = self.incoming.region(self.edge);
+        Ok(status::answer(self.edge, region, page, rim::now()).await)
+    }
+
+    /// A page of organizations that the administrator reaches.
+    async fn page(&self, place: &AdminPlace<'_>) -> Result<Page<OrganizationId>, Problem> {
+        let page = admin::organizations_query(place, self.incoming.query())?;
         let bound = self
             .admin()
             .and_then(|admin| admin.bound_organization.clone());
-        Ok(match bound {
-            Some(bound) => Page {
+        if let Some(bound) = bound {
+            return Ok(Page {
                 items: vec![bound],
                 next_cursor: None,
-            },
-            None => {
-                let order = Order::List {
-                    search: page.search,
-                    cursor: page.cursor,
-                    limit: page.limit,
-                };
-                let listed: Page<Listed> =
-                    objects::ask(&self.edge.env, names::DIRECTORY, directory::NAME, &order).await?;
-                Page {
-                    items: listed.items.into_iter().map(|listed| listed.id).collect(),
-                    next_cursor: listed.next_cursor,
-                }
-            }
+            });
+        }
+        let order = Order::List {
+            search: page.search,
+            cursor: page.cursor,
+            limit: page.limit,
+        };
+        let listed: Page<Listed> =
+            objects::ask(&self.edge.env, names::DIRECTORY, directory::NAME, &order).await?;
+        Ok(Page {
+            items: listed.items.into_iter().map(|listed| listed.id).collect(),
+            next_cursor: listed.next_cursor,
         })
     }
 
     /// Asks the registry of each organization of a page.
-    async fn each(&self, command: Command) -> Result<Page<(OrganizationId, Outcome)>, Problem> {
-        let listed = self.listed().await?;
+    async fn each(
+        &self,
+        place: &AdminPlace<'_>,
+        command: Command,
+    ) -> Result<Page<(OrganizationId, Outcome)>, Problem> {
+        let listed = self.page(place).await?;
         let asked = listed.items.into_iter().map(|organization| {
             let command = command.clone();
             async move {
                 let ask = Ask {
                     organization: organization.clone(),
                     if_match: None,
+                    must_exist: false,
                     command,
                 };
                 (organization, self.ask(ask, None).await)
@@ -318,8 +338,8 @@ impl<'a> Caller<'a> {
 
     /// What each registry of a page tells: the organization itself, or how many of
     /// its keys could still open something, by the root key that made them.
-    async fn overview(&self, command: Command) -> Result<Answer, Problem> {
-        let page = self.each(command).await?;
+    async fn overview(&self, place: &AdminPlace<'_>, command: Command) -> Result<Answer, Problem> {
+        let page = self.each(place, command).await?;
         let items = page
             .items
             .into_iter()
@@ -445,6 +465,7 @@ fn on_platform(actor: Actor, request_id: &str, command: Command) -> Request {
         actor,
         request_id: request_id.to_owned(),
         if_match: None,
+        must_exist: false,
         idempotency: None,
         command,
     }

@@ -12,11 +12,11 @@ use super::isolate::Edge;
 use super::respond::{respond, respond_again};
 use super::{gateway, log, registry, rim, usage};
 use crate::http::{
-    About, Answer, Body, Code, Freshness, Match, Original, Place, Problem, address_behind, admin,
-    assertion, for_proxy, original, unknown_route,
+    About, Answer, Body, Code, Dialect, Freshness, Match, Original, PROXIES_ASK, Place, Problem,
+    address_behind, admin, assertion, for_proxy, original, unknown_route,
 };
 use crate::key::{Environment, KeyState};
-use crate::registry::message::Command;
+use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
 use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand};
 
@@ -66,6 +66,13 @@ impl Wanted {
                 ..Self::plain(Goal::OwnUsage)
             },
             Place::OwnKey | Place::OwnUsage => Self::plain(no_such_method()),
+            Place::Authorize | Place::ForwardAuth(Dialect::Nginx | Dialect::Forwarded)
+                if !PROXIES_ASK.contains(&incoming.method()) =>
+            {
+                Self::plain(Goal::Nothing(Problem::method_not_allowed(
+                    PROXIES_ASK.join(", "),
+                )))
+            }
             Place::Authorize => Self::plain(Goal::Identity(None)),
             Place::ForwardAuth(dialect) => {
                 let header = |name: &str| incoming.header(name);
@@ -291,8 +298,18 @@ async fn own_usage(
     now: Timestamp,
 ) -> Result<Answer, Problem> {
     let asked = admin::usage_query(incoming.query(), now)?;
+    let request = Request {
+        v: MESSAGE_VERSION,
+        organization: Some(granted.organization.id.clone()),
+        actor: Actor::Holder { id: granted.id },
+        request_id: incoming.request_id(),
+        if_match: None,
+        must_exist: false,
+        idempotency: None,
+        command: Command::ListUsage(asked),
+    };
     let tag = granted.id.public.organization_tag();
-    let outcome = registry::tell(&edge.env, tag, Command::ListUsage(asked))
+    let outcome = registry::ask(&edge.env, tag, &request)
         .await?
         .map_err(admin::problem_of)?;
     Ok(admin::answer_to(outcome, false))

@@ -165,12 +165,14 @@ impl Incoming {
         self.body().await
     }
 
-    /// The same where there need be none: without a body there is no media type.
+    /// The same where there need be none: an empty body needs no media type.
     pub(super) async fn json_body_or_empty(&self) -> Result<Vec<u8>, Problem> {
-        if self.request.body().is_none() {
-            Ok(Vec::new())
-        } else {
-            self.json_body().await
+        if self.header("content-type").is_some() {
+            return self.json_body().await;
+        }
+        match self.body().await? {
+            body if body.is_empty() => Ok(body),
+            _ => Err(Code::UnsupportedMediaType.into()),
         }
     }
 

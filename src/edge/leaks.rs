@@ -20,9 +20,7 @@ use super::{authorize, bindings, registry, rim};
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
 use crate::key::{KeyRecord, PublicKeyId};
-use crate::registry::message::{
-    Actor, Command, LeakSource, MESSAGE_VERSION, Outcome, Refusal, Request,
-};
+use crate::registry::message::{Command, LeakSource, Outcome, Refusal};
 use crate::time::Timestamp;
 use crate::verify::secret_is_wrong;
 
@@ -132,19 +130,12 @@ async fn proven(
 
 /// Has its registry do what the organization's policy says.
 async fn tell(edge: &Edge, key: PublicKeyId, url: &str, request_id: &str) -> Result<(), Problem> {
-    let request = Request {
-        v: MESSAGE_VERSION,
-        organization: None,
-        actor: Actor::System,
-        request_id: request_id.to_owned(),
-        if_match: None,
-        idempotency: None,
-        command: Command::ReportLeak {
-            key,
-            source: LeakSource::Github,
-            url: url.to_owned(),
-        },
+    let command = Command::ReportLeak {
+        key,
+        source: LeakSource::Github,
+        url: url.to_owned(),
     };
+    let request = registry::by_system(command, request_id.to_owned());
     match registry::ask(&edge.env, key.organization_tag(), &request).await? {
         // Gone in the meantime: it was ours all the same.
         Ok(Outcome::Changed(_) | Outcome::Done {}) | Err(Refusal::NotFound) => Ok(()),

@@ -109,6 +109,7 @@ pub(super) async fn revoke(
         actor: Actor::Holder { id },
         request_id: request_id.to_owned(),
         if_match: None,
+        must_exist: false,
         idempotency: None,
         command: Command::RevokeSelf { key: id.public },
     };

@@ -41,13 +41,15 @@ async fn said(env: &JsValue, tag: OrganizationTag, request: &Request) -> Result<
     objects::ask_at(env, to, request).await
 }
 
-fn by_system(command: Command, request_id: String) -> Request {
+/// A request on the edge's own behalf.
+pub(super) fn by_system(command: Command, request_id: String) -> Request {
     Request {
         v: MESSAGE_VERSION,
         organization: None,
         actor: Actor::System,
         request_id,
         if_match: None,
+        must_exist: false,
         idempotency: None,
         command,
     }
@@ -62,14 +64,22 @@ pub(super) async fn tell(
     ask(env, tag, &by_system(command, String::new())).await
 }
 
-/// The same to `_platform`'s registry.
-pub(super) async fn tell_platform(env: &JsValue, command: Command) -> Result<Reply, Unanswered> {
-    let platform = OrganizationId::platform();
+/// The same to the registry of an organization.
+pub(super) async fn tell_organization(
+    env: &JsValue,
+    organization: &OrganizationId,
+    command: Command,
+) -> Result<Reply, Unanswered> {
     let request = Request {
-        organization: Some(platform.clone()),
+        organization: Some(organization.clone()),
         ..by_system(command, String::new())
     };
-    ask(env, platform.tag(), &request).await
+    ask(env, organization.tag(), &request).await
+}
+
+/// The same to `_platform`'s registry.
+pub(super) async fn tell_platform(env: &JsValue, command: Command) -> Result<Reply, Unanswered> {
+    tell_organization(env, &OrganizationId::platform(), command).await
 }
 
 /// A strong read.

@@ -1,16 +1,18 @@
 //! `GET /admin/v1/status`: how the installation stands.
 
-use futures_util::future::{join_all, join3};
+use futures_util::future::{join_all, join4};
 use serde_json::{Value, json};
 
 use super::isolate::Edge;
 use super::object::change_log;
-use super::objects::{self, Address};
+use super::objects::{self, Address, Unanswered};
 use super::{memory, registry};
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
-use crate::http::{Answer, Problem};
-use crate::registry::message::{Command, Outcome};
+use crate::http::Answer;
+use crate::http::admin::Totals;
+use crate::key::OrganizationId;
+use crate::registry::message::{Command, Outcome, Page, Refusal, Reply};
 use crate::settings::names;
 use crate::time::Timestamp;
 
@@ -18,8 +20,14 @@ use crate::time::Timestamp;
 const UNUSED_FOR_DAYS: u32 = 90;
 
 /// The status as this edge sees it. A part that does not answer is `null`, so
-/// that the page still tells what is wrong.
-pub(super) async fn answer(edge: &Edge, region: Region, now: Timestamp) -> Result<Answer, Problem> {
+/// that the page still tells what is wrong. `page` has the organizations that the
+/// sums are of; `None` where the directory did not answer.
+pub(super) async fn answer(
+    edge: &Edge,
+    region: Region,
+    page: Option<Page<OrganizationId>>,
+    now: Timestamp,
+) -> Answer {
     let log = objects::ask::<LogReply>(
         &edge.env,
         names::CHANGE_LOG,
@@ -29,24 +37,20 @@ pub(super) async fn answer(edge: &Edge, region: Region, now: Timestamp) -> Resul
     let relays = join_all(
         (0..edge.settings.relay_replicas).map(|replica| relay(edge, RelayName { region, replica })),
     );
-    let platform = registry::tell_platform(
-        &edge.env,
-        Command::Status {
-            unused_for_days: UNUSED_FOR_DAYS,
-        },
-    );
-    let (log, relays, platform) = join3(log, relays, platform).await;
-    let log = match log {
-        Ok(LogReply::Status(status)) => Some(status),
-        _ => None,
-    };
+    let platform = registry_of(edge, OrganizationId::platform());
+    let organizations = totals(edge, page);
+    let (log, relays, platform, organizations) = join4(log, relays, platform, organizations).await;
     let platform = match platform {
         Ok(Ok(Outcome::Status(status))) => Some(status),
         _ => None,
     };
+    let log = match log {
+        Ok(LogReply::Status(status)) => Some(status),
+        _ => None,
+    };
     let (records, bytes) = memory::with(edge.settings.at_most, |memory| memory.view.size());
     let keyring = &edge.settings.keyring;
-    Ok(Answer::json(
+    Answer::json(
         200,
         &json!({
             "at": now.to_rfc3339(),
@@ -56,6 +60,7 @@ pub(super) async fn answer(edge: &Edge, region: Region, now: Timestamp) -> Resul
             "relays": relays,
             "edge": { "region": region.hint(), "records": records, "bytes": bytes },
             "platform": platform,
+            "organizations": organizations,
             "root_keys": {
                 "current": keyring.current_name().to_string(),
                 "entries": keyring.names().map(String::from).collect::<Vec<_>>(),
@@ -63,7 +68,31 @@ pub(super) async fn answer(edge: &Edge, region: Region, now: Timestamp) -> Resul
             "weakened": weakened(edge),
         }),
     )
-    .with("cache-control", "no-store"))
+    .with("cache-control", "no-store")
+}
+
+async fn registry_of(edge: &Edge, organization: OrganizationId) -> Result<Reply, Unanswered> {
+    let command = Command::Status {
+        unused_for_days: UNUSED_FOR_DAYS,
+    };
+    registry::tell_organization(&edge.env, &organization, command).await
+}
+
+async fn totals(edge: &Edge, page: Option<Page<OrganizationId>>) -> Option<Totals> {
+    let page = page?;
+    let mut totals = Totals {
+        next_cursor: page.next_cursor,
+        ..Totals::default()
+    };
+    for reply in join_all(page.items.into_iter().map(|id| registry_of(edge, id))).await {
+        match reply {
+            Ok(Ok(Outcome::Status(status))) => totals.add(Some(&status)),
+            // Listed, but its creation was refused or is under way.
+            Ok(Err(Refusal::NotFound)) => {}
+            _ => totals.add(None),
+        }
+    }
+    Some(totals)
 }
 
 async fn relay(edge: &Edge, name: RelayName) -> Value {

@@ -14,6 +14,10 @@ pub struct Original {
     pub path: String,
 }
 
+/// The methods of a proxy's question. Which it is makes no difference, but for
+/// Envoy, whose question has the method of the request it holds.
+pub const PROXIES_ASK: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
 /// Headers that carry method and target, by dialect.
 const NGINX: [&str; 2] = ["x-original-method", "x-original-uri"];
 const FORWARDED: [&str; 2] = ["x-forwarded-method", "x-forwarded-uri"];

@@ -15,10 +15,12 @@ mod session;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
 pub use assertion::{About, assertion};
-pub use forward_auth::{Original, TARGETS, address_behind, for_proxy, original, unknown_route};
+pub use forward_auth::{
+    Original, PROXIES_ASK, TARGETS, address_behind, for_proxy, original, unknown_route,
+};
 pub use identity::{IDENTITY, Identity, is_stripped_from_request, is_stripped_from_response};
 pub use path::{Query, checked_path};
-pub use place::{AdminPlace, Dialect, KeyAction, Place};
+pub use place::{ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, Place};
 pub use problem::{Code, Problem};
 pub use route_table::{Freshness, Match, Route, RouteTable, RouteTableError};
 pub use session::{

@@ -96,27 +96,34 @@ pub enum KeyAction {
     Enable,
 }
 
+/// Places whose path says all.
+pub const FIXED: [(&str, Place<'static>); 12] = [
+    ("/healthz", Place::Health),
+    ("/openapi.json", Place::OpenApi),
+    ("/v1/key", Place::OwnKey),
+    ("/v1/key/usage", Place::OwnUsage),
+    ("/authorize", Place::Authorize),
+    ("/authorize/nginx", Place::ForwardAuth(Dialect::Nginx)),
+    (
+        "/authorize/forwarded",
+        Place::ForwardAuth(Dialect::Forwarded),
+    ),
+    ("/oauth2/introspect", Place::Introspect),
+    ("/oauth2/revoke", Place::Revoke),
+    ("/leaks/github", Place::LeakReport),
+    ("/", Place::Dashboard),
+    ("/dashboard", Place::Dashboard),
+];
+
 impl<'a> Place<'a> {
     /// The place of a checked path.
     #[must_use]
     pub fn of(path: &'a str) -> Self {
-        match path {
-            "/healthz" => return Self::Health,
-            "/openapi.json" => return Self::OpenApi,
-            "/v1/key" => return Self::OwnKey,
-            "/v1/key/usage" => return Self::OwnUsage,
-            "/authorize" => return Self::Authorize,
-            "/authorize/nginx" => return Self::ForwardAuth(Dialect::Nginx),
-            "/authorize/forwarded" => return Self::ForwardAuth(Dialect::Forwarded),
-            "/oauth2/introspect" => return Self::Introspect,
-            "/oauth2/revoke" => return Self::Revoke,
-            "/leaks/github" => return Self::LeakReport,
-            "/" | "/dashboard" => return Self::Dashboard,
-            _ => {}
-        }
-        if path.starts_with("/v1/") {
+        if let Some((_, place)) = FIXED.into_iter().find(|(fixed, _)| *fixed == path) {
+            place
+        } else if path.starts_with("/v1/") {
             Self::Gateway
-        } else if let Some(rest) = path.strip_prefix("/admin/v1/") {
+        } else if let Some(rest) = path.strip_prefix(ADMIN_PREFIX) {
             AdminPlace::of(rest).map_or(Self::Unknown, Self::Admin)
         } else if let Some(appended) = path
             .strip_prefix("/authorize/envoy")
@@ -148,81 +155,92 @@ impl<'a> Place<'a> {
     }
 }
 
+/// What every path of the admin API begins with.
+pub const ADMIN_PREFIX: &str = "/admin/v1/";
+
+/// Makes a place of the values of its template's variables, in their order.
+type Make = for<'a> fn(&'a str, &'a str) -> AdminPlace<'a>;
+
+/// The places of the admin API by the template of their path behind
+/// [`ADMIN_PREFIX`] (RFC 6570 level 1). A variable is one segment that is not
+/// empty.
+#[rustfmt::skip]
+pub const ADMIN: [(&str, Make); 19] = [
+    ("bootstrap", |_, _| AdminPlace::Bootstrap),
+    ("session", |_, _| AdminPlace::Session),
+    ("status", |_, _| AdminPlace::Status),
+    ("status/root-keys", |_, _| AdminPlace::RootKeys),
+    ("organizations", |_, _| AdminPlace::Organizations),
+    ("organizations/{organization}", |org, _| AdminPlace::Organization(org)),
+    ("organizations/{organization}/keys", |org, _| AdminPlace::Keys(org)),
+    ("organizations/{organization}/keys/{key_id}", |org, id| AdminPlace::Key(org, id)),
+    ("organizations/{organization}/keys/{key_id}/rotate", |org, id| AdminPlace::KeyAction(org, id, KeyAction::Rotate)),
+    ("organizations/{organization}/keys/{key_id}/revoke", |org, id| AdminPlace::KeyAction(org, id, KeyAction::Revoke)),
+    ("organizations/{organization}/keys/{key_id}/disable", |org, id| AdminPlace::KeyAction(org, id, KeyAction::Disable)),
+    ("organizations/{organization}/keys/{key_id}/enable", |org, id| AdminPlace::KeyAction(org, id, KeyAction::Enable)),
+    ("organizations/{organization}/keys/{key_id}/impact", |org, id| AdminPlace::Impact(org, id)),
+    ("organizations/{organization}/revoke-all", |org, _| AdminPlace::RevokeAll(org)),
+    ("organizations/{organization}/audit", |org, _| AdminPlace::Audit(org)),
+    ("organizations/{organization}/audit/head", |org, _| AdminPlace::AuditHead(org)),
+    ("organizations/{organization}/usage", |org, _| AdminPlace::Usage(org)),
+    ("organizations/{organization}/export", |org, _| AdminPlace::Export(org)),
+    ("organizations/{organization}/import", |org, _| AdminPlace::Import(org)),
+];
+
+/// The values of a template's variables in a path, two at most; `None` where the
+/// path is another.
+fn variables<'a>(template: &str, path: &'a str) -> Option<[&'a str; 2]> {
+    let mut values = [""; 2];
+    let mut free = values.iter_mut();
+    let mut segments = path.split('/');
+    for expected in template.split('/') {
+        let segment = segments.next()?;
+        if expected.starts_with('{') {
+            *free.next()? = Some(segment).filter(|segment| !segment.is_empty())?;
+        } else if segment != expected {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(values)
+}
+
 impl<'a> AdminPlace<'a> {
     fn of(rest: &'a str) -> Option<Self> {
-        let mut parts = rest.split('/');
-        let place = match (
-            parts.next()?,
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-        ) {
-            ("bootstrap", None, ..) => Self::Bootstrap,
-            ("session", None, ..) => Self::Session,
-            ("status", None, ..) => Self::Status,
-            ("status", Some("root-keys"), None, ..) => Self::RootKeys,
-            ("organizations", None, ..) => Self::Organizations,
-            ("organizations", Some(org), None, ..) if !org.is_empty() => Self::Organization(org),
-            ("organizations", Some(org), Some(below), None, _) => match below {
-                "keys" => Self::Keys(org),
-                "revoke-all" => Self::RevokeAll(org),
-                "audit" => Self::Audit(org),
-                "usage" => Self::Usage(org),
-                "export" => Self::Export(org),
-                "import" => Self::Import(org),
-                _ => return None,
-            },
-            ("organizations", Some(org), Some("audit"), Some("head"), None) => Self::AuditHead(org),
-            ("organizations", Some(org), Some("keys"), Some(id), None) if !id.is_empty() => {
-                Self::Key(org, id)
-            }
-            ("organizations", Some(org), Some("keys"), Some(id), Some(action)) => match action {
-                "rotate" => Self::KeyAction(org, id, KeyAction::Rotate),
-                "revoke" => Self::KeyAction(org, id, KeyAction::Revoke),
-                "disable" => Self::KeyAction(org, id, KeyAction::Disable),
-                "enable" => Self::KeyAction(org, id, KeyAction::Enable),
-                "impact" => Self::Impact(org, id),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        parts.next().is_none().then_some(place)
+        ADMIN.iter().find_map(|(template, make)| {
+            let [first, second] = variables(template, rest)?;
+            Some(make(first, second))
+        })
     }
 
-    /// Its pattern below `/admin/v1`, and whose it is: the organization and the
-    /// key, as they stand in the path.
+    /// The template of its path behind [`ADMIN_PREFIX`], and the values of its
+    /// variables: the organization and the key, as they stand in the path.
     #[must_use]
-    pub const fn parts(&self) -> (&'static str, Option<&'a str>, Option<&'a str>) {
-        match *self {
-            Self::Bootstrap => ("/bootstrap", None, None),
-            Self::Session => ("/session", None, None),
-            Self::Status => ("/status", None, None),
-            Self::RootKeys => ("/status/root-keys", None, None),
-            Self::Organizations => ("/organizations", None, None),
-            Self::Organization(org) => ("/organizations/{org}", Some(org), None),
-            Self::Keys(org) => ("/organizations/{org}/keys", Some(org), None),
-            Self::Key(org, id) => ("/organizations/{org}/keys/{key id}", Some(org), Some(id)),
-            Self::KeyAction(org, id, action) => {
-                let pattern = match action {
-                    KeyAction::Rotate => "/organizations/{org}/keys/{key id}/rotate",
-                    KeyAction::Revoke => "/organizations/{org}/keys/{key id}/revoke",
-                    KeyAction::Disable => "/organizations/{org}/keys/{key id}/disable",
-                    KeyAction::Enable => "/organizations/{org}/keys/{key id}/enable",
-                };
-                (pattern, Some(org), Some(id))
+    pub fn parts(&self) -> (&'static str, Option<&'a str>, Option<&'a str>) {
+        let (organization, key) = match *self {
+            Self::Bootstrap
+            | Self::Session
+            | Self::Status
+            | Self::RootKeys
+            | Self::Organizations => (None, None),
+            Self::Organization(org)
+            | Self::Keys(org)
+            | Self::RevokeAll(org)
+            | Self::Audit(org)
+            | Self::AuditHead(org)
+            | Self::Usage(org)
+            | Self::Export(org)
+            | Self::Import(org) => (Some(org), None),
+            Self::Key(org, id) | Self::KeyAction(org, id, _) | Self::Impact(org, id) => {
+                (Some(org), Some(id))
             }
-            Self::Impact(org, id) => {
-                let pattern = "/organizations/{org}/keys/{key id}/impact";
-                (pattern, Some(org), Some(id))
-            }
-            Self::RevokeAll(org) => ("/organizations/{org}/revoke-all", Some(org), None),
-            Self::Audit(org) => ("/organizations/{org}/audit", Some(org), None),
-            Self::AuditHead(org) => ("/organizations/{org}/audit/head", Some(org), None),
-            Self::Usage(org) => ("/organizations/{org}/usage", Some(org), None),
-            Self::Export(org) => ("/organizations/{org}/export", Some(org), None),
-            Self::Import(org) => ("/organizations/{org}/import", Some(org), None),
-        }
+        };
+        let made = |make: &Make| make(organization.unwrap_or(""), key.unwrap_or("")) == *self;
+        let template = ADMIN.iter().find(|(_, make)| made(make));
+        (
+            template.map_or("", |(template, _)| template),
+            organization,
+            key,
+        )
     }
 
     /// The methods it takes, as `Allow` writes them (RFC 9110 section 10.2.1).
@@ -301,11 +319,11 @@ mod tests {
         ] {
             assert_eq!(Place::of(path), place, "{path}");
             if let Place::Admin(place) = place {
-                let (pattern, organization, key) = place.parts();
-                let named = pattern
-                    .replace("{org}", organization.unwrap_or_default())
-                    .replace("{key id}", key.unwrap_or_default());
-                assert_eq!(format!("/admin/v1{named}"), path);
+                let (template, organization, key) = place.parts();
+                let named = template
+                    .replace("{organization}", organization.unwrap_or_default())
+                    .replace("{key_id}", key.unwrap_or_default());
+                assert_eq!(format!("{ADMIN_PREFIX}{named}"), path);
             }
         }
     }

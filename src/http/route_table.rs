@@ -32,6 +32,7 @@ struct Written {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Route {
     method: String,
+    path: String,
     segments: Vec<Segment>,
     scope: Scope,
     freshness: Freshness,
@@ -44,6 +45,18 @@ enum Segment {
 }
 
 impl Route {
+    /// In capitals.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// As the operator wrote it, variables in braces.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The scope a key needs.
     #[must_use]
     pub const fn scope(&self) -> &Scope {
@@ -228,6 +241,7 @@ fn read(written: &Written, before: &RouteTable) -> Result<Route, String> {
     }
     Ok(Route {
         method: method.clone(),
+        path: path.to_owned(),
         segments,
         scope,
         freshness: written.freshness,

@@ -31,6 +31,15 @@ pub enum KeyState {
 }
 
 impl KeyState {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Active,
+        Self::Retiring,
+        Self::Disabled,
+        Self::Expired,
+        Self::Revoked,
+    ];
+
     /// As it stands in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 pub struct Scope(String);
 
 impl Scope {
+    /// Most characters.
+    pub const MAX: usize = 64;
+
     /// Reads a scope; `None` where it has another form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=64).contains(&text.len())
+        let fits = (1..=Self::MAX).contains(&text.len())
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::audit;
+use super::audit::{self, About};
 use super::message::{Idempotency, RevocationReason, Who};
 use super::outbox;
 use super::sql as texts;
@@ -19,8 +19,8 @@ pub(super) const REVISION: &str = "revision";
 pub(super) struct Change {
     /// As it stands in the audit.
     pub(super) action: &'static str,
-    /// Kind and id, for the audit.
-    pub(super) subject: (&'static str, String),
+    /// For the audit.
+    pub(super) subject: About,
     pub(super) before: Option<Map<String, Json>>,
     pub(super) after: Option<Map<String, Json>>,
     /// Its revision; the counter stands here afterwards.
@@ -67,11 +67,10 @@ impl Change {
         }
         let (was, is) = difference(&before.facts(), &after.facts());
         Self {
-            subject: ("key", before.key_id(brand).to_string()),
             before: Some(was),
             after: Some(is),
             key: Some(after),
-            ..Self::blank(action, revision, decides)
+            ..Self::blank(action, About::key(before, brand), revision, decides)
         }
     }
 
@@ -89,18 +88,22 @@ impl Change {
         }
         let (was, is) = difference(&before.facts(), &after.facts());
         Self {
-            subject: ("organization", before.id.to_string()),
             before: Some(was),
             after: Some(is),
             organization: Some((after, false)),
-            ..Self::blank(action, revision, decides)
+            ..Self::blank(action, About::organization(&before.id), revision, decides)
         }
     }
 
-    pub(super) fn blank(action: &'static str, revision: Revision, decides: bool) -> Self {
+    pub(super) fn blank(
+        action: &'static str,
+        subject: About,
+        revision: Revision,
+        decides: bool,
+    ) -> Self {
         Self {
             action,
-            subject: ("", String::new()),
+            subject,
             before: None,
             after: None,
             revision,
@@ -186,7 +189,7 @@ impl Change {
                 at: occasion.now,
                 actor: occasion.who,
                 action: self.action,
-                subject: self.subject.clone(),
+                subject: &self.subject,
                 before: self.before.clone(),
                 after: self.after.clone(),
                 request_id: occasion.request_id,

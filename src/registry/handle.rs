@@ -270,6 +270,9 @@ impl Registry<'_> {
     fn create(&self, id: &OrganizationId, order: &PutOrganization) -> Answer {
         organization::check_id(id)?;
         self.check_if_match(0)?;
+        if self.request.must_exist {
+            return Err(Refusal::RevisionMismatch { current: 0 }.into());
+        }
         let revision = self.next_revision()?;
         let change = organization::create(id, order, revision, self.now);
         let Some((created, _)) = change.organization.clone() else {

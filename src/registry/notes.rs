@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::json;
 
+use super::audit::About;
 use super::handle::{Registry, Stop};
 use super::message::{Command, Outcome, Preflight, Refusal};
 use super::sql as texts;
@@ -128,25 +129,22 @@ impl Registry<'_> {
                     ("count", earlier.into()),
                     ("hour", Timestamp(counted * HOUR).to_rfc3339().into()),
                 ];
-                let subject = ("organization", platform.to_string());
                 self.record(
                     platform,
                     "authentication.failures_suppressed",
-                    subject,
+                    &About::organization(platform),
                     &after,
                 )?;
             }
             if kept {
-                let subject = key.map_or_else(
-                    || ("organization", platform.to_string()),
-                    |id| ("key", id.to_string()),
-                );
+                let subject =
+                    key.map_or_else(|| About::organization(platform), |id| About::key_id(*id));
                 let after = [
                     ("problem", problem.into()),
                     ("route", cleaned(route).into()),
                     ("address", json!(address)),
                 ];
-                self.record(platform, "authentication.failed", subject, &after)?;
+                self.record(platform, "authentication.failed", &subject, &after)?;
             }
             store::set_meta(self.sql, FAILURES_OF, hour.max(counted))?;
             store::set_meta(self.sql, NOTED, noted + u64::from(kept))?;
@@ -167,9 +165,9 @@ impl Registry<'_> {
         }
         self.sql.transaction(&mut || {
             self.sql.query(texts::INSERT_DELETION, &row)?;
-            let subject = ("organization", organization.to_string());
+            let subject = About::organization(organization);
             let after = [("revision", revision.into())];
-            self.record(platform, "organization.delete", subject, &after)
+            self.record(platform, "organization.delete", &subject, &after)
         })?;
         Ok(())
     }

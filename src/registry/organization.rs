@@ -1,5 +1,6 @@
 //! What each order makes of the organization. Pure, as `transition` is for keys.
 
+use super::audit::About;
 use super::change::{Change, difference};
 use super::message::{ApiAccess, LeakPolicy, Name, Patch, PutOrganization, Refusal, RevokeAll};
 use super::store::Organization;
@@ -56,11 +57,11 @@ pub(super) fn create_platform(name: Name, revision: Revision, now: Timestamp) ->
 }
 
 fn made(organization: Organization, revision: Revision, decides: bool) -> Change {
+    let about = About::organization(&organization.id);
     Change {
-        subject: ("organization", organization.id.to_string()),
         after: Some(organization.facts()),
         organization: Some((organization, true)),
-        ..Change::blank("organization.create", revision, decides)
+        ..Change::blank("organization.create", about, revision, decides)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::audit;
+use super::audit::{self, About};
 use super::handle::Registry;
 use super::store::{Key, Organization};
 use crate::key::OrganizationId;
@@ -15,7 +15,7 @@ impl Registry<'_> {
         &self,
         organization: &OrganizationId,
         action: &'static str,
-        subject: (&'static str, String),
+        subject: &About,
         after: &[(&str, Json)],
     ) -> Result<(), SqlError> {
         let after: Map<String, Json> = after
@@ -42,7 +42,7 @@ impl Registry<'_> {
         held: &Organization,
         after: &[(&str, Json)],
     ) -> Result<(), SqlError> {
-        let id = key.key_id(self.keyring.brand()).to_string();
-        self.record(&held.id, action, ("key", id), after)
+        let subject = About::key(key, self.keyring.brand());
+        self.record(&held.id, action, &subject, after)
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::audit;
+use super::audit::{self, About};
 use super::change::REVISION;
 use super::message::{Actor, Who};
 use super::outbox;
@@ -69,7 +69,7 @@ pub fn recover(
                 at: now,
                 actor: &Who::from(&Actor::System),
                 action: "registry.recover",
-                subject: ("organization", organization.id.to_string()),
+                subject: &About::organization(&organization.id),
                 before: Some(facts(was, None)),
                 after: Some(facts(revision, Some(lost))),
                 request_id: "",

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::audit::About;
 use super::change::Change;
 use super::handle::{Registry, Stop};
 use super::message::{
@@ -71,8 +72,8 @@ impl Registry<'_> {
                 ("after", after.into()),
                 ("through", last.into()),
             ];
-            let subject = ("organization", held.id.to_string());
-            self.record(&held.id, "organization.export", subject, &members)
+            let subject = About::organization(&held.id);
+            self.record(&held.id, "organization.export", &subject, &members)
         })?;
         Ok(Outcome::Export(Page {
             items,
@@ -177,9 +178,13 @@ fn take_in(scene: &Scene<'_>, lines: &[&ExportedKey], skipped: u64) -> Change {
         .map(|line| line.id.to_string())
         .collect();
     Change {
-        subject: ("organization", scene.organization.id.to_string()),
         imported: keys,
-        ..Change::blank("organization.import", last, false)
+        ..Change::blank(
+            "organization.import",
+            About::organization(&scene.organization.id),
+            last,
+            false,
+        )
     }
     .also("imported", lines.len().into())
     .also("skipped", skipped.into())

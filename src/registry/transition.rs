@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::audit::About;
 use super::authority::{ADMIN_SCOPES, permit_grant};
 use super::change::{Change, difference};
 use super::message::{
@@ -204,11 +205,11 @@ pub(super) fn bootstrap(
 }
 
 fn made(action: &'static str, scene: &Scene<'_>, key: Key) -> Change {
+    let about = About::key(&key, scene.brand);
     Change {
-        subject: ("key", key.key_id(scene.brand).to_string()),
         after: Some(key.facts()),
         issued: Some(key),
-        ..Change::blank(action, scene.revision, false)
+        ..Change::blank(action, about, scene.revision, false)
     }
 }
 

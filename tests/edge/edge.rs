@@ -10,6 +10,7 @@
 )]
 
 mod acts;
+mod admin;
 mod administrators;
 mod clients;
 mod cost;

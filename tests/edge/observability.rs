@@ -60,9 +60,9 @@ fn a_refusal_of_a_proven_key_and_each_admin_act_have_a_line() -> Result<()> {
         routes,
         [
             "/bootstrap",
-            "/organizations/{org}",
-            "/organizations/{org}/keys",
-            "/organizations/{org}/keys/{key id}/revoke"
+            "organizations/{organization}",
+            "organizations/{organization}/keys",
+            "organizations/{organization}/keys/{key_id}/revoke"
         ]
     );
     let revoke = &acts[3];

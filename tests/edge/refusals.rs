@@ -92,6 +92,10 @@ fn bodies_that_are_not_what_they_should_be() -> Result<()> {
     assert_eq!(answer.json()?["field"], "environment", "{answer:?}");
 
     // Size, with and without a declared length.
+    // What is declared is refused at once, and the client could not write more
+    // than sockets hold.
+    let too_large = with("name", json!("n".repeat(70_000)));
+    assert_problem(&send(&too_large)?, 413, "body_too_large");
     let megabyte = with("name", json!("n".repeat(1 << 20)));
     // The connection may be closed while more is sent (RFC 9112 section 9.6): then
     // the answer is lost to a client that only reads once it has sent all.

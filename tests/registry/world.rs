@@ -125,6 +125,7 @@ impl World {
             actor: self.actor.clone(),
             request_id: format!("r{}", self.requests),
             if_match: None,
+            must_exist: false,
             idempotency: None,
             command,
         }

@@ -7,8 +7,10 @@
 //! | `dashboard/index.html` | `dashboard/index.html`, with the names of the bundles in it |
 //! | `dashboard/*-<hash>.js`, `*.css` | esbuild, from `dashboard/` |
 //! | `problems/*.html` | `problems`, from the crate's table |
+//! | `openapi.json` | `openapi`, from the crate's tables |
 //! | `dashboard/licenses.txt` | the licenses of the libraries in the bundle |
 
+mod openapi;
 mod problems;
 
 use crate::{node, project, tools};
@@ -34,6 +36,7 @@ pub(crate) fn run(build: &Path) -> Result<()> {
     fs::create_dir_all(&assets)?;
     dashboard(&assets.join("dashboard"))?;
     problems::run(&assets.join("problems"))?;
+    openapi::run(&assets.join("openapi.json"))?;
     fs::write(assets.join("_headers"), headers())?;
     fs::write(assets.join("_redirects"), "/ /dashboard/ 302\n")?;
     Ok(())
@@ -55,6 +58,8 @@ fn headers() -> String {
            Content-Security-Policy: {policy}\n  \
            X-Content-Type-Options: nosniff\n  \
            Referrer-Policy: no-referrer\n\
+         /openapi.json\n  \
+           X-Content-Type-Options: nosniff\n\
          /dashboard/\n  \
            ! Cache-Control\n  \
            Cache-Control: no-store\n\

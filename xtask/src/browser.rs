@@ -22,14 +22,14 @@ pub(crate) fn run() -> Result<()> {
     bundle::run(&bundle::Options::default())?;
     let token = variables::bootstrap_token()?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let place = Scratch::new(port)?;
+    let place = Scratch::new("browser", port)?;
     let server = Server::start(
         "browser",
         port,
-        &place.0.join("state"),
+        &place.path().join("state"),
         &[("FRESHNESS_BOUND_MS", BOUND_MS)],
     )?;
-    let ready = place.0.join("ready.json");
+    let ready = place.path().join("ready.json");
     Ready::make(server.origin(), &token)?.write(&ready)?;
     tools::run(
         node::command("node")?
@@ -40,14 +40,18 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// A folder of its own, gone at the end.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(port: u16) -> Result<Self> {
+    pub(crate) fn new(name: &str, port: u16) -> Result<Self> {
         let folder: &Path = &std::env::temp_dir();
-        let folder = folder.join(format!("katalo-browser-{}-{port}", std::process::id()));
+        let folder = folder.join(format!("katalo-{name}-{}-{port}", std::process::id()));
         fs::create_dir(&folder)?;
         Ok(Self(folder))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -6,6 +6,7 @@
     reason = "a command-line tool speaks to its user"
 )]
 
+mod api;
 mod assets;
 mod audit;
 mod bench;
@@ -14,6 +15,7 @@ mod bundle;
 mod dev;
 mod node;
 mod project;
+mod python;
 mod ready;
 mod server;
 mod test;

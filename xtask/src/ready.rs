@@ -112,17 +112,23 @@ impl Ready {
     }
 }
 
-struct Answer {
+pub(crate) struct Answer {
     url: String,
     status: u16,
+    cookie: Option<String>,
     body: String,
 }
 
 /// The body of an answer that says something was made.
-struct Made(Value);
+pub(crate) struct Made(Value);
 
 impl Answer {
-    fn created(self) -> Result<Made> {
+    /// The first cookie that it sets, as a request carries it.
+    pub(crate) fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()?.split(';').next()
+    }
+
+    pub(crate) fn created(self) -> Result<Made> {
         if !matches!(self.status, 200 | 201) {
             bail!("{} answered {}: {}", self.url, self.status, self.body);
         }
@@ -140,7 +146,7 @@ impl Made {
     }
 }
 
-fn call(method: &str, url: &str, bearer: &str, body: Option<&Value>) -> Result<Answer> {
+pub(crate) fn call(method: &str, url: &str, bearer: &str, body: Option<&Value>) -> Result<Answer> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .build()
@@ -161,6 +167,10 @@ fn call(method: &str, url: &str, bearer: &str, body: Option<&Value>) -> Result<A
     Ok(Answer {
         url: url.to_owned(),
         status: response.status().as_u16(),
+        cookie: response
+            .headers()
+            .get("set-cookie")
+            .and_then(|value| Some(value.to_str().ok()?.to_owned())),
         body: response.body_mut().read_to_string()?,
     })
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: what CI runs, in the same order.
 
-use crate::{browser, bundle, node, project, tools};
+use crate::{api, browser, bundle, node, project, tools};
 use anyhow::{Result, bail};
 use std::{
     process::{Command, Stdio},
@@ -12,6 +12,9 @@ pub(crate) struct Options {
     /// Run one part alone; all of them unless said
     #[arg(value_enum)]
     part: Option<Part>,
+    /// For how long schemathesis makes up requests, in seconds
+    #[arg(long, default_value_t = api::USUAL)]
+    api_seconds: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -20,6 +23,8 @@ enum Part {
     Native,
     /// The built Worker in the real runtime
     Edge,
+    /// The OpenAPI document under a linter, and the Worker held against it
+    Api,
     /// The dashboard in a real browser, against the Worker
     Browser,
 }
@@ -30,7 +35,7 @@ struct Step {
     run: fn() -> Result<()>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "format",
         part: Part::Native,
@@ -67,6 +72,16 @@ const STEPS: [Step; 9] = [
         run: edge_tests,
     },
     Step {
+        name: "lint of the OpenAPI document",
+        part: Part::Api,
+        run: api::lint,
+    },
+    Step {
+        name: "the API against its document",
+        part: Part::Api,
+        run: api::run,
+    },
+    Step {
         name: "types of the dashboard",
         part: Part::Browser,
         run: browser::types,
@@ -79,6 +94,7 @@ const STEPS: [Step; 9] = [
 ];
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    api::set_seconds(options.api_seconds);
     let mut summary = Vec::new();
     let mut failed = false;
     for step in &STEPS {

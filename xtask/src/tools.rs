@@ -83,6 +83,7 @@ fn missing(name: &str, error: std::io::Error) -> anyhow::Error {
     }
     let hint = match name {
         "npm" => "install Node.js with npm, from https://nodejs.org or your distribution",
+        "python3" => "install Python 3 with its venv module (python3-venv on Debian)",
         "cargo" | "rustc" => "install Rust from https://rustup.rs",
         _ => "install it and run this again",
     };

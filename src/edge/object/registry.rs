@@ -342,6 +342,7 @@ impl Registry {
             actor: Actor::System,
             request_id: String::new(),
             if_match: None,
+            must_exist: false,
             idempotency: None,
             command: note,
         };

@@ -23,6 +23,8 @@ pub struct Facts<'a> {
     pub body: &'a [u8],
     /// The value of `If-Match`.
     pub if_match: Option<&'a str>,
+    /// The value of `If-None-Match`.
+    pub if_none_match: Option<&'a str>,
     /// When the request came.
     pub now: Timestamp,
 }
@@ -32,11 +34,16 @@ pub struct Facts<'a> {
 pub struct Ask {
     /// Whose registry.
     pub organization: OrganizationId,
-    /// The revision the object must still have.
+    /// The revision the object must still have; 0: there must be none.
     pub if_match: Option<Revision>,
+    /// Whether the object must be there.
+    pub must_exist: bool,
     /// What to do.
     pub command: Command,
 }
+
+/// Greatest whole number that SQLite's port and every JSON reader keep: 2⁵³ − 1.
+const GREATEST_SAFE: u64 = (1 << 53) - 1;
 
 const MILLISECONDS_OF_A_DAY: u64 = 86_400_000;
 
@@ -45,6 +52,10 @@ const MILLISECONDS_OF_A_DAY: u64 = 86_400_000;
 /// # Errors
 /// `invalid_request`.
 pub fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // serde would read the members of an object from a list, too.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid("", "The body is a JSON object."));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -90,22 +101,41 @@ fn key(text: &str) -> Result<KeyId, Problem> {
     KeyId::parse(text).ok_or_else(|| Code::NotFound.into())
 }
 
-/// `If-Match` (RFC 9110 section 13.1.1): one strong entity tag that is a
-/// revision, or `*`.
-fn if_match(value: Option<&str>) -> Result<Option<Revision>, Problem> {
-    let Some(value) = value.map(str::trim).filter(|value| *value != "*") else {
-        return Ok(None);
+/// What must be true of an object before it is changed: its revision, and
+/// whether it must be there. `If-Match` (RFC 9110 section 13.1.1) is one strong
+/// entity tag that is a revision, or `*`; `If-None-Match` (section 13.1.2) of a
+/// change is `*`, which only what has no revision fulfils. Both together nothing
+/// fulfils.
+fn precondition(
+    if_match: Option<&str>,
+    if_none_match: Option<&str>,
+) -> Result<(Option<Revision>, bool), Problem> {
+    let absent = match if_none_match.map(str::trim) {
+        None => None,
+        Some("*") => Some(0),
+        Some(_) => {
+            return Err(Problem::invalid(
+                "If-None-Match",
+                "`If-None-Match` of a change is `*`.",
+            ));
+        }
     };
-    let number = value
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    match number.and_then(|number| number.parse().ok()) {
-        Some(revision) => Ok(Some(revision)),
-        None => Err(Problem::invalid(
-            "If-Match",
-            r#"`If-Match` is a revision in quotes, as "7"."#,
-        )),
+    match if_match.map(str::trim) {
+        None => Ok((absent, false)),
+        Some("*") => Ok((absent, true)),
+        Some(tag) => Ok((absent.or(Some(revision(tag)?)), true)),
     }
+}
+
+fn revision(tag: &str) -> Result<Revision, Problem> {
+    tag.strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        // `parse` alone would take a sign.
+        .filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(|| {
+            Problem::invalid("If-Match", r#"`If-Match` is a revision in quotes, as "7"."#)
+        })
 }
 
 struct Parameters(Query);
@@ -153,6 +183,40 @@ impl Parameters {
     }
 }
 
+/// Days without use that a list may be asked for.
+pub const UNUSED_FOR_DAYS: std::ops::RangeInclusive<u32> = 1..=36_500;
+
+/// Most characters of an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_MAX: usize = 255;
+
+/// Parameters of every list.
+const PAGE: [&str; 2] = ["cursor", "limit"];
+
+/// The names of the query parameters that a place takes with GET; with another
+/// method it takes none.
+#[must_use]
+pub const fn query_of(place: &AdminPlace<'_>) -> &'static [&'static str] {
+    match place {
+        AdminPlace::Organizations => &["search", "cursor", "limit"],
+        AdminPlace::Keys(_) => &["state", "name", "unused_for_days", "cursor", "limit"],
+        AdminPlace::Audit(_) => &["after", "limit"],
+        AdminPlace::Usage(_) => &USAGE_QUERY,
+        AdminPlace::Export(_) | AdminPlace::Status | AdminPlace::RootKeys => &PAGE,
+        AdminPlace::Bootstrap
+        | AdminPlace::Session
+        | AdminPlace::Organization(_)
+        | AdminPlace::Key(..)
+        | AdminPlace::KeyAction(..)
+        | AdminPlace::Impact(..)
+        | AdminPlace::RevokeAll(_)
+        | AdminPlace::AuditHead(_)
+        | AdminPlace::Import(_) => &[],
+    }
+}
+
+/// The query parameters of a usage listing.
+pub const USAGE_QUERY: [&str; 6] = ["from", "to", "by", "key", "cursor", "limit"];
+
 /// What the registry is asked for a place that concerns one organization;
 /// `None` for the others (bootstrap, session, status, list of organizations).
 ///
@@ -168,10 +232,8 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
     }
     let body = facts.body;
     let changes = facts.method != "GET";
-    if changes {
-        Parameters::read(facts.query, &[])?;
-    }
-    let no_parameters = || Parameters::read(facts.query, &[]).map(|_| ());
+    let known = if changes { &[] } else { query_of(place) };
+    let parameters = Parameters::read(facts.query, known)?;
     let (id, command) = match *place {
         AdminPlace::Bootstrap
         | AdminPlace::Session
@@ -187,10 +249,7 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
                 organization(id, false)?,
                 Command::DeleteOrganization(parse_optional_body(body)?),
             ),
-            _ => {
-                no_parameters()?;
-                (organization(id, false)?, Command::GetOrganization {})
-            }
+            _ => (organization(id, false)?, Command::GetOrganization {}),
         },
         AdminPlace::Keys(id) if changes => (
             organization(id, false)?,
@@ -198,7 +257,7 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         ),
         AdminPlace::Keys(id) => (
             organization(id, false)?,
-            Command::ListKeys(list_keys(facts)?),
+            Command::ListKeys(list_keys(&parameters)?),
         ),
         AdminPlace::Key(id, key_id) if changes => (
             organization(id, false)?,
@@ -207,13 +266,10 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
                 patch: parse_body(body)?,
             },
         ),
-        AdminPlace::Key(id, key_id) => {
-            no_parameters()?;
-            (
-                organization(id, false)?,
-                Command::GetKey { id: key(key_id)? },
-            )
-        }
+        AdminPlace::Key(id, key_id) => (
+            organization(id, false)?,
+            Command::GetKey { id: key(key_id)? },
+        ),
         AdminPlace::KeyAction(id, key_id, action) => {
             let id = organization(id, false)?;
             let key = key(key_id)?;
@@ -237,21 +293,19 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
             };
             (id, command)
         }
-        AdminPlace::Impact(id, key_id) => {
-            no_parameters()?;
-            (
-                organization(id, false)?,
-                Command::Impact { id: key(key_id)? },
-            )
-        }
+        AdminPlace::Impact(id, key_id) => (
+            organization(id, false)?,
+            Command::Impact { id: key(key_id)? },
+        ),
         AdminPlace::RevokeAll(id) => (
             organization(id, false)?,
             Command::RevokeAll(parse_body(body)?),
         ),
         AdminPlace::Audit(id) => {
-            let parameters = Parameters::read(facts.query, &["after", "limit"])?;
             let after = parameters
-                .parse("after", "a sequence number", |text| text.parse().ok())?
+                .parse("after", "a sequence number", |text| {
+                    text.parse().ok().filter(|after| *after <= GREATEST_SAFE)
+                })?
                 .unwrap_or(0);
             (
                 organization(id, false)?,
@@ -261,34 +315,29 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
                 }),
             )
         }
-        AdminPlace::AuditHead(id) => {
-            no_parameters()?;
-            (organization(id, false)?, Command::AuditHead {})
-        }
+        AdminPlace::AuditHead(id) => (organization(id, false)?, Command::AuditHead {}),
         AdminPlace::Usage(id) => (
             organization(id, false)?,
-            Command::ListUsage(usage_query(facts.query, facts.now)?),
+            Command::ListUsage(list_usage(&parameters, facts.now)?),
         ),
-        AdminPlace::Export(id) => {
-            let parameters = Parameters::read(facts.query, &["cursor", "limit"])?;
-            (
-                organization(id, false)?,
-                Command::Export {
-                    cursor: parameters.cursor(),
-                    limit: parameters.limit()?,
-                },
-            )
-        }
+        AdminPlace::Export(id) => (
+            organization(id, false)?,
+            Command::Export {
+                cursor: parameters.cursor(),
+                limit: parameters.limit()?,
+            },
+        ),
         AdminPlace::Import(id) => (organization(id, false)?, Command::Import(parse_body(body)?)),
     };
-    let if_match = if changes {
-        if_match(facts.if_match)?
+    let (if_match, must_exist) = if changes {
+        precondition(facts.if_match, facts.if_none_match)?
     } else {
-        None
+        (None, false)
     };
     Ok(Some(Ask {
         organization: id,
         if_match,
+        must_exist,
         command,
     }))
 }
@@ -321,7 +370,7 @@ pub fn scope_of(place: &AdminPlace<'_>, method: &str) -> &'static str {
     }
 }
 
-/// The query of the list of organizations.
+/// The query of a place that passes over organizations.
 pub struct OrganizationsQuery {
     /// Only those whose id or name has this in it, in any case.
     pub search: Option<String>,
@@ -335,8 +384,11 @@ pub struct OrganizationsQuery {
 ///
 /// # Errors
 /// `invalid_request`.
-pub fn organizations_query(query: &str) -> Result<OrganizationsQuery, Problem> {
-    let parameters = Parameters::read(query, &["search", "cursor", "limit"])?;
+pub fn organizations_query(
+    place: &AdminPlace<'_>,
+    query: &str,
+) -> Result<OrganizationsQuery, Problem> {
+    let parameters = Parameters::read(query, query_of(place))?;
     let search = parameters.parse("search", "1 to 100 characters", |text| {
         (1..=100)
             .contains(&text.chars().count())
@@ -344,7 +396,9 @@ pub fn organizations_query(query: &str) -> Result<OrganizationsQuery, Problem> {
     })?;
     Ok(OrganizationsQuery {
         search,
-        cursor: parameters.cursor(),
+        cursor: parameters
+            .parse("cursor", "one that this list gave", OrganizationId::parse)?
+            .map(|id| id.to_string()),
         limit: parameters.limit()?,
     })
 }
@@ -370,7 +424,9 @@ pub fn next_page(outcome: &Outcome, command: &mut Command) -> bool {
 /// # Errors
 /// `invalid_request`.
 pub fn idempotency(key: &str, path: &str, body: &[u8]) -> Result<Idempotency, Problem> {
-    if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !(1..=IDEMPOTENCY_KEY_MAX).contains(&key.len())
+        || !key.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         return Err(Problem::invalid(
             "Idempotency-Key",
             "`Idempotency-Key` is 1 to 255 visible ASCII characters.",
@@ -387,27 +443,20 @@ pub fn idempotency(key: &str, path: &str, body: &[u8]) -> Result<Idempotency, Pr
     })
 }
 
-fn list_keys(facts: &Facts<'_>) -> Result<ListKeys, Problem> {
-    let parameters = Parameters::read(
-        facts.query,
-        &["state", "name", "unused_for_days", "cursor", "limit"],
-    )?;
-    let states = [
-        KeyState::Active,
-        KeyState::Retiring,
-        KeyState::Disabled,
-        KeyState::Expired,
-        KeyState::Revoked,
-    ];
+fn list_keys(parameters: &Parameters) -> Result<ListKeys, Problem> {
     let state = parameters.parse(
         "state",
         "active, retiring, disabled, expired or revoked",
-        |text| states.into_iter().find(|state| state.as_str() == text),
+        |text| {
+            KeyState::ALL
+                .into_iter()
+                .find(|state| state.as_str() == text)
+        },
     )?;
     let days = |text: &str| {
         text.parse::<u32>()
             .ok()
-            .filter(|days| (1..=36_500).contains(days))
+            .filter(|days| UNUSED_FOR_DAYS.contains(days))
     };
     Ok(ListKeys {
         state,
@@ -431,7 +480,10 @@ fn list_keys(facts: &Facts<'_>) -> Result<ListKeys, Problem> {
 /// # Errors
 /// `invalid_request`.
 pub fn usage_query(query: &str, now: Timestamp) -> Result<ListUsage, Problem> {
-    let parameters = Parameters::read(query, &["from", "to", "by", "key", "cursor", "limit"])?;
+    list_usage(&Parameters::read(query, &USAGE_QUERY)?, now)
+}
+
+fn list_usage(parameters: &Parameters, now: Timestamp) -> Result<ListUsage, Problem> {
     let instant =
         |name: &str| parameters.parse(name, "an RFC 3339 time in UTC", Timestamp::from_rfc3339);
     let by = parameters.parse("by", "hour or day", |text| match text {
@@ -471,6 +523,7 @@ mod tests {
             query,
             body: body.as_bytes(),
             if_match: None,
+            if_none_match: None,
             now: Timestamp(0),
         };
         ask(&place, &facts).map(Option::unwrap)
@@ -513,6 +566,7 @@ mod tests {
             "allowed_ips"
         );
         assert_eq!(field("nonsense"), "");
+        assert_eq!(field(r#" ["a","live",["read"]]"#), "");
     }
 
     #[test]
@@ -591,6 +645,17 @@ mod tests {
                 "{query}"
             );
         }
+        for after in ["-1", "x", "9007199254740992"] {
+            assert_eq!(
+                code(
+                    "GET",
+                    "/admin/v1/organizations/acme/audit",
+                    &format!("after={after}")
+                ),
+                Code::InvalidRequest,
+                "{after}"
+            );
+        }
         assert_eq!(
             code(
                 "GET",
@@ -602,12 +667,28 @@ mod tests {
     }
 
     #[test]
-    fn if_match_is_one_revision_in_quotes() {
-        assert_eq!(if_match(None), Ok(None));
-        assert_eq!(if_match(Some("*")), Ok(None));
-        assert_eq!(if_match(Some("\"7\"")), Ok(Some(7)));
-        for bad in ["7", "W/\"7\"", "\"7\", \"8\"", "\"x\"", ""] {
-            assert!(if_match(Some(bad)).is_err(), "{bad}");
+    fn preconditions() {
+        assert_eq!(precondition(None, None), Ok((None, false)));
+        assert_eq!(precondition(Some("*"), None), Ok((None, true)));
+        assert_eq!(precondition(None, Some(" * ")), Ok((Some(0), false)));
+        assert_eq!(precondition(Some("\"7\""), None), Ok((Some(7), true)));
+        for contradiction in ["*", "\"7\""] {
+            assert_eq!(
+                precondition(Some(contradiction), Some("*")),
+                Ok((Some(0), true))
+            );
         }
+        for bad in [
+            "7",
+            "W/\"7\"",
+            "\"7\", \"8\"",
+            "\"x\"",
+            "\"+7\"",
+            "\"\"",
+            "",
+        ] {
+            assert!(precondition(Some(bad), None).is_err(), "{bad}");
+        }
+        assert!(precondition(None, Some("\"7\"")).is_err());
     }
 }

@@ -8,7 +8,7 @@
 //! | `at` | when, RFC 3339 |
 //! | `actor` | who: `kind`, and for keys `id` and `name` |
 //! | `action` | what, as `key.revoke` |
-//! | `subject` | on which: `kind` and `id` |
+//! | `subject` | on which: `kind` and `id`, and of a key the `name` it had |
 //! | `before`, `after` | the members that changed, or `null` |
 //! | `request_id` | the HTTP request |
 //! | `previous` | hash of the entry before; for the first [`beginning`] |
@@ -27,8 +27,8 @@ pub use verify::{Broken, Reason, Verified, verify_export, verify_head};
 
 use super::message::{Actor, Admin, AuditHead, AuditPage, ListAudit, Who};
 use super::sql as texts;
-use super::store::first;
-use crate::key::{Keyring, OrganizationId};
+use super::store::{Key, first};
+use crate::key::{Brand, KeyId, Keyring, OrganizationId};
 use crate::random::hex;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -49,13 +49,54 @@ pub(super) fn head_text(organization: &OrganizationId, count: u64, hash: &str) -
     format!(r#"{{"count":{count},"hash":"{hash}","organization":"{organization}"}}"#)
 }
 
+/// What an act is about.
+pub(super) struct About {
+    kind: &'static str,
+    id: String,
+    name: Option<String>,
+}
+
+impl About {
+    /// A key, by the name it has before the act.
+    pub(super) fn key(key: &Key, brand: Brand) -> Self {
+        Self {
+            name: Some(key.name.as_str().to_owned()),
+            ..Self::key_id(key.key_id(brand))
+        }
+    }
+
+    /// A key of which only the id is known.
+    pub(super) fn key_id(id: KeyId) -> Self {
+        Self {
+            kind: "key",
+            id: id.to_string(),
+            name: None,
+        }
+    }
+
+    pub(super) fn organization(id: &OrganizationId) -> Self {
+        Self {
+            kind: "organization",
+            id: id.to_string(),
+            name: None,
+        }
+    }
+
+    fn json(&self) -> Json {
+        let mut subject = json!({"kind": self.kind, "id": self.id});
+        if let (Json::Object(members), Some(name)) = (&mut subject, &self.name) {
+            members.insert("name".to_owned(), name.as_str().into());
+        }
+        subject
+    }
+}
+
 /// What an entry says of an act.
 pub(super) struct Act<'a> {
     pub(super) at: Timestamp,
     pub(super) actor: &'a Who,
     pub(super) action: &'static str,
-    /// Kind and id.
-    pub(super) subject: (&'static str, String),
+    pub(super) subject: &'a About,
     pub(super) before: Option<Map<String, Json>>,
     pub(super) after: Option<Map<String, Json>>,
     pub(super) request_id: &'a str,
@@ -69,13 +110,12 @@ pub(super) fn append(
 ) -> Result<(), SqlError> {
     let (seq, previous) = end(sql, organization)?;
     let seq = seq + 1;
-    let (kind, id) = act.subject;
     let mut entry = json!({
         "seq": seq,
         "at": act.at.to_rfc3339(),
         "actor": act.actor,
         "action": act.action,
-        "subject": {"kind": kind, "id": id},
+        "subject": act.subject.json(),
         "before": act.before,
         "after": act.after,
         "request_id": act.request_id,

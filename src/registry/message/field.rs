@@ -1,9 +1,11 @@
 //! Fields that check themselves: a value exists only where it is right.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
@@ -36,10 +38,10 @@ impl Name {
 impl TryFrom<String> for Name {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let text = text.trim();
-        let fits = (1..=Self::MAX).contains(&text.chars().count());
+        let trimmed = text.trim();
+        let fits = (1..=Self::MAX).contains(&trimmed.chars().count());
         if fits && !text.chars().any(char::is_control) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(trimmed.to_owned()))
         } else {
             Err("a name is 1 to 100 characters, none of them a control character")
         }
@@ -388,8 +390,8 @@ impl Serialize for Nothing {
 }
 
 /// `leak_policy`: what a report of a leak does to a key.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "WrittenPolicy", into = "WrittenPolicy")]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(into = "WrittenPolicy")]
 pub enum LeakPolicy {
     /// It is on record, and shown.
     #[default]
@@ -408,7 +410,11 @@ pub enum LeakPolicy {
 #[serde(deny_unknown_fields)]
 struct WrittenPolicy {
     action: LeakAction,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     scopes: Option<Scopes>,
 }
 
@@ -418,6 +424,13 @@ enum LeakAction {
     Report,
     Quarantine,
     Revoke,
+}
+
+impl<'de> Deserialize<'de> for LeakPolicy {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let written: WrittenPolicy = object(from)?;
+        Self::try_from(written).map_err(D::Error::custom)
+    }
 }
 
 impl TryFrom<WrittenPolicy> for LeakPolicy {
@@ -471,6 +484,47 @@ impl LeakSource {
             Self::Github => "github",
         }
     }
+}
+
+/// `#[serde(deserialize_with = "object")]`: an object, which serde would read from
+/// a list of its members' values, too.
+pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    struct Members<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+
+    from.deserialize_map(Members(PhantomData))
+}
+
+/// The same, or `null`.
+pub(super) fn object_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let read = Option::<Object<T>>::deserialize(from)?;
+    Ok(read.map(|object| object.0))
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+struct Object<T>(#[serde(deserialize_with = "object")] T);
+
+/// The same for each of a list.
+pub(super) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    let all = Vec::<Object<T>>::deserialize(from)?;
+    Ok(all.into_iter().map(|object| object.0).collect())
 }
 
 /// `api_access`.
@@ -543,15 +597,56 @@ impl Default for Wait {
     }
 }
 
+/// Reads a number that is whole, however JSON writes it: `86400`, `86400.0` and
+/// `8.64e4` are the same (RFC 8259 section 6).
+fn whole_number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    struct Whole;
+
+    impl Visitor<'_> for Whole {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number")
+        }
+        fn visit_u64<E>(self, number: u64) -> Result<u64, E> {
+            Ok(number)
+        }
+        fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<u64, E> {
+            // The cast saturates.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let kept = number as u64;
+            if number.fract() == 0.0 && number >= 0.0 {
+                Ok(kept)
+            } else {
+                Err(E::invalid_value(
+                    serde::de::Unexpected::Float(number),
+                    &self,
+                ))
+            }
+        }
+    }
+
+    from.deserialize_u64(Whole)
+}
+
 /// A whole number within a range, with the range in its error.
 macro_rules! bounded {
     ($(#[$doc:meta])* $name:ident, $range:expr, $otherwise:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-        #[serde(try_from = "u64", into = "u64")]
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+        #[serde(into = "u64")]
         pub struct $name(u64);
 
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                Self::try_from(whole_number(from)?).map_err(D::Error::custom)
+            }
+        }
+
         impl $name {
+            /// What it may be.
+            pub const RANGE: std::ops::RangeInclusive<u64> = $range;
+
             /// The number.
             #[must_use]
             pub const fn get(self) -> u64 {
@@ -562,7 +657,7 @@ macro_rules! bounded {
         impl TryFrom<u64> for $name {
             type Error = &'static str;
             fn try_from(number: u64) -> Result<Self, Self::Error> {
-                if $range.contains(&number) {
+                if Self::RANGE.contains(&number) {
                     Ok(Self(number))
                 } else {
                     Err($otherwise)

@@ -51,9 +51,14 @@ pub struct Request {
     pub actor: Actor,
     /// The HTTP request it belongs to; stands in the audit.
     pub request_id: String,
-    /// `If-Match`: the revision that the object of the route must still have.
+    /// `If-Match`: the revision that the object of the route must still have; 0,
+    /// which none has, where it must not be there (`If-None-Match: *`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<Revision>,
+    /// `If-Match: *`: the object must be there. All but an organization that is
+    /// put must be anyway.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_exist: bool,
     /// `Idempotency-Key` of an issue or a rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,

@@ -1,0 +1,200 @@
+//! `/openapi.json`: the whole API as an OpenAPI 3.1 document.
+//!
+//! Paths, methods, scopes, query parameters, problems and limits are read from
+//! the crate's own tables; only words and shapes are written here, and a test
+//! holds the shapes against the crate's types. The routes of the API behind the
+//! gateway come from wrangler.toml, as they do at the deployment.
+
+mod admin;
+mod clients;
+mod field;
+mod operation;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
+
+use crate::project;
+use anyhow::{Context, Result};
+use katalo_keys::http::{ADMIN, ADMIN_PREFIX, RouteTable};
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// Writes the document.
+pub(super) fn run(file: &Path) -> Result<()> {
+    let text = fs::read_to_string(project::root().join("wrangler.toml"))?;
+    let document = document(&routes(&text)?)?;
+    fs::write(file, serde_json::to_string(&document)?)
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// `ROUTES` as wrangler.toml has it.
+fn routes(text: &str) -> Result<RouteTable> {
+    let settings: toml::Table = text.parse()?;
+    let routes = settings
+        .get("vars")
+        .and_then(|variables| variables.get("ROUTES"))
+        .context("wrangler.toml has no ROUTES")?;
+    RouteTable::parse(&serde_json::to_string(routes)?).map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+fn document(routes: &RouteTable) -> Result<Value> {
+    let mut paths = paths(routes)?;
+    let responses = shared(&mut paths);
+    Ok(json!({
+        "openapi": "3.1.1",
+        "info": info(),
+        "servers": [{ "url": "/", "description": "Where this document lies." }],
+        "tags": TAGS.map(|(name, description)| json!({ "name": name, "description": description })),
+        "paths": paths,
+        "components": {
+            "securitySchemes": security_schemes(),
+            "schemas": schemas(),
+            "responses": responses,
+        },
+    }))
+}
+
+fn info() -> Value {
+    json!({
+        "title": "Katalo keys",
+        "version": env!("CARGO_PKG_VERSION"),
+        "summary": "Organization-scoped API keys, verified at the edge.",
+        "description": "Issues, verifies, rotates and revokes API keys. When a change that decides requests is \
+            answered with `enforced: true`, no request that arrives afterwards at any edge is decided on the \
+            older state.\n\nTimes are RFC 3339 in UTC. Requests refuse unknown and repeated members, and carry \
+            at most 64 KiB. Every refusal is a problem document (RFC 9457) whose `type` is a page; an address \
+            that does not take a method answers 405 `method_not_allowed` with `Allow`.",
+        "license": { "name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+    })
+}
+
+const TAGS: [(&str, &str); 10] = [
+    ("organizations", "Who owns keys."),
+    ("keys", "From issue to revocation."),
+    ("audit", "Every act, in a hash chain."),
+    ("usage", "Who uses what."),
+    (
+        "sign-in",
+        "The first admin key, and the dashboard's sessions.",
+    ),
+    ("service", "How the installation stands."),
+    ("clients", "What the holder of a key asks."),
+    ("gateway", "The protected API itself."),
+    (
+        "verification",
+        "For proxies, gateways and frameworks: forward-auth, RFC 7662, RFC 7009.",
+    ),
+    ("leaks", "Keys that were found where they do not belong."),
+];
+
+fn paths(routes: &RouteTable) -> Result<Value> {
+    let mut paths = Map::new();
+    let mut put = |path: &str, method: &str, operation: Value| {
+        let item = paths
+            .entry(path.to_owned())
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(item) = item {
+            item.insert(method.to_ascii_lowercase(), operation);
+        }
+    };
+    for (template, make) in ADMIN {
+        let place = make("{organization}", "{key_id}");
+        for method in place.allow().split(", ") {
+            let operation = admin::operation(&place, method)
+                .with_context(|| format!("{method} {template} is not described"))?;
+            put(
+                &format!("{ADMIN_PREFIX}{template}"),
+                method,
+                operation.document(method, template),
+            );
+        }
+    }
+    for (path, method, operation) in clients::operations().into_iter().chain(gateway(routes)) {
+        put(&path, method, operation.document(method, &path));
+    }
+    Ok(Value::Object(paths))
+}
+
+/// Takes refusals that several operations have out to one place, and refers to
+/// them there.
+fn shared(paths: &mut Value) -> Map<String, Value> {
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    let mut shared = Map::new();
+    let operations = paths
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|paths| paths.values_mut())
+        .filter_map(Value::as_object_mut)
+        .flat_map(|item| item.values_mut());
+    for operation in operations {
+        let Some(Value::Object(responses)) = operation.get_mut("responses") else {
+            continue;
+        };
+        for (status, response) in responses {
+            if !status.starts_with(['4', '5']) {
+                continue;
+            }
+            let next = shared.len() + 1;
+            let name = names
+                .entry(response.to_string())
+                .or_insert_with(|| format!("Refusal{status}-{next}"));
+            let refers = json!({ "$ref": format!("#/components/responses/{name}") });
+            let response = std::mem::replace(response, refers);
+            shared.entry(name.clone()).or_insert(response);
+        }
+    }
+    shared
+}
+
+fn gateway(routes: &RouteTable) -> Vec<(String, &str, operation::Operation)> {
+    (0..)
+        .map_while(|place| routes.get(place))
+        .map(|route| {
+            (
+                route.path().to_owned(),
+                route.method(),
+                clients::gateway(route),
+            )
+        })
+        .collect()
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "adminKey": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "kat_admin_<publicKeyId>.<secret>",
+            "description": "An admin key. What an operation needs of it stands beside it.",
+        },
+        "key": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "kat_live_<publicKeyId>.<secret>",
+            "description": "A client's key. Servers send it; browsers are refused.",
+        },
+        "session": {
+            "type": "apiKey", "in": "cookie", "name": "__Host-katalo-session",
+            "description": "The dashboard's session, one hour.",
+        },
+        "csrf": {
+            "type": "apiKey", "in": "header", "name": "X-CSRF-Token",
+            "description": "`csrf_token` of the session: changes by cookie show it, with an `Origin` of this service.",
+        },
+        "bootstrapToken": {
+            "type": "http", "scheme": "bearer",
+            "description": "The secret `BOOTSTRAP_TOKEN`, once.",
+        },
+        "introspector": {
+            "type": "http", "scheme": "basic",
+            "description": "An admin key: its id as user, its secret part as password.",
+        },
+    })
+}
+
+fn schemas() -> Value {
+    let all: Map<String, Value> = field::schemas()
+        .into_iter()
+        .chain(request::schemas())
+        .chain(response::schemas())
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect();
+    Value::Object(all)
+}
