@@ -59,7 +59,7 @@ fn a_refusal_of_a_proven_key_and_each_admin_act_have_a_line() -> Result<()> {
     assert_eq!(
         routes,
         [
-            "/bootstrap",
+            "bootstrap",
             "organizations/{organization}",
             "organizations/{organization}/keys",
             "organizations/{organization}/keys/{key_id}/revoke"
