@@ -369,6 +369,8 @@ fn answers() -> Vec<(&'static str, Value)> {
                     "state": reference("KeyState"),
                     "expires_at": or_null(instant()),
                     "retires_at": or_null(instant()),
+                    "restriction": { "enum": ["leak", null],
+                        "description": "`leak`: it leaked, and `scopes` is what it is held to." },
                 }),
             ),
         ),
