@@ -115,10 +115,10 @@ function colour(series: string, place: number, by: By, all: string[]): number {
   return all[0] === "allowed" ? place % 6 : 1 + (place % 5);
 }
 
-/** A round number at or above the greatest bar. */
+/** A round number at or above the greatest bar, with a whole half. */
 function ceiling(most: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, most)));
-  return [1, 2, 4, 5, 10].map((step) => step * power).find((step) => step >= most && step >= 4) ?? 10 * power;
+  return [1, 2, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= most && step >= 4) ?? 10 * power;
 }
 
 const HEIGHT = 180;

@@ -229,7 +229,7 @@ function Facts({ value: key }: { value: Key }) {
         <div>
           <dt>{text.created}</dt>
           <dd>
-            <Time at={key.created_at} /> <span class="faint">{t().keys.by(who(key.created_by))}</span>
+            <Time at={key.created_at} /> <span class="faint by">{t().keys.by(who(key.created_by))}</span>
           </dd>
         </div>
         <div>
