@@ -82,6 +82,45 @@ export function useLive<T>(
   return { data: state.data, problem: state.problem, at: state.at, reload: () => reload(), put };
 }
 
+/** A change that was sent, until every edge decides by it. In milliseconds of
+ * `performance.now()`. */
+export interface Change {
+  since: number;
+  done?: number;
+}
+
+/** How often a change that is not enforced yet is asked after. */
+const ENFORCED_EVERY_MS = 250;
+
+/** Follows a change of an object until it is enforced. */
+export function useChange(
+  enforced: boolean,
+  reload: () => Promise<void>,
+): [Change | undefined, (change: Change | undefined) => void] {
+  const [change, setChange] = useState<Change>();
+  const latest = useRef(reload);
+  latest.current = reload;
+  const following = change !== undefined && change.done === undefined;
+  useEffect(() => {
+    if (following && enforced) setChange({ ...change, done: performance.now() });
+  }, [following, enforced]);
+  useEffect(() => {
+    if (!following) return;
+    let over = false;
+    const round = async () => {
+      while (!over) {
+        await new Promise((resume) => setTimeout(resume, ENFORCED_EVERY_MS));
+        if (!over) await latest.current();
+      }
+    };
+    void round();
+    return () => {
+      over = true;
+    };
+  }, [following]);
+  return [change, setChange];
+}
+
 /** A form's sending: whether it is under way, and what went wrong. */
 export function useSending(): {
   busy: boolean;

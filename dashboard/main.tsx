@@ -205,9 +205,12 @@ function Unknown() {
   return (
     <>
       <Heading>{t().app.unknownTitle}</Heading>
-      <p>
-        {t().app.unknown} <a href={to.organizations()}>{t().app.organizations}</a>
-      </p>
+      <div class="empty">
+        <p>{t().app.unknown}</p>
+        <a class="button" href={to.organizations()}>
+          {t().app.begin}
+        </a>
+      </div>
     </>
   );
 }

@@ -44,11 +44,15 @@ export interface Key {
   revision: number;
 }
 
+/** What a report that a key leaked does to it. */
+export type LeakPolicy = { action: "report" | "revoke" } | { action: "quarantine"; scopes: string[] };
+
 export interface Organization {
   id: string;
   name: string;
   api_access: "enabled" | "disabled";
   max_key_lifetime_days: number | null;
+  leak_policy: LeakPolicy;
   created_at: string;
   deleted_at: string | null;
   keys: Record<KeyState, number>;
@@ -105,7 +109,7 @@ export interface AuditEntry {
   at: string;
   actor: Who;
   action: string;
-  subject: { kind: string; id: string };
+  subject: { kind: string; id: string; name?: string };
   before: Record<string, unknown> | null;
   after: Record<string, unknown> | null;
   request_id: string;

@@ -38,12 +38,13 @@ export function useTitle(title: string): void {
   }, [full]);
 }
 
-/** The sentence of a problem. */
-export function sentence(problem: Problem): string {
+/** The sentence of a problem; `typed` where a form stands by it. */
+export function sentence(problem: Problem, typed = false): string {
   const text = t();
   const said = [text.problem[problem.code] ?? problem.detail ?? text.problem.internal_error];
   if (problem.code === "insufficient_scope" && problem.scope) said.push(text.problemScope(problem.scope));
   if (problem.code === "invalid_request" && problem.detail) said.push(problem.detail);
+  if (problem.code === "offline" && typed) said.push(text.app.typed);
   if (problem.retryAfter > 0) said.push(text.problemRetry(problem.retryAfter));
   return said.join(" ");
 }
@@ -53,7 +54,7 @@ export function ProblemNote({ problem, onRetry }: { problem: Problem | undefined
     <div role="alert">
       {problem && (
         <Note kind="bad">
-          <p>{sentence(problem)}</p>
+          <p>{sentence(problem, onRetry === undefined)}</p>
           {problem.requestId && (
             <p class="small">
               {t().app.requestId} <code>{problem.requestId}</code>

@@ -5,7 +5,7 @@ import { all, paths } from "./api.ts";
 import * as format from "./format.ts";
 import { useLive } from "./live.ts";
 import { t } from "./text/index.ts";
-import type { UsageRow } from "./types.ts";
+import { CLIENT_SCOPES, type UsageRow } from "./types.ts";
 import { Await, Switch } from "./ui.tsx";
 
 type Span = "day" | "week" | "month";
@@ -104,13 +104,21 @@ function arrange(rows: UsageRow[], begin: number, span: Span, by: By): { series:
 function seriesName(series: string, by: By): string {
   const text = t();
   if (by === "scope") return series === "" ? text.usage.noScope : series;
-  return series === "allowed" ? text.usage.allowed : series.replaceAll("_", " ");
+  return text.usage.outcomes[series] ?? series.replaceAll("_", " ");
 }
 
-/** A round number at or above the greatest bar. */
+/** A colour of its own for each scope, and the first for what was let through. */
+function colour(series: string, place: number, by: By, all: string[]): number {
+  const known = by === "scope" ? CLIENT_SCOPES.indexOf(series) : -1;
+  if (known >= 0) return known;
+  if (by === "scope") return 5;
+  return all[0] === "allowed" ? place % 6 : 1 + (place % 5);
+}
+
+/** A round number at or above the greatest bar, with a whole half. */
 function ceiling(most: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, most)));
-  return [1, 2, 4, 5, 10].map((step) => step * power).find((step) => step >= most && step >= 4) ?? 10 * power;
+  return [1, 2, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= most && step >= 4) ?? 10 * power;
 }
 
 const HEIGHT = 180;
@@ -145,7 +153,7 @@ function Plot({ rows, begin, span, by }: { rows: UsageRow[]; begin: number; span
         <ul class="legend">
           {series.map((name, place) => (
             <li key={name}>
-              <span class={`swatch s${place % 6}`} />
+              <span class={`swatch s${colour(name, place, by, series)}`} />
               {seriesName(name, by)}{" "}
               <strong>{format.number(bars.reduce((sum, bar) => sum + (bar.counts[place] ?? 0), 0))}</strong>
             </li>
@@ -174,7 +182,7 @@ function Plot({ rows, begin, span, by }: { rows: UsageRow[]; begin: number; span
                   return (
                     <rect
                       key={series[index]}
-                      class={`s${index % 6}`}
+                      class={`s${colour(series[index] ?? "", index, by, series)}`}
                       x={x + step * 0.15}
                       width={step * 0.7}
                       y={y(below)}

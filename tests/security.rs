@@ -162,3 +162,28 @@ fn nothing_is_fetched_without_a_lockfile() {
     let tests = std::fs::read_to_string(format!("{ROOT}/xtask/src/test.rs")).unwrap();
     assert!(tests.matches("--locked").count() >= 4);
 }
+
+#[test]
+fn the_protections_of_the_dashboard_name_tests_that_exist() {
+    let sources = sources();
+    let page = include_str!("../docs/dashboard.md");
+    let (_, table) = page
+        .split_once("\n| protection | test |\n|---|---|\n")
+        .unwrap();
+    let rows: Vec<&str> = table
+        .lines()
+        .take_while(|line| line.starts_with("| "))
+        .collect();
+    assert!(rows.len() >= 15, "{}", rows.len());
+    for row in rows {
+        let tests = names(row.trim_end_matches(" |").rsplit(" | ").next().unwrap());
+        assert!(!tests.is_empty(), "{row}");
+        for test in tests {
+            let quoted = ["(\"", "  \"", "  `"].map(|before| format!("{before}{test}"));
+            assert!(
+                quoted.iter().any(|test| sources.contains(test)),
+                "{row}: no test {test}"
+            );
+        }
+    }
+}

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import { call, lines, paths, query } from "../api.ts";
 import { type Verdict, verify } from "../chain.ts";
 import { useLive, useSending } from "../live.ts";
@@ -105,71 +105,96 @@ function actionName(action: string): string {
 }
 
 function Row({ org, entry }: { org: string; entry: AuditEntry }) {
+  const [open, setOpen] = useState(false);
+  const id = useId();
   const text = t().audit;
-  const name = entry.after?.name ?? entry.before?.name;
+  const name = entry.subject.name ?? entry.after?.name ?? entry.before?.name;
+  return (
+    <>
+      <tr role="row" class={open ? "open" : ""}>
+        <Cell label={text.entry} number>
+          {entry.seq}
+        </Cell>
+        <Cell label={text.when}>
+          <Time at={entry.at} />
+        </Cell>
+        <Cell label={text.who}>{who(entry.actor)}</Cell>
+        <Cell label={text.what}>{actionName(entry.action)}</Cell>
+        <Cell label={text.subject} whole>
+          {typeof name === "string" && <span class="subject">{name}</span>}
+          {entry.subject.kind === "key" ? (
+            <a href={to.key(org, entry.subject.id)}>
+              <code class="id short">{entry.subject.id}</code>
+            </a>
+          ) : (
+            <code class="id short">{entry.subject.id}</code>
+          )}
+        </Cell>
+        <Cell label={text.change} whole>
+          <button
+            type="button"
+            class="more"
+            aria-expanded={open}
+            aria-controls={id}
+            aria-label={`${text.details}: ${text.entry} ${entry.seq}`}
+            onClick={() => setOpen(!open)}
+          >
+            {text.details}
+          </button>
+        </Cell>
+      </tr>
+      {open && (
+        <tr role="row" class="more" id={id}>
+          <td role="cell" colSpan={6}>
+            <Members entry={entry} />
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+/** What an act found and what it left. */
+function Members({ entry }: { entry: AuditEntry }) {
+  const text = t().audit;
   // What was empty and stays so is no change.
   const members = [...new Set([...Object.keys(entry.before ?? {}), ...Object.keys(entry.after ?? {})])]
     .filter((member) => !(isEmpty(entry.before?.[member]) && isEmpty(entry.after?.[member])))
     .sort();
   return (
-    <tr role="row">
-      <Cell label={text.entry} number>
-        {entry.seq}
-      </Cell>
-      <Cell label={text.when}>
-        <Time at={entry.at} />
-      </Cell>
-      <Cell label={text.who}>{who(entry.actor)}</Cell>
-      <Cell label={text.what}>{actionName(entry.action)}</Cell>
-      <Cell label={text.subject} whole>
-        {typeof name === "string" && <span class="subject">{name}</span>}
-        {entry.subject.kind === "key" ? (
-          <a href={to.key(org, entry.subject.id)}>
-            <code class="id short">{entry.subject.id}</code>
-          </a>
-        ) : (
-          <code class="id short">{entry.subject.id}</code>
-        )}
-      </Cell>
-      <Cell label={text.change} whole>
-        <details>
-          <summary aria-label={`${text.details}: ${text.entry} ${entry.seq}`}>{text.details}</summary>
-          <dl class="change">
-            {members.map((member) => (
-              <div key={member}>
-                <dt>{member}</dt>
-                <dd>
-                  {entry.before && member in entry.before && (
-                    <del>
-                      <span class="visually-hidden">{text.before} </span>
-                      {written(entry.before[member])}
-                    </del>
-                  )}{" "}
-                  {entry.after && member in entry.after && (
-                    <ins>
-                      <span class="visually-hidden">{text.after} </span>
-                      {written(entry.after[member])}
-                    </ins>
-                  )}
-                </dd>
-              </div>
-            ))}
-            <div>
-              <dt>{t().app.requestId}</dt>
-              <dd>
-                <code>{entry.request_id}</code>
-              </dd>
-            </div>
-            <div>
-              <dt>{text.hash}</dt>
-              <dd>
-                <code>{entry.hash}</code>
-              </dd>
-            </div>
-          </dl>
-        </details>
-      </Cell>
-    </tr>
+    <dl class="change">
+      {members.map((member) => (
+        <div key={member}>
+          <dt>{member}</dt>
+          <dd>
+            {entry.before && member in entry.before && (
+              <del>
+                <span class="visually-hidden">{text.before} </span>
+                {written(entry.before[member])}
+              </del>
+            )}{" "}
+            {entry.after && member in entry.after && (
+              <ins>
+                <span class="visually-hidden">{text.after} </span>
+                {written(entry.after[member])}
+              </ins>
+            )}
+          </dd>
+        </div>
+      ))}
+      <div>
+        <dt>{t().app.requestId}</dt>
+        <dd>
+          <code>{entry.request_id}</code>
+        </dd>
+      </div>
+      <div>
+        <dt>{text.hash}</dt>
+        <dd>
+          <code>{entry.hash}</code>
+        </dd>
+      </div>
+    </dl>
   );
 }
 

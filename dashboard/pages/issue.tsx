@@ -85,9 +85,14 @@ export function IssuePage({ org }: { org: string }) {
   return (
     <>
       <Crumbs
-        links={[
-          [to.keys(org), platform ? t().app.admins : (organization.data?.name ?? org)],
-        ]}
+        links={
+          platform
+            ? [[to.keys(org), t().app.admins]]
+            : [
+                [to.organizations(), t().app.organizations],
+                [to.keys(org), organization.data?.name ?? org],
+              ]
+        }
         here={title}
       />
       <Heading lead={text.lead}>{title}</Heading>
@@ -99,7 +104,7 @@ export function IssuePage({ org }: { org: string }) {
         </Note>
       )}
       <form class="card form" onSubmit={submit} noValidate>
-        <Field label={text.name} hint={text.nameHint} wrong={shownWrong("name")}>
+        <Field label={text.name} hint={platform ? text.adminNameHint : text.nameHint} wrong={shownWrong("name")}>
           {(attributes) => (
             <input
               {...attributes}
@@ -218,18 +223,22 @@ export function looksLikeNetwork(text: string): boolean {
 }
 
 export function ScopeChoices({
+  legend = t().issue.scopes,
+  hint = t().issue.scopesHint,
   offered,
   chosen,
   onChange,
   wrong,
 }: {
+  legend?: string;
+  hint?: string;
   offered: string[];
   chosen: string[];
   onChange: (chosen: string[]) => void;
   wrong?: string | undefined;
 }) {
   return (
-    <Choices legend={t().issue.scopes} hint={t().issue.scopesHint} wrong={wrong}>
+    <Choices legend={legend} hint={hint} wrong={wrong}>
       {offered.map((scope) => (
         <label class="check" key={scope}>
           <input

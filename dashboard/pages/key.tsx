@@ -1,7 +1,7 @@
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useState } from "preact/hooks";
 import { call, paths, Problem } from "../api.ts";
 import * as format from "../format.ts";
-import { useLive, useSending } from "../live.ts";
+import { useChange, useLive, useSending } from "../live.ts";
 import { to } from "../place.ts";
 import { showSecret } from "../secret.tsx";
 import { SessionContext, useMay } from "../session.ts";
@@ -25,35 +25,26 @@ import {
   Heading,
   Note,
   ProblemNote,
-  State,
   Time,
   useTitle,
   who,
 } from "../ui.tsx";
 import { Usage } from "../usage.tsx";
 import { looksLikeNetwork, ScopeChoices } from "./issue.tsx";
-import { KeyLink, Scopes } from "./keys.tsx";
+import { Badges, KeyLink, Scopes } from "./keys.tsx";
 import { Crumbs, useOrganization } from "./organization.tsx";
 
-/** How often a change that is not enforced yet is asked after. */
-const ENFORCED_EVERY_MS = 250;
-
 type Asked = "" | "edit" | "rotate" | "revoke" | "disable";
-interface Change {
-  since: number;
-  done?: number;
-}
 
 export function KeyPage({ org, id }: { org: string; id: string }) {
   const live = useLive((signal) => call<Key>("GET", paths.key(org, id), { signal }), [org, id]);
   const [asked, setAsked] = useState<Asked>("");
-  const [change, setChange] = useState<Change>();
   const { busy, problem, clear, send } = useSending();
   const mayWrite = useMay("keys:write", org);
   const mayUsage = useMay("usage:read", org);
-  useEnforced(live.data, change, setChange, live.reload);
 
   const key = live.data;
+  const [change, setChange] = useChange(key?.enforced ?? false, live.reload);
   useTitle(key?.name ?? id);
   const ask = (what: Asked) => {
     clear();
@@ -79,115 +70,87 @@ export function KeyPage({ org, id }: { org: string; id: string }) {
       }
     });
   return (
-    <Await live={live}>
-      {(key) => (
-        <>
-          <Crumb org={org} name={key.name} />
-          <Heading aside={mayWrite && <Actions state={key} busy={busy} onAsk={ask} onEnable={() => void act("POST", "/enable", {})} />}>
-            {key.name} <State state={key.state} />
-          </Heading>
-          {key.exposed_at && (
-            <Note kind="bad">
-              <p>{t().key.exposed(key.exposed_origin || t().key.unknownOrigin, format.relative(key.exposed_at))}</p>
-            </Note>
-          )}
-          {key.leaked_at && (
-            <Note kind="bad">
-              <p>{t().key.leaked(key.leak_url || t().key.unknownPlace, format.relative(key.leaked_at))}</p>
-              {key.restriction && (
-                <p data-testid="restriction">
-                  {t().key.restricted(
-                    key.restriction.scopes.filter((scope) => key.scopes.includes(scope)).join(", ") || t().key.noScope,
-                  )}
-                </p>
-              )}
-              {key.restriction && mayWrite && (
-                <Button busy={busy} onClick={() => void act("PATCH", "", { restriction: null })}>
-                  {t().key.lift}
-                </Button>
-              )}
-            </Note>
-          )}
-          {asked === "" && <ProblemNote problem={problem} />}
-          {change && <Enforcement since={change.since} done={change.done} />}
-          <Facts value={key} />
-          {mayUsage && (key.replaces !== null || key.replaced_by !== null) && <Progress org={org} value={key} />}
-          {mayUsage && <Usage org={org} id={id} />}
-          {asked === "edit" && (
-            <Edit value={key} busy={busy} problem={problem} onClose={() => ask("")} onSave={(body) => void act("PATCH", "", body)} />
-          )}
-          {asked === "rotate" && (
-            <Rotate
-              value={key}
-              onClose={() => ask("")}
-              onRotated={(replaced, since) => {
-                live.put(replaced);
-                setAsked("");
-                setChange(replaced.enforced ? undefined : { since });
-              }}
-            />
-          )}
-          {asked === "disable" && (
-            <Sure
-              title={t().key.disableTitle}
-              lead={t().key.disableLead}
-              submit={t().key.disable}
-              org={org}
-              id={id}
-              busy={busy}
-              problem={problem}
-              onClose={() => ask("")}
-              onSure={() => void act("POST", "/disable", {})}
-            />
-          )}
-          {asked === "revoke" && (
-            <Sure
-              title={t().key.revokeTitle}
-              lead={t().key.revokeLead}
-              submit={t().key.revokeSubmit}
-              reasons
-              org={org}
-              id={id}
-              busy={busy}
-              problem={problem}
-              onClose={() => ask("")}
-              onSure={(reason, note) => void act("POST", "/revoke", { reason, ...(note ? { note } : {}) })}
-            />
-          )}
-        </>
-      )}
-    </Await>
+    <>
+      <Crumb org={org} name={key?.name ?? id} />
+      <Await live={live}>
+        {(key) => (
+          <>
+            <Heading aside={mayWrite && <Actions state={key} busy={busy} onAsk={ask} onEnable={() => void act("POST", "/enable", {})} />}>
+              {key.name} <Badges value={key} />
+            </Heading>
+            {key.exposed_at && (
+              <Note kind="bad">
+                <p>{t().key.exposed(key.exposed_origin || t().key.unknownOrigin, format.relative(key.exposed_at))}</p>
+              </Note>
+            )}
+            {key.leaked_at && (
+              <Note kind="bad">
+                <p>{t().key.leaked(key.leak_url || t().key.unknownPlace, format.relative(key.leaked_at))}</p>
+                {key.restriction && (
+                  <p data-testid="restriction">
+                    {t().key.restricted(
+                      key.restriction.scopes.filter((scope) => key.scopes.includes(scope)).join(", ") || t().key.noScope,
+                    )}
+                  </p>
+                )}
+                {key.restriction && mayWrite && key.state !== "revoked" && (
+                  <Button busy={busy} onClick={() => void act("PATCH", "", { restriction: null })}>
+                    {t().key.lift}
+                  </Button>
+                )}
+              </Note>
+            )}
+            {asked === "" && <ProblemNote problem={problem} />}
+            {change && <Enforcement since={change.since} done={change.done} />}
+            <Facts value={key} />
+            {mayUsage && (key.replaces !== null || key.replaced_by !== null) && <Progress org={org} value={key} />}
+            {mayUsage && <Usage org={org} id={id} />}
+            {asked === "edit" && (
+              <Edit value={key} busy={busy} problem={problem} onClose={() => ask("")} onSave={(body) => void act("PATCH", "", body)} />
+            )}
+            {asked === "rotate" && (
+              <Rotate
+                value={key}
+                onClose={() => ask("")}
+                onRotated={(replaced, since) => {
+                  live.put(replaced);
+                  setAsked("");
+                  setChange(replaced.enforced ? undefined : { since });
+                }}
+              />
+            )}
+            {asked === "disable" && (
+              <Sure
+                title={t().key.disableTitle}
+                lead={t().key.disableLead}
+                submit={t().key.disable}
+                org={org}
+                id={id}
+                busy={busy}
+                problem={problem}
+                onClose={() => ask("")}
+                onSure={() => void act("POST", "/disable", {})}
+              />
+            )}
+            {asked === "revoke" && (
+              <Sure
+                title={t().key.revokeTitle}
+                lead={t().key.revokeLead}
+                submit={t().key.revokeSubmit}
+                reasons
+                org={org}
+                id={id}
+                busy={busy}
+                problem={problem}
+                onClose={() => ask("")}
+                onSure={(reason, note) => void act("POST", "/revoke", { reason, ...(note ? { note } : {}) })}
+              />
+            )}
+          </>
+        )}
+      </Await>
+    </>
   );
-}
-
-/** Follows a change until every edge decides by it. */
-function useEnforced(
-  key: Key | undefined,
-  change: Change | undefined,
-  setChange: (change: Change) => void,
-  reload: () => Promise<void>,
-) {
-  const latest = useRef(reload);
-  latest.current = reload;
-  const following = change !== undefined && change.done === undefined;
-  const enforced = key?.enforced ?? false;
-  useEffect(() => {
-    if (following && enforced) setChange({ ...change, done: performance.now() });
-  }, [following, enforced]);
-  useEffect(() => {
-    if (!following) return;
-    let over = false;
-    const round = async () => {
-      while (!over) {
-        await new Promise((resume) => setTimeout(resume, ENFORCED_EVERY_MS));
-        if (!over) await latest.current();
-      }
-    };
-    void round();
-    return () => {
-      over = true;
-    };
-  }, [following]);
 }
 
 function Crumb({ org, name }: { org: string; name: string }) {
@@ -266,7 +229,7 @@ function Facts({ value: key }: { value: Key }) {
         <div>
           <dt>{text.created}</dt>
           <dd>
-            <Time at={key.created_at} /> <span class="faint">{t().keys.by(who(key.created_by))}</span>
+            <Time at={key.created_at} /> <span class="faint by">{t().keys.by(who(key.created_by))}</span>
           </dd>
         </div>
         <div>
@@ -305,6 +268,19 @@ function Facts({ value: key }: { value: Key }) {
             </dd>
           </div>
         )}
+        {key.revoked_at && (
+          <div>
+            <dt>{text.revoked}</dt>
+            <dd>
+              <Time at={key.revoked_at} />
+              {key.revocation_reason && <span class="faint"> · {t().reason[key.revocation_reason]}</span>}
+            </dd>
+          </div>
+        )}
+        <div>
+          <dt>{text.enforcement}</dt>
+          <dd>{key.enforced ? text.enforced : text.notEnforced}</dd>
+        </div>
         {key.replaces && (
           <div class="whole">
             <dt>{text.replaces}</dt>
@@ -321,19 +297,6 @@ function Facts({ value: key }: { value: Key }) {
             </dd>
           </div>
         )}
-        {key.revoked_at && (
-          <div>
-            <dt>{text.revoked}</dt>
-            <dd>
-              <Time at={key.revoked_at} />
-              {key.revocation_reason && <span class="faint"> · {t().reason[key.revocation_reason]}</span>}
-            </dd>
-          </div>
-        )}
-        <div>
-          <dt>{text.enforcement}</dt>
-          <dd>{key.enforced ? text.enforced : text.notEnforced}</dd>
-        </div>
         {metadata && (
           <div class="whole">
             <dt>{text.metadata}</dt>
@@ -571,7 +534,7 @@ function Edit({
   return (
     <Dialog title={t().key.renameTitle} onClose={onClose}>
       <form onSubmit={submit} noValidate>
-        <Field label={text.name} hint={text.nameHint} wrong={tried && name.trim() === "" ? t().app.required : undefined}>
+        <Field label={text.name} wrong={tried && name.trim() === "" ? t().app.required : undefined}>
           {(attributes) => (
             <input {...attributes} maxLength={100} value={name} required onInput={(event) => setName(event.currentTarget.value)} />
           )}

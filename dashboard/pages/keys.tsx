@@ -36,12 +36,12 @@ export function KeysPage({ org }: { org: string }) {
   );
   useEffect(() => setPage(0), [name, state, sorting]);
   // Whoever may not see the organization may still issue: the API decides.
-  const open = organization.data ? organization.data.api_access === "enabled" : organization.problem !== undefined;
+  const open = organization.data ? organization.data.api_access === "enabled" : organization.problem?.code === "insufficient_scope";
   const mayIssue = useMay("keys:write", org) && (org === PLATFORM || open);
-  const text = t().keys;
+  const text = org === PLATFORM ? { ...t().keys, ...t().adminKeys } : t().keys;
   const issue = mayIssue && (
     <a class="button primary" href={to.issue(org)}>
-      {org === PLATFORM ? t().issue.adminTitle : text.issue}
+      {text.issue}
     </a>
   );
   return (
@@ -158,26 +158,16 @@ function Row({ org, value: key }: { org: string; value: Key }) {
         <code class="id">{key.id}</code>
       </Cell>
       <Cell label={text.state}>
-        <span class="badges">
-          <State state={key.state} />
-          {key.environment === "test" && <span class="badge plain">{t().environment.test}</span>}
-          {key.exposed_at && (
-            <span class="badge exposed" title={text.exposedTitle}>
-              {text.exposed}
-            </span>
-          )}
-          {key.leaked_at && (
-            <span class="badge leaked" title={text.leakedTitle}>
-              {text.leaked}
-            </span>
-          )}
-        </span>
+        <Badges value={key} />
       </Cell>
       <Cell label={text.scopes}>
         <Scopes scopes={key.scopes} />
       </Cell>
       <Cell label={text.created}>
-        <Time at={key.created_at} /> <span class="faint by">{text.by(who(key.created_by))}</span>
+        <Time at={key.created_at} />{" "}
+        <span class="faint by" title={who(key.created_by)}>
+          {text.by(who(key.created_by))}
+        </span>
       </Cell>
       <Cell label={text.lastUsed}>
         <Time at={key.last_used_at} />
@@ -192,6 +182,32 @@ function Row({ org, value: key }: { org: string; value: Key }) {
         )}
       </Cell>
     </tr>
+  );
+}
+
+/** How a key stands, and what has become of its secret. */
+export function Badges({ value: key }: { value: Key }) {
+  const text = t().keys;
+  return (
+    <span class="badges">
+      <State state={key.state} />
+      {key.environment === "test" && <span class="badge plain">{t().environment.test}</span>}
+      {key.exposed_at && (
+        <span class="badge exposed" title={text.exposedTitle}>
+          {text.exposed}
+        </span>
+      )}
+      {key.leaked_at && (
+        <span class="badge leaked" title={text.leakedTitle}>
+          {text.leaked}
+        </span>
+      )}
+      {key.restriction && (
+        <span class="badge restricted" title={text.restrictedTitle}>
+          {text.restricted}
+        </span>
+      )}
+    </span>
   );
 }
 

@@ -40,7 +40,7 @@ export function OrganizationHead({
   if (!platform) tabs.push(["settings", to.settings(org), text.settings]);
   return (
     <>
-      <Crumbs links={platform ? [] : [[to.organizations(), t().app.organizations]]} here={name} />
+      {!platform && <Crumbs links={[[to.organizations(), t().app.organizations]]} here={name} />}
       <nav class="tabs" aria-label={text.tabs}>
         {tabs.map(([id, href, label]) => (
           <a key={id} href={href} aria-current={id === tab ? "page" : undefined}>

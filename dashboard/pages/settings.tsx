@@ -1,18 +1,12 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { call, paths, Problem } from "../api.ts";
-import { type Live, useSending } from "../live.ts";
+import { type Live, useChange, useSending } from "../live.ts";
 import { useMay } from "../session.ts";
 import { t } from "../text/index.ts";
-import { type Organization, type Reason, REASONS } from "../types.ts";
-import { Access, Await, Button, Dialog, Enforcement, Field, Note, ProblemNote, Time } from "../ui.tsx";
+import { CLIENT_SCOPES, type LeakPolicy, type Organization, type Reason, REASONS } from "../types.ts";
+import { Access, Await, Button, Choices, Dialog, Enforcement, Field, Note, ProblemNote, Time } from "../ui.tsx";
+import { ScopeChoices } from "./issue.tsx";
 import { OrganizationHead, useOrganization } from "./organization.tsx";
-
-const ENFORCED_EVERY_MS = 250;
-
-interface Change {
-  since: number;
-  done?: number;
-}
 
 export function SettingsPage({ org }: { org: string }) {
   const live = useOrganization(org);
@@ -27,25 +21,13 @@ export function SettingsPage({ org }: { org: string }) {
 
 function Settings({ live, organization }: { live: Live<Organization>; organization: Organization }) {
   const [asked, setAsked] = useState<"" | "access" | "revoke-all">("");
-  const [change, setChange] = useState<Change>();
+  const [change, setChange] = useChange(organization.enforced, live.reload);
   const sending = useSending();
   const mayOrganize = useMay("organizations:write");
   const mayRevoke = useMay("keys:write");
   const text = t().organization;
   const on = organization.api_access === "enabled";
   const usable = organization.keys.active + organization.keys.retiring;
-
-  const latest = useRef(live.reload);
-  latest.current = live.reload;
-  const following = change !== undefined && change.done === undefined;
-  useEffect(() => {
-    if (following && organization.enforced) setChange({ ...change, done: performance.now() });
-  }, [following, organization.enforced]);
-  useEffect(() => {
-    if (!following) return;
-    const timer = setInterval(() => void latest.current(), ENFORCED_EVERY_MS);
-    return () => clearInterval(timer);
-  }, [following]);
 
   const act = (method: string, path: string, body: object, then: () => void = () => {}) =>
     sending.send(async () => {
@@ -161,26 +143,35 @@ function Settings({ live, organization }: { live: Live<Organization>; organizati
 function Rules({ organization, live }: { organization: Organization; live: Live<Organization> }) {
   const [name, setName] = useState<string>();
   const [lifetime, setLifetime] = useState<string>();
+  const [policy, setPolicy] = useState<LeakPolicy>();
   const [saved, setSaved] = useState(false);
   const { busy, problem, send } = useSending();
   const text = t().organization;
   // What was not touched shows what others make of it.
   const shownName = name ?? organization.name;
   const shownLifetime = lifetime ?? String(organization.max_key_lifetime_days ?? "");
+  const shownPolicy = policy ?? organization.leak_policy;
   const days = Number(shownLifetime);
   const lifetimeRight = shownLifetime === "" || (Number.isInteger(days) && days >= 1 && days <= 36_500);
+  const policyRight = shownPolicy.action !== "quarantine" || shownPolicy.scopes.length > 0;
   const submit = (event: Event) => {
     event.preventDefault();
     setSaved(false);
-    if (shownName.trim() === "" || !lifetimeRight) return;
+    if (shownName.trim() === "" || !lifetimeRight || !policyRight) return;
     void send(async () => {
       const answer = await call<{ organization: Organization }>("PUT", paths.organization(organization.id), {
-        body: { name: shownName.trim(), max_key_lifetime_days: shownLifetime === "" ? null : days, wait: false },
+        body: {
+          name: shownName.trim(),
+          max_key_lifetime_days: shownLifetime === "" ? null : days,
+          ...(policy ? { leak_policy: policy } : {}),
+          wait: false,
+        },
         revision: organization.revision,
       });
       live.put(answer.organization);
       setName(undefined);
       setLifetime(undefined);
+      setPolicy(undefined);
       setSaved(true);
     });
   };
@@ -215,6 +206,32 @@ function Rules({ organization, live }: { organization: Organization; live: Live<
             />
           )}
         </Field>
+        <Choices legend={text.leak} hint={text.leakHint}>
+          {(["report", "quarantine", "revoke"] as const).map((action) => (
+            <label class="check" key={action}>
+              <input
+                type="radio"
+                name="leak"
+                checked={shownPolicy.action === action}
+                onChange={() => setPolicy(action === "quarantine" ? { action, scopes: [] } : { action })}
+              />
+              <span>
+                {text.leakActions[action].name}
+                <span class="hint">{text.leakActions[action].means}</span>
+              </span>
+            </label>
+          ))}
+        </Choices>
+        {shownPolicy.action === "quarantine" && (
+          <ScopeChoices
+            legend={text.leakScopes}
+            hint={text.leakScopesHint}
+            offered={CLIENT_SCOPES}
+            chosen={shownPolicy.scopes}
+            onChange={(scopes) => setPolicy({ action: "quarantine", scopes })}
+            wrong={policyRight ? undefined : t().issue.scopesWrong}
+          />
+        )}
         <ProblemNote problem={problem} />
         <div role="status">
           {saved && (

@@ -57,7 +57,9 @@ function Shown({ status }: { status: Status }) {
               <p>{text.weakenedHint}</p>
               <ul>
                 {status.weakened.map((setting) => (
-                  <li key={setting}>{setting}</li>
+                  <li key={setting} lang="en">
+                    {setting}
+                  </li>
                 ))}
               </ul>
             </>

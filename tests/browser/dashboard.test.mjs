@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { reportLeak } from "./reporter.mjs";
 import { admin, base, dashboard, issue, organization, ready, shell, signIn, until, visits } from "./support.mjs";
 
 const { visit } = visits();
@@ -97,7 +98,7 @@ describe("the life of a key", () => {
     assert.equal(curl(secret), 200);
     assert.equal(curl(successor), 200);
     await page.getByRole("heading", { name: "Rotation" }).waitFor();
-    await page.getByText("The old key stops").waitFor();
+    await page.getByText("The overlap ends").waitFor();
 
     // Revocation: counted until it is enforced, then refused.
     await page.getByRole("button", { name: "Revoke" }).click();
@@ -111,17 +112,49 @@ describe("the life of a key", () => {
     assert.equal(curl(secret), 401);
     assert.equal(curl(successor), 200);
     await heading(page).filter({ hasText: "Revoked" }).waitFor();
+    await page.getByText("Another key took its place").waitFor();
+    const { items } = (await admin("GET", "/organizations/fjord/audit?limit=200")).body;
+    assert.equal(items.find((entry) => entry.action === "key.revoke").after.note, "The shop moved to the new key.");
     assert.equal(await page.getByRole("button", { name: "Revoke" }).count(), 0);
+  });
+
+  visit("the form carries all that was chosen", async (page) => {
+    await organization("chosen", "Chosen");
+    await signIn(page, ready.admin_key, "#/organizations/chosen/issue");
+    await page.getByLabel("Name").fill("  Chosen  ");
+    await page.getByRole("radio", { name: "Test" }).check();
+    await page.getByLabel("create", { exact: false }).first().check();
+    await page.getByLabel("usage", { exact: false }).first().check();
+    await page.getByLabel("Expires").selectOption("date");
+    await page.getByLabel("Date and time").fill("2031-02-03T04:05");
+    await page.getByLabel("Allowed addresses").fill("192.0.2.0/24\n2001:db8::/32, 198.51.100.7");
+    await page.getByRole("button", { name: "Issue key" }).click();
+    assert.match(await page.getByTestId("secret").innerText(), /^kat_test_/);
+    const [key] = (await admin("GET", "/organizations/chosen/keys")).body.items;
+    assert.equal(key.name, "Chosen");
+    assert.equal(key.environment, "test");
+    assert.deepEqual(key.scopes.sort(), ["create", "usage"]);
+    // Copenhagen in winter.
+    assert.equal(Date.parse(key.expires_at), Date.parse("2031-02-03T03:05:00Z"));
+    assert.deepEqual(
+      key.allowed_ips.map((network) => network.replace(/\/32$/, "")).sort(),
+      ["192.0.2.0/24", "198.51.100.7", "2001:db8::"],
+    );
   });
 
   visit("its last use is seen on its page, in the plot, and before it is revoked", async (page) => {
     await organization("used", "Used");
     const { key, secret } = await issue("used", "Busy");
     assert.equal(curl(secret), 200);
+    const rotated = await admin("POST", `/organizations/used/keys/${key.id}/rotate`, { overlap_seconds: 3600 });
+    for (let n = 0; n < 2; n += 1) assert.equal(curl(rotated.body.secret), 200);
     await signIn(page, ready.admin_key, `#/organizations/used/keys/${key.id}`);
     const seen = page.getByTestId("last-used").filter({ hasText: /second|now/ });
     await seen.waitFor({ timeout: 30_000 });
     await page.getByRole("img", { name: "Requests over 24 hours: 1 in all." }).waitFor();
+    // The old key's use against the new one's.
+    await until("the rotation", async () => (await page.locator(".progress .number").allInnerTexts()).join() === "1,2");
+    await page.getByText("The old key is still in use. The overlap ends in 1 hour.").waitFor();
     await page.getByRole("button", { name: "Revoke" }).click();
     await page.getByRole("dialog").getByText("Requests let through: 1 in the last hour").waitFor();
   });
@@ -187,6 +220,7 @@ describe("the session", () => {
     assert.equal(await page.evaluate(() => document.cookie), "");
     assert.equal(await page.evaluate(() => localStorage.length + sessionStorage.length), 0);
     assert.ok(!(await page.content()).includes(ready.admin_key));
+    await page.getByText("One cookie, strictly necessary: your session.").waitFor();
   });
 
   visit("signing out ends it, in every tab", async (page, context) => {
@@ -202,6 +236,20 @@ describe("the session", () => {
     // A copy of the cookie opens nothing any more.
     const copy = await fetch(`${base}/admin/v1/organizations`, { headers: { cookie: `${cookie.name}=${cookie.value}` } });
     assert.equal(copy.status, 401);
+    // Signed in again in one, both go on where they were.
+    await page.getByLabel("Admin key").fill(ready.admin_key);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await heading(other).filter({ hasText: "Status" }).waitFor();
+  });
+
+  visit("after an hour it is over, before anything is asked", async (page) => {
+    await page.clock.install();
+    await signIn(page, ready.admin_key, "#/status");
+    await heading(page).filter({ hasText: "Status" }).waitFor();
+    await page.clock.fastForward(3_590_000);
+    assert.equal(await page.getByRole("dialog").count(), 0);
+    await page.clock.fastForward(20_000);
+    await page.getByRole("dialog", { name: "Your session is over" }).waitFor();
   });
 
   visit("over by itself, one goes on where one was, with what was typed", async (page, context) => {
@@ -343,6 +391,59 @@ describe("the list of keys", () => {
   });
 });
 
+describe("a key that is no secret any more", () => {
+  visit("is marked in the table and on its page, held to what the settings say, and freed", async (page) => {
+    await organization("shown", "Shown");
+    const seen = await issue("shown", "Sent by a browser");
+    const found = await issue("shown", "Found in public", { scopes: ["read", "usage"] });
+
+    // What a report does is a setting.
+    await signIn(page, ready.admin_key, "#/organizations/shown/settings");
+    assert.ok(await page.getByRole("radio", { name: "Report it" }).isChecked());
+    await page.getByRole("radio", { name: "Restrict it" }).check();
+    await page.getByText("Choose at least one scope.").waitFor();
+    await page.getByRole("checkbox", { name: "usage" }).check();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved.").waitFor();
+    assert.deepEqual((await admin("GET", "/organizations/shown")).body.leak_policy, { action: "quarantine", scopes: ["usage"] });
+
+    const place = "https://github.com/shown/shop/blob/1/.env";
+    assert.equal(await reportLeak(base, found.secret, place), 200);
+    const origin = "https://shop.example";
+    const call = await fetch(`${base}/v1/key?key=${seen.secret}`, { headers: { origin, "sec-fetch-dest": "image" } });
+    assert.equal(call.status, 403);
+
+    await page.getByRole("link", { name: "Keys", exact: true }).click();
+    const row = (name) => page.getByRole("row").filter({ hasText: name });
+    await row("Sent by a browser").getByText("Exposed").waitFor();
+    await row("Found in public").getByText("Leaked").waitFor();
+    await row("Found in public").getByText("Restricted").waitFor();
+    assert.equal(await row("Sent by a browser").getByText("Leaked").count(), 0);
+    assert.equal(await row("Found in public").getByText("Exposed").count(), 0);
+
+    await page.getByRole("link", { name: "Sent by a browser" }).click();
+    await page.getByText(`A browser sent this key from ${origin}`).waitFor();
+    await heading(page).filter({ hasText: "Exposed" }).waitFor();
+    await page.goBack();
+    await page.getByRole("link", { name: "Found in public" }).click();
+    await page.getByText(`This key was found in public at ${place}`).waitFor();
+    await heading(page).filter({ hasText: "Leaked" }).filter({ hasText: "Restricted" }).waitFor();
+    await page.getByText("of its scopes it keeps only: usage.").waitFor();
+    // Where it was found is text: an address from elsewhere is not followed by a slip.
+    assert.equal(await page.locator(`a[href^="https:"]`).count(), 0);
+    await until("it is restricted", () => curl(found.secret) === 403);
+    await page.getByRole("button", { name: "Lift the restriction" }).click();
+    await page.getByText(/Enforced everywhere, after/).waitFor();
+    assert.equal(await page.getByTestId("restriction").count(), 0);
+    await heading(page).filter({ hasText: "Leaked" }).waitFor();
+    assert.equal(curl(found.secret), 200);
+
+    await page.goto(`${dashboard}#/organizations/shown/audit`);
+    await page.getByRole("cell", { name: "Learned that key leaked" }).waitFor();
+    await page.getByRole("cell", { name: "Saw key in a browser" }).waitFor();
+  });
+});
+
 describe("when the connection is lost", () => {
   visit("no typed form is lost, and no second key is made", async (page) => {
     await organization("offline", "Offline");
@@ -460,6 +561,26 @@ describe("status", () => {
     await page.getByText("1 second", { exact: true }).waitFor();
     await page.getByText("BOOTSTRAP_TOKEN is set").waitFor();
     await page.getByText("Empty: everything has been passed on.").waitFor();
+  });
+});
+
+describe("a status that is not well", () => {
+  visit("says what is wrong", async (page) => {
+    await page.route("**/admin/v1/status", async (route) => {
+      const response = await route.fetch();
+      const status = await response.json();
+      status.relays = [
+        { name: "weur-0", answers: true, proof_age_ms: 400 },
+        { name: "eeur-0", answers: false, proof_age_ms: null },
+      ];
+      status.platform.outbox = { appends: 2, publications: 1 };
+      await route.fulfill({ response, json: status });
+    });
+    await signIn(page, ready.admin_key, "#/status");
+    await page.getByText("Something needs attention.").waitFor();
+    await page.getByText("proof is 0.4 seconds old").waitFor();
+    await page.getByText("eeur-0 does not answer").waitFor();
+    await page.getByText("2 changes not enforced yet; 1 record not in the cache yet").waitFor();
   });
 });
 

@@ -60,6 +60,8 @@ describe("headers", () => {
       assert.equal(header("x-content-type-options"), "nosniff", path);
       assert.equal(header("referrer-policy"), "no-referrer", path);
       assert.equal(header("cross-origin-opener-policy"), "same-origin", path);
+      assert.equal(header("cross-origin-resource-policy"), "same-origin", path);
+      assert.equal(header("permissions-policy"), "camera=(), geolocation=(), microphone=()", path);
       assert.equal(header("access-control-allow-origin"), null, path);
       assert.equal(header("set-cookie"), null, path);
       const cache = path.startsWith("/dashboard/bundle/")
@@ -93,6 +95,9 @@ describe("headers", () => {
       assert.equal(got.headers["cache-control"], "no-store", path);
       assert.equal(got.headers["access-control-allow-origin"], undefined, path);
     }
+    const whole = await raw("GET", "/admin/v1/organizations/cached/audit", { cookie, accept: "application/x-ndjson" });
+    assert.equal(whole.headers["content-type"].split(";")[0], "application/x-ndjson");
+    assert.equal(whole.headers["cache-control"], "no-store");
     const made = await fetch(`${base}/admin/v1/organizations/cached/keys`, {
       method: "POST",
       headers: { authorization: `Bearer ${ready.admin_key}`, "content-type": "application/json" },
@@ -239,7 +244,7 @@ describe("injected script", () => {
     await shows("#/organizations/_platform/keys", "window.pwned=7");
     await page.goto(`${dashboard}#/organizations/script/audit`);
     await page.getByText("Details").first().waitFor();
-    for (const details of await page.locator("summary").all()) await details.click();
+    for (const details of await page.getByRole("button", { name: "Details" }).all()) await details.click();
     for (const n of [2, 5, 7]) await page.getByText(`window.pwned=${n}`).first().waitFor();
     assert.equal(await page.evaluate(() => window.pwned), undefined);
     assert.equal(await page.locator("main img, main script").count(), 0);
@@ -251,6 +256,68 @@ describe("injected script", () => {
     await page.getByLabel("Search by name").fill(evil(1));
     await page.getByText("No key matches the filter.").waitFor();
     assert.equal(await page.evaluate(() => window.pwned), undefined);
+  });
+
+  // Whatever the API may one day let through: in each answer, every text that is
+  // not a fixed word, an id or a time is markup.
+  visit("text of every answer is shown as text", async (page) => {
+    await organization("everything", "Everything");
+    const { key } = await issue("everything", "Everything", { metadata: { note: "text" }, allowed_ips: ["192.0.2.0/24"] });
+    await admin("POST", `/organizations/everything/keys/${key.id}/rotate`, {});
+    const markup = `<img src=x onerror="window.pwned=1"><a href="javascript:window.pwned=1">x</a>`;
+    const fixed = /^(id|key|key_id|organization|kind|state|environment|api_access|action|csrf_token|next_cursor|start|by|at|.*_at|since|replaces|replaced_by|outcome|current|previous|hash)$/;
+    const poisoned = (value, name = "") => {
+      if (typeof value === "string") return fixed.test(name) ? value : markup;
+      if (Array.isArray(value)) return name === "scopes" ? [...value, markup] : value.map((item) => poisoned(item, name));
+      if (value === null || typeof value !== "object") return value;
+      return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, poisoned(member, name)]));
+    };
+    await page.route("**/admin/v1/**", async (route) => {
+      const response = await route.fetch();
+      const body = poisoned(await response.json());
+      const at = new Date().toISOString();
+      for (const item of [body, ...(body.items ?? [])]) {
+        if (!item.allowed_ips) continue;
+        Object.assign(item, { exposed_at: at, exposed_origin: markup, leaked_at: at, leak_url: markup });
+        Object.assign(item, { restriction: { reason: "leak", since: at, scopes: [markup] }, bound_organization: markup });
+      }
+      if (body.platform) body.platform.preflights = [{ origin: markup, count: 1, last_at: at }];
+      if (body.platform) body.platform.keys_per_ring_entry = { [markup]: 1 };
+      if (body.root_keys) body.root_keys.entries = [markup];
+      if (body.change_log) body.weakened = [markup];
+      await route.fulfill({ response, json: body });
+    });
+    await page.route("**/usage?*", (route) =>
+      route.fulfill({
+        json: {
+          items: [{ start: new Date().toISOString(), by: "hour", key: key.id, scope: markup, outcome: markup, count: 3 }],
+          next_cursor: null,
+        },
+      }),
+    );
+    await signIn(page);
+    for (const [place, least] of [
+      ["", 1],
+      ["#/organizations/everything/keys", 5],
+      [`#/organizations/everything/keys/${key.id}`, 6],
+      ["#/organizations/everything/settings", 1],
+      ["#/organizations/everything/issue", 1],
+      ["#/organizations/everything/audit", 2],
+      ["#/status", 4],
+    ]) {
+      await page.goto(dashboard + place);
+      await page.getByText("onerror=").first().waitFor();
+      await until("all is loaded", async () => (await page.locator(".loading").count()) === 0);
+      for (const details of await page.getByRole("button", { name: "Details" }).all()) await details.click();
+      const found = await page.evaluate(() => ({
+        pwned: window.pwned,
+        elements: document.querySelectorAll("main :is(img, script, [onerror])").length,
+        links: [...document.querySelectorAll("a")].filter((link) => !link.href.startsWith(location.origin)).length,
+        times: document.body.innerText.split("onerror=").length - 1,
+      }));
+      assert.ok(found.times >= least, `${place}: ${found.times}`);
+      assert.deepEqual({ ...found, times: 0 }, { pwned: undefined, elements: 0, links: 0, times: 0 }, place);
+    }
   });
 
   visit(
