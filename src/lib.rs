@@ -23,6 +23,7 @@ pub mod edge;
 pub mod freshness;
 pub mod http;
 pub mod in_flight;
+pub mod json;
 pub mod key;
 pub mod random;
 pub mod registry;

@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Kv};
+use crate::json;
 use crate::key::Keyring;
 use crate::settings::names;
 
@@ -33,7 +34,7 @@ pub(super) async fn read<R: DeserializeOwned>(
     };
     let record = keyring
         .open(name, &sealed)
-        .and_then(|record| serde_json::from_str(record).ok());
+        .and_then(|record| json::from_str(record).ok());
     record.map_or(Value::Unreadable, |record| Value::Record {
         record,
         by_current: keyring.is_sealed_by_current(&sealed),

@@ -8,6 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::bindings::{self, Namespace};
 use crate::http::{Code, Problem};
+use crate::json;
 
 /// Why an object gave no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,7 +81,7 @@ pub(super) async fn ask_at<R: DeserializeOwned>(
         attempts -= 1;
         let url = if to.yields { YIELDING_URL } else { URL };
         let error = match fetch_once(&namespace, to.name, &options, url, &init).await {
-            Ok(text) => return serde_json::from_str(&text).map_err(|_| Unanswered::Unreachable),
+            Ok(text) => return json::from_str(&text).map_err(|_| Unanswered::Unreachable),
             Err(error) => error,
         };
         if bindings::flag(&error, "overloaded") {
@@ -90,6 +91,12 @@ pub(super) async fn ask_at<R: DeserializeOwned>(
             return Err(Unanswered::Unreachable);
         }
     }
+}
+
+/// Reads a message that came to an object. What is wrong with one of a newer
+/// version is not said: it may quote what the message carries.
+pub(super) fn message<T: DeserializeOwned>(text: &str) -> worker::Result<T> {
+    json::from_str(text).map_err(|_| worker::Error::RustError("not a message".to_owned()))
 }
 
 /// What an object answers that has more to do than it can.

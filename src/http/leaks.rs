@@ -5,13 +5,13 @@
 //! body. Here it is only put into the form that WebCrypto takes.
 
 use base64ct::{Base64, Encoding as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::problem::Problem;
-use crate::random;
+use crate::{json, random};
 
 /// Which of GitHub's keys signed the report.
 pub const KEY_IDENTIFIER: &str = "github-public-key-identifier";
@@ -36,7 +36,7 @@ impl SigningKey {
     /// of its keys can be read.
     #[must_use]
     pub fn read_all(text: &str) -> Option<Vec<Self>> {
-        let published: Value = serde_json::from_str(text).ok()?;
+        let published: Value = json::from_str(text).ok()?;
         let keys: Vec<Self> = published
             .get("public_keys")?
             .as_array()?
@@ -131,7 +131,7 @@ impl Found {
 /// # Errors
 /// `invalid_request`.
 pub fn report(body: &[u8]) -> Result<Vec<Found>, Problem> {
-    let read = || match serde_json::from_slice(body).ok()? {
+    let read = || match json::from_slice(body).ok()? {
         Value::Array(matches) => matches.into_iter().map(Found::read).collect(),
         _ => None,
     };
@@ -150,7 +150,7 @@ pub fn feedback(judged: &[(Found, bool)]) -> Answer {
     let items: Vec<_> = judged
         .iter()
         .map(|(found, is_ours)| {
-            json!({
+            serde_json::json!({
                 "token_hash": random::hex(&Sha256::digest(found.token.as_bytes())),
                 "token_type": found.kind,
                 "label": if *is_ours { "true_positive" } else { "false_positive" },

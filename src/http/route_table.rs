@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::key::Scope;
 
 /// How sure a route must be of a key's state.
@@ -112,22 +113,25 @@ impl RouteTable {
     /// Reads `ROUTES`, a JSON list.
     ///
     /// # Errors
-    /// The first entry that is wrong.
-    pub fn parse(json: &str) -> Result<Self, RouteTableError> {
-        let entries: Vec<serde_json::Value> =
-            serde_json::from_str(json).map_err(|_| RouteTableError {
+    /// An entry that is wrong.
+    pub fn parse(text: &str) -> Result<Self, RouteTableError> {
+        let entries: Vec<Written> = json::from_str(text).map_err(|error| match error.item() {
+            Some(place) => RouteTableError {
+                entry: place + 1,
+                reason: error.message().to_owned(),
+            },
+            None => RouteTableError {
                 entry: 0,
                 reason: "not a list of tables".to_owned(),
-            })?;
+            },
+        })?;
         let mut table = Self::default();
-        for (place, entry) in entries.into_iter().enumerate() {
-            let wrong = |reason: String| RouteTableError {
+        for (place, written) in entries.iter().enumerate() {
+            let route = read(written, &table).map_err(|reason| RouteTableError {
                 entry: place + 1,
                 reason,
-            };
-            let written: Written =
-                serde_json::from_value(entry).map_err(|error| wrong(error.to_string()))?;
-            table.routes.push(read(&written, &table).map_err(wrong)?);
+            })?;
+            table.routes.push(route);
         }
         Ok(table)
     }

@@ -21,6 +21,7 @@ use super::digest::KeyDigest;
 use super::id::{KeyId, PublicKeyId};
 use super::organization::OrganizationTag;
 use super::presented::{self, PresentedKey, SecretText};
+use crate::json;
 use crate::random::Randomness;
 
 type HmacSha256 = Hmac<Sha256>;
@@ -145,7 +146,7 @@ impl Keyring {
             current: String,
             keys: BTreeMap<String, Zeroizing<String>>,
         }
-        let ring: Ring = serde_json::from_str(text).map_err(|_| KeyringError::Form)?;
+        let ring: Ring = json::from_str(text).map_err(|_| KeyringError::Form)?;
         let name_of = |name: &str| match name.as_bytes() {
             [digit] if base62::value(*digit).is_some() => Ok(*digit),
             _ => Err(KeyringError::Name),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::message::{
     AllowedIps, KeyLifetimeDays, KeyView, LeakPolicy, Metadata, Name, Restriction,
@@ -10,6 +10,7 @@ use super::message::{
 };
 use super::sql as texts;
 use super::subject::Subject;
+use crate::json;
 use crate::key::{
     Brand, Environment, KeyDigest, KeyId, KeyRecord, KeyState, OrganizationId, OrganizationRecord,
     PublicKeyId, RECORD_VERSION, Revision, Scopes,
@@ -101,7 +102,7 @@ impl Organization {
 
     /// What the audit says of it.
     pub(super) fn facts(&self) -> Map<String, Json> {
-        object(json!({
+        object(serde_json::json!({
             "name": self.name,
             "api_access": self.api_access,
             "keys_revoked_through": self.keys_revoked_through,
@@ -282,7 +283,7 @@ impl Key {
 
     /// What the audit says of it. No digest.
     pub(super) fn facts(&self) -> Map<String, Json> {
-        object(json!({
+        object(serde_json::json!({
             "name": self.name,
             "environment": self.environment,
             "scopes": self.scopes,
@@ -513,7 +514,7 @@ impl<T, E> IntoOption<T> for Result<T, E> {
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(text: &str, place: &str) -> Result<T, SqlError> {
-    parsed(serde_json::from_str(text), place)
+    parsed(json::from_str(text), place)
 }
 
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<Value, SqlError> {
@@ -524,7 +525,7 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> Result<Value, SqlError> {
 
 /// A word of an enumeration as serde names it.
 pub(super) fn word<T: DeserializeOwned>(text: &str, place: &str) -> Result<T, SqlError> {
-    parsed(T::deserialize(Json::from(text)), place)
+    parsed(json::from_word(text), place)
 }
 
 fn object(value: Json) -> Map<String, Json> {

@@ -167,7 +167,7 @@ impl DurableObject for ChangeLog {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let request: LogRequest = serde_json::from_str(&request.text().await?)?;
+        let request: LogRequest = objects::message(&request.text().await?)?;
         let now = rim::reading();
         // No await from here on.
         let mut log = self.log.borrow_mut();

@@ -5,7 +5,7 @@
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use super::sql::ObjectSql;
-use crate::edge::log;
+use crate::edge::{log, objects};
 use crate::registry::directory;
 
 /// The one name there is.
@@ -27,7 +27,7 @@ impl DurableObject for Directory {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let order: directory::Order = serde_json::from_str(&request.text().await?)?;
+        let order: directory::Order = objects::message(&request.text().await?)?;
         match directory::handle(&self.sql, &order) {
             Ok(page) => Response::from_json(&page),
             Err(error) => {

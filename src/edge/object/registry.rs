@@ -123,7 +123,7 @@ impl DurableObject for Registry {
 
 impl Registry {
     async fn reply(&self, mut request: worker::Request) -> Result<Response> {
-        let request: Request = serde_json::from_str(&request.text().await?)?;
+        let request: Request = objects::message(&request.text().await?)?;
         let Some(settings) = isolate::settings(&self.env) else {
             return Response::error("misconfigured", 500);
         };

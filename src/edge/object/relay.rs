@@ -57,7 +57,7 @@ impl DurableObject for Relay {
 
 impl Relay {
     async fn reply(&self, mut request: Request) -> Result<Response> {
-        let request: RelayRequest = serde_json::from_str(&request.text().await?)?;
+        let request: RelayRequest = objects::message(&request.text().await?)?;
         let reply = match request {
             RelayRequest::Ask(question) => self.serve(&question).await,
             RelayRequest::Status {} => RelayReply::Status {

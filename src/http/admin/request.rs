@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use crate::http::path::Query;
 use crate::http::place::{AdminPlace, KeyAction};
 use crate::http::problem::{Code, Problem};
+use crate::json;
 use crate::key::{KeyId, KeyState, OrganizationId, Revision};
 use crate::random;
 use crate::registry::message::{
@@ -52,25 +53,17 @@ const MILLISECONDS_OF_A_DAY: u64 = 86_400_000;
 /// # Errors
 /// `invalid_request`.
 pub fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // serde would read the members of an object from a list, too.
-    if body.trim_ascii_start().first() == Some(&b'[') {
+    if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Problem::invalid("", "The body is a JSON object."));
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let message = error.into_inner().to_string();
-        // Where serde could not go into the field, its message names it.
-        let field = if path == "." {
-            message.split('`').nth(1).unwrap_or_default().to_owned()
-        } else {
-            path
+    json::from_slice(body).map_err(|error| {
+        // A member that is missing or not known is named by the message alone.
+        let field = match error.path() {
+            "" => error.message().split('`').nth(1).unwrap_or_default(),
+            path => path,
         };
-        Problem::invalid(&field, message)
-    })?;
-    json.end()
-        .map_err(|error| Problem::invalid("", error.to_string()))?;
-    Ok(value)
+        Problem::invalid(field, error.message())
+    })
 }
 
 /// The same, where an empty body means all defaults.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{
     AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, Metadata, Name,
-    Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, objects, present,
+    Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, present,
 };
 use super::view::ExportedKey;
 use crate::key::{Environment, OrganizationId};
@@ -142,7 +142,6 @@ pub struct WaitOnly {
 #[serde(deny_unknown_fields)]
 pub struct Import {
     /// The keys.
-    #[serde(deserialize_with = "objects")]
     pub keys: Vec<ExportedKey>,
     /// Whether to answer only once enforced.
     #[serde(default)]

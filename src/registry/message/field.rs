@@ -1,11 +1,9 @@
 //! Fields that check themselves: a value exists only where it is right.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
@@ -390,8 +388,8 @@ impl Serialize for Nothing {
 }
 
 /// `leak_policy`: what a report of a leak does to a key.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-#[serde(into = "WrittenPolicy")]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "WrittenPolicy", into = "WrittenPolicy")]
 pub enum LeakPolicy {
     /// It is on record, and shown.
     #[default]
@@ -424,13 +422,6 @@ enum LeakAction {
     Report,
     Quarantine,
     Revoke,
-}
-
-impl<'de> Deserialize<'de> for LeakPolicy {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let written: WrittenPolicy = object(from)?;
-        Self::try_from(written).map_err(D::Error::custom)
-    }
 }
 
 impl TryFrom<WrittenPolicy> for LeakPolicy {
@@ -484,47 +475,6 @@ impl LeakSource {
             Self::Github => "github",
         }
     }
-}
-
-/// `#[serde(deserialize_with = "object")]`: an object, which serde would read from
-/// a list of its members' values, too.
-pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> Result<T, D::Error> {
-    struct Members<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(members))
-        }
-    }
-
-    from.deserialize_map(Members(PhantomData))
-}
-
-/// The same, or `null`.
-pub(super) fn object_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> Result<Option<T>, D::Error> {
-    let read = Option::<Object<T>>::deserialize(from)?;
-    Ok(read.map(|object| object.0))
-}
-
-#[derive(Deserialize)]
-#[serde(bound = "T: Deserialize<'de>")]
-struct Object<T>(#[serde(deserialize_with = "object")] T);
-
-/// The same for each of a list.
-pub(super) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> Result<Vec<T>, D::Error> {
-    let all = Vec::<Object<T>>::deserialize(from)?;
-    Ok(all.into_iter().map(|object| object.0).collect())
 }
 
 /// `api_access`.

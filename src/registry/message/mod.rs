@@ -90,7 +90,7 @@ pub type Reply = Result<Outcome, Refusal>;
 
 /// Who acts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// An admin key, presented.
     Key(Admin),

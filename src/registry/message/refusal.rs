@@ -8,7 +8,7 @@ use crate::key::{Revision, Scope};
 /// A refusal; each but `no_session` and `unsupported_version` is a problem code.
 /// Nothing was changed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// 404: no such organization or key, or none within the actor's reach.
     NotFound,

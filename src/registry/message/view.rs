@@ -3,9 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::field::{
-    AllowedIps, ApiAccess, LeakPolicy, Metadata, RevocationReason, object, object_or_null,
-};
+use super::field::{AllowedIps, ApiAccess, LeakPolicy, Metadata, RevocationReason};
 use crate::key::{Environment, KeyDigest, KeyId, KeyState, OrganizationId, Revision, Scopes};
 use crate::time::{Timestamp, rfc3339};
 
@@ -189,7 +187,6 @@ pub struct ExportedKey {
     #[serde(with = "rfc3339")]
     pub created_at: Timestamp,
     /// Who issued it.
-    #[serde(deserialize_with = "object")]
     pub created_by: Who,
     /// Not usable from this instant on.
     #[serde(default, with = "rfc3339::option")]
@@ -216,11 +213,7 @@ pub struct ExportedKey {
     #[serde(default)]
     pub replaced_by: Option<KeyId>,
     /// What it is held to, having leaked.
-    #[serde(
-        default,
-        deserialize_with = "object_or_null",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restriction: Option<Restriction>,
     /// Networks it may be used from.
     #[serde(default)]

@@ -1,0 +1,111 @@
+//! JSON text to Rust types, by serde, over a tree that serde_json parses.
+//!
+//! serde_json would compile each of our hundred types once for each kind of input
+//! it reads from (text, bytes, values, and text with the path to a mistake), each
+//! time with code for lists in the place of objects. That was a third of the
+//! module. Here is one reader for all: it takes objects by their names alone, and
+//! tells where a mistake is.
+
+mod node;
+mod reader;
+
+use serde::de::DeserializeOwned;
+use std::fmt;
+
+use node::Node;
+use reader::Reader;
+
+/// What is wrong with a text, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Error {
+    path: String,
+    message: String,
+}
+
+impl Error {
+    /// `keys[2].name`; empty where it is the whole text.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Where the text is a list: the place of the item that is wrong, from 0.
+    #[must_use]
+    pub fn item(&self) -> Option<usize> {
+        let (place, _) = self.path.strip_prefix('[')?.split_once(']')?;
+        place.parse().ok()
+    }
+
+    /// What is wrong there. It may quote a part of the text.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn new(message: &dyn fmt::Display) -> Self {
+        Self {
+            path: String::new(),
+            message: message.to_string(),
+        }
+    }
+
+    /// The same, seen from the object or list around it.
+    fn within(mut self, step: &dyn fmt::Display) -> Self {
+        let dot = if self.path.is_empty() || self.path.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
+        self.path = format!("{step}{dot}{}", self.path);
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl serde::de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(&message)
+    }
+}
+
+/// Reads a text.
+///
+/// # Errors
+/// It is no JSON, has more behind it, is nested more than 128 levels deep, or is
+/// not what the type takes.
+pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    from_slice(text.as_bytes())
+}
+
+/// The same from UTF-8.
+///
+/// # Errors
+/// As those of [`from_str`].
+pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    T::deserialize(Reader::of(parse(text)?))
+}
+
+fn parse(text: &[u8]) -> Result<Node<'_>, Error> {
+    serde_json::from_slice(text).map_err(|error| Error::new(&error))
+}
+
+/// An enumeration's variant without content, by the name that serde has for it.
+///
+/// # Errors
+/// There is no such variant.
+pub fn from_word<T: DeserializeOwned>(word: &str) -> Result<T, Error> {
+    T::deserialize(Reader::of(Node::Text(word.into())))
+}
+
+#[cfg(test)]
+mod tests;
