@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask build | dev | test | bench | timing | audit-verify`.
+//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -18,6 +18,7 @@ mod project;
 mod python;
 mod ready;
 mod server;
+mod size;
 mod test;
 mod timing;
 mod tools;
@@ -42,6 +43,8 @@ enum Task {
     Test(test::Options),
     /// Measure what a check costs, beside an empty handler and its peers
     Bench(bench::Options),
+    /// Show what the compiled module is made of
+    Size,
     /// Measure whether a wrong key's time tells how much of it is right
     Timing,
     /// Verify an exported audit offline
@@ -54,6 +57,7 @@ fn main() -> anyhow::Result<()> {
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Size => size::run(),
         Task::Timing => timing::run(),
         Task::AuditVerify(options) => audit::run(&options),
     }

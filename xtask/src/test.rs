@@ -1,6 +1,6 @@
 //! `cargo xtask test`: what CI runs, in the same order.
 
-use crate::{api, browser, bundle, node, project, tools};
+use crate::{api, browser, bundle, node, project, size, tools};
 use anyhow::{Result, bail};
 use std::{
     process::{Command, Stdio},
@@ -35,7 +35,7 @@ struct Step {
     run: fn() -> Result<()>,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "format",
         part: Part::Native,
@@ -60,6 +60,11 @@ const STEPS: [Step; 11] = [
         name: "build",
         part: Part::Edge,
         run: build,
+    },
+    Step {
+        name: "size of the module",
+        part: Part::Edge,
+        run: size::gate,
     },
     Step {
         name: "dry run of the deployment",
