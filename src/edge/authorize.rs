@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use worker::Delay;
 
 use super::isolate::Edge;
-use super::memory::{self, Held};
+use super::memory;
 use super::object::change_log;
 use super::objects::{self, Address};
 use super::{kv, registry, rim};
@@ -29,7 +29,7 @@ use crate::registry::Subject as RegistrySubject;
 use crate::registry::message::Command;
 use crate::settings::names;
 use crate::time::Timestamp;
-use crate::verify::{ClientAddress, Demand, Denial, decide, secret_is_wrong};
+use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secret_is_wrong};
 
 /// How often a waiting request looks at the view, in milliseconds.
 const LOOK_EVERY: u64 = 5;
@@ -79,6 +79,8 @@ pub(super) enum Source {
     Memory,
     Kv,
     Registry,
+    /// Memory, though nothing proves any more that it holds: `ON_UNPROVEN`.
+    Unproven,
 }
 
 /// A granted request.
@@ -124,13 +126,26 @@ impl Granted {
     /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.
     pub(super) fn decision(&self) -> String {
         let source = match self.source {
-            Source::Memory => "memory",
+            Source::Memory | Source::Unproven => "memory",
             Source::Kv => "kv",
             Source::Registry => "registry",
         };
         let revision = self.key.revision.max(self.organization.revision);
         let (age, revision) = (self.age.0.to_string(), revision.to_string());
-        ["source=", source, ", age=", &age, ", revision=", &revision].concat()
+        let unproven = match self.source {
+            Source::Unproven => ", unproven",
+            _ => "",
+        };
+        [
+            "source=",
+            source,
+            ", age=",
+            &age,
+            ", revision=",
+            &revision,
+            unproven,
+        ]
+        .concat()
     }
 }
 
@@ -243,6 +258,32 @@ pub(super) async fn authorize(
     if freshness == Freshness::Strict {
         return strict(edge, asked).await;
     }
+    let decided = bounded(edge, region, asked).await;
+    match &decided {
+        Err(problem) if problem.code == Code::FreshnessUnavailable => {
+            unproven(edge, asked).map_or(decided, Ok)
+        }
+        _ => decided,
+    }
+}
+
+/// Grants a client on the state last known, where the operator chose to serve
+/// (`ON_UNPROVEN`) and that is not too old. It refuses nobody: a right may have
+/// been given since.
+fn unproven(edge: &Edge, asked: &Asked<'_>) -> Option<Granted> {
+    let at_most = edge.settings.serve_unproven?;
+    if asked.demand.audience != Audience::Clients {
+        return None;
+    }
+    memory::with(edge.settings.at_most, |memory| {
+        let (key, organization, age) =
+            (memory.view).last_proven(&asked.key, &asked.organization, asked.reading(), at_most)?;
+        let (key, organization) = (key.key(), organization.organization());
+        judge(asked, key, organization, Source::Unproven, age).ok()
+    })
+}
+
+async fn bounded(edge: &Edge, region: Region, asked: &Asked<'_>) -> Result<Granted, Problem> {
     let mut source = Source::Memory;
     loop {
         let now = rim::reading();
