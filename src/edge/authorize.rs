@@ -26,7 +26,7 @@ use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId,
 };
 use crate::registry::Subject as RegistrySubject;
-use crate::registry::message::Command;
+use crate::registry::message::{Command, Required};
 use crate::settings::names;
 use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secret_is_wrong};
@@ -567,8 +567,16 @@ pub(super) async fn any_record(edge: &Edge, id: &KeyId) -> Result<Option<Rc<KeyR
 /// many such reads are under way.
 async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
     let at_most = edge.settings.at_most;
-    let place = memory::with(at_most, |memory| memory.strong_reads.enter(rim::now().0))?;
-    let read = within(Failover::TOTAL, registry::read(&edge.env, id)).await;
+    let (place, required) = memory::with(at_most, |memory| {
+        let place = memory.strong_reads.enter(rim::now().0)?;
+        let of = |subject| Subject::parse(subject).map(|subject| memory.view.required(&subject).0);
+        let required = Required {
+            key: of(id.public.as_str()).unwrap_or_default(),
+            organization: of(id.public.organization_tag().as_str()).unwrap_or_default(),
+        };
+        Some((place, required))
+    })?;
+    let read = within(Failover::TOTAL, registry::read(&edge.env, id, required)).await;
     memory::with(at_most, |memory| memory.strong_reads.leave(place));
     read
 }

@@ -22,7 +22,9 @@ use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
 use crate::in_flight::InFlight;
 use crate::key::{OrganizationId, OrganizationTag};
-use crate::registry::message::{Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Request};
+use crate::registry::message::{
+    Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Records, Reply, Request,
+};
 use crate::registry::outbox::{self, Entry};
 use crate::registry::{self, Subject, deletion, directory};
 use crate::settings::{Settings, names};
@@ -41,6 +43,9 @@ const ERRANDS: usize = 256;
 const ORDERS: usize = 1_024;
 /// How long a place is held at most, in milliseconds.
 const LASTS: u64 = 30_000;
+/// How often one read may find a lost change and be carried out anew: one for the
+/// key, one for the organization, one for what the change log says of the rest.
+const HEARINGS: usize = 4;
 /// Subjects published in one go.
 const BATCH: u64 = 100;
 
@@ -72,7 +77,7 @@ fn tag_of(request: &Request) -> Option<OrganizationTag> {
         (Some(organization), _) => Some(organization.tag()),
         (
             None,
-            Command::Records { key }
+            Command::Records { key, .. }
             | Command::MarkExposed { key, .. }
             | Command::ReportLeak { key, .. }
             | Command::RevokeSelf { key },
@@ -142,24 +147,70 @@ impl Registry {
         request: &Request,
     ) -> std::result::Result<Said, SqlError> {
         let Some(tag) = tag_of(request) else {
-            return Ok(Said {
-                reply: Some(Err(registry::message::Refusal::NotFound)),
-                may_keep: false,
-            });
+            return Ok(Said::only(Some(Err(registry::message::Refusal::NotFound))));
         };
         if !self.make_sure(tag, request.command.creates()).await? {
-            return Ok(Said {
-                reply: None,
-                may_keep: false,
-            });
+            return Ok(Said::only(None));
         }
         if !registry::exists(&self.sql)? && !request.command.creates() {
-            return Ok(Said {
-                reply: Some(registry::absent(request)),
-                may_keep: false,
-            });
+            return Ok(Said::only(Some(registry::absent(request))));
         }
-        let mut reply = registry::handle(
+        if let Command::Records { key, required } = &request.command {
+            let subjects = [
+                (Subject::Key(*key), required.key),
+                (Subject::Organization(tag), required.organization),
+            ];
+            return self.read(settings, request, tag, subjects).await;
+        }
+        let mut reply = self.handle(settings, request)?;
+        if let Ok(Outcome::Changed(changed)) = &mut reply {
+            self.tell_change_log().await;
+            if request.command.waits() {
+                self.wait_for(&changed.awaits).await?;
+            }
+            self.tell_directory().await;
+            outbox::refresh(&self.sql, &settings.keyring, changed, rim::now())?;
+        }
+        Ok(Said::only(Some(reply)))
+    }
+
+    /// A strong read by an edge that knows what is required of the records. One
+    /// below that is a change that was lost: they are given once that is made up
+    /// for.
+    async fn read(
+        &self,
+        settings: &Settings,
+        request: &Request,
+        tag: OrganizationTag,
+        subjects: [(Subject, registry::Revision); 2],
+    ) -> std::result::Result<Said, SqlError> {
+        for _ in 0..HEARINGS {
+            let reply = self.handle(settings, request)?;
+            let may_keep = match &reply {
+                Ok(Outcome::Records(records)) if !self.hear_of(subjects, records) => None,
+                Ok(_) => Some(self.may_keep(&subjects.map(|(subject, _)| subject))),
+                Err(_) => Some(false),
+            };
+            if let Some(may_keep) = may_keep {
+                return Ok(Said {
+                    reply: Some(reply),
+                    may_keep,
+                });
+            }
+            if !self.make_sure(tag, false).await? {
+                break;
+            }
+        }
+        Ok(Said::only(None))
+    }
+
+    /// The reply, and what it changed taken up.
+    fn handle(
+        &self,
+        settings: &Settings,
+        request: &Request,
+    ) -> std::result::Result<Reply, SqlError> {
+        let reply = registry::handle(
             &self.sql,
             &settings.keyring,
             &settings.registry,
@@ -169,24 +220,30 @@ impl Registry {
         )?;
         // Still the same turn: no await since the transaction.
         self.take_up_changes()?;
-        let may_keep = match &request.command {
-            Command::Records { key } => {
-                self.may_keep(&[Subject::Key(*key), Subject::Organization(tag)])
-            }
-            _ => false,
+        Ok(reply)
+    }
+
+    /// Takes in what is required of the records that an edge is to get; whether
+    /// they may be given. A key that is not even known has nothing to lock.
+    fn hear_of(&self, subjects: [(Subject, registry::Revision); 2], records: &Records) -> bool {
+        let mut wait = self.wait.borrow_mut();
+        let Some(wait) = wait.as_mut() else {
+            return true;
         };
-        if let Ok(Outcome::Changed(changed)) = &mut reply {
-            self.tell_change_log().await;
-            if request.command.waits() {
-                self.wait_for(&changed.awaits).await?;
+        let held = [
+            records.key.as_ref().map(|key| key.revision),
+            records.organization.as_ref().map(|held| held.revision),
+        ];
+        for ((subject, required), held) in subjects.into_iter().zip(held) {
+            if let Some(subject) = log_subject(subject) {
+                wait.heard_of(
+                    subject,
+                    Revision(required),
+                    Revision(held.unwrap_or(required)),
+                );
             }
-            self.tell_directory().await;
-            outbox::refresh(&self.sql, &settings.keyring, changed, rim::now())?;
         }
-        Ok(Said {
-            reply: Some(reply),
-            may_keep,
-        })
+        wait.may_serve()
     }
 
     /// Makes sure, once after every start, that the registry lost nothing the
