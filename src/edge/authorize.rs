@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{Either, join3, select};
+use futures_util::future::join3;
 use serde::de::DeserializeOwned;
 use worker::Delay;
 
@@ -428,18 +428,10 @@ fn report_behind(edge: &Edge, subject: RegistrySubject) {
     });
 }
 
-async fn within<T>(deadline: Millis, work: impl Future<Output = Option<T>>) -> Option<T> {
-    let timer = std::pin::pin!(Delay::from(Duration::from_millis(deadline.0)));
-    match select(std::pin::pin!(work), timer).await {
-        Either::Left((done, _)) => done,
-        Either::Right(_) => None,
-    }
-}
-
 async fn read_kv<R: DeserializeOwned>(edge: &Edge, subject: RegistrySubject) -> Option<Rc<R>> {
     let name = subject.kv_name();
     let read = async { Some(kv::read(&edge.env, &edge.settings.keyring, &name).await) };
-    match within(KV_DEADLINE, read).await? {
+    match objects::within(KV_DEADLINE, read).await? {
         kv::Value::Missing => None,
         kv::Value::Unreadable => {
             report_behind(edge, subject);
@@ -482,8 +474,8 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> 
     while let Some((hop, deadline)) = hops.next(rim::reading().since(&began)) {
         ask.sent_again(rim::reading());
         let answer = match hop {
-            Hop::Relay(name) => within(deadline, ask_relay(edge, name, ask)).await,
-            Hop::ChangeLog => within(deadline, ask_change_log(edge, ask)).await,
+            Hop::Relay(name) => objects::within(deadline, ask_relay(edge, name, ask)).await,
+            Hop::ChangeLog => objects::within(deadline, ask_change_log(edge, ask)).await,
             // Proves single records, not the view: the caller's last resort.
             Hop::Registry => break,
         };
@@ -576,7 +568,7 @@ async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
         };
         Some((place, required))
     })?;
-    let read = within(Failover::TOTAL, registry::read(&edge.env, id, required)).await;
+    let read = objects::within(Failover::TOTAL, registry::read(&edge.env, id, required)).await;
     memory::with(at_most, |memory| memory.strong_reads.leave(place));
     read
 }

@@ -10,6 +10,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use worker::{Delay, DurableObject, Env, Response, Result, State, durable_object};
 
@@ -34,6 +36,8 @@ use crate::time::Timestamp;
 /// How long a change waits for the change log's acknowledgement before it is
 /// answered as not yet enforced, in milliseconds.
 const ACKNOWLEDGEMENT: u64 = 10_000;
+/// How long another object may take to answer.
+const ANSWER: Millis = Millis(2_000);
 /// How soon the alarm tries the change log again, in milliseconds.
 const TRY_AGAIN: u64 = 1_000;
 /// Edges' errands worked on at once: a quarter of a second's work, far less than
@@ -279,15 +283,8 @@ impl Registry {
                 continue;
             };
             let message = LogRequest::Standing(question);
-            match objects::ask(
-                &self.env,
-                names::CHANGE_LOG,
-                super::change_log::NAME,
-                &message,
-            )
-            .await
-            {
-                Ok(LogReply::Standing(standing)) => {
+            match self.ask_log(&message).await {
+                Some(LogReply::Standing(standing)) => {
                     if let Some(wait) = self.wait.borrow_mut().as_mut() {
                         wait.standing_answered(&question, &standing);
                     }
@@ -346,6 +343,23 @@ impl Registry {
             .all(|subject| log_subject(*subject).is_some_and(|subject| wait.may_publish(&subject)))
     }
 
+    /// Asks another object; `None` where it does not answer in time. Whoever waits
+    /// for this registry waits no longer for that one.
+    async fn ask<R: DeserializeOwned>(
+        &self,
+        class: &str,
+        name: &str,
+        message: &impl Serialize,
+    ) -> Option<R> {
+        let asked = async { objects::ask(&self.env, class, name, message).await.ok() };
+        objects::within(ANSWER, asked).await
+    }
+
+    async fn ask_log(&self, message: &LogRequest) -> Option<LogReply> {
+        self.ask(names::CHANGE_LOG, super::change_log::NAME, message)
+            .await
+    }
+
     /// Tells the change log what it has not acknowledged; whether it has all now.
     async fn tell_change_log(&self) -> bool {
         loop {
@@ -356,14 +370,7 @@ impl Registry {
                 .and_then(CommitWait::next_append);
             let Some(append) = append else { return true };
             let message = LogRequest::Append(append);
-            let reply = objects::ask(
-                &self.env,
-                names::CHANGE_LOG,
-                super::change_log::NAME,
-                &message,
-            )
-            .await;
-            let Ok(LogReply::Ack(ack)) = reply else {
+            let Some(LogReply::Ack(ack)) = self.ask_log(&message).await else {
                 return false;
             };
             if let Some(wait) = self.wait.borrow_mut().as_mut() {
@@ -378,9 +385,10 @@ impl Registry {
         let Ok(Some(order)) = directory::pending_order(&self.sql) else {
             return true;
         };
-        let told: std::result::Result<Page<directory::Listed>, _> =
-            objects::ask(&self.env, names::DIRECTORY, super::directory::NAME, &order).await;
-        told.is_ok() && directory::mark_told(&self.sql, &order).is_ok()
+        let told: Option<Page<directory::Listed>> = self
+            .ask(names::DIRECTORY, super::directory::NAME, &order)
+            .await;
+        told.is_some() && directory::mark_told(&self.sql, &order).is_ok()
     }
 
     /// Has `_platform` put a deletion on record; whether it has by now.
