@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::freshness::Bound;
 use crate::freshness::failover::Region;
+use crate::freshness::{Bound, Millis};
 use crate::http::leaks::SigningKey;
 use crate::http::{RouteTable, RouteTableError};
 use crate::key::{Brand, Keyring, KeyringError};
@@ -29,6 +29,12 @@ pub mod names {
     /// Variable: the keys that sign leak reports, in the form in which GitHub
     /// publishes them; fetched from there where absent.
     pub const GITHUB_PUBLIC_KEYS: &str = "GITHUB_PUBLIC_KEYS";
+    /// Variable: what becomes of a request whose freshness cannot be proven,
+    /// `refuse` or `serve`; `refuse` where absent.
+    pub const ON_UNPROVEN: &str = "ON_UNPROVEN";
+    /// Variable: the greatest age of a proof that is served on then, in
+    /// milliseconds.
+    pub const UNPROVEN_AT_MOST_MS: &str = "UNPROVEN_AT_MOST_MS";
     /// Variable: the protected routes.
     pub const ROUTES: &str = "ROUTES";
     /// Variable: how many of a hundred refusals are in the log; all where absent.
@@ -87,6 +93,10 @@ pub struct Given {
     pub github_public_keys: Option<String>,
     /// [`names::LOG_SAMPLE_PERCENT`]
     pub log_sample_percent: Option<String>,
+    /// [`names::ON_UNPROVEN`]
+    pub on_unproven: Option<String>,
+    /// [`names::UNPROVEN_AT_MOST_MS`]
+    pub unproven_at_most: Option<String>,
     /// [`names::ROUTES`], as JSON
     pub routes: Option<String>,
     /// [`names::FRESHNESS_AT_MOST_MS`]
@@ -107,6 +117,9 @@ pub struct Settings {
     pub routes: RouteTable,
     /// This edge's own limit of the freshness bound.
     pub at_most: Bound,
+    /// Where freshness cannot be proven, the greatest age of a proof on which a
+    /// client is let in all the same; none where it is refused.
+    pub serve_unproven: Option<Millis>,
     /// Relays in each region.
     pub relay_replicas: u8,
     /// The region whose relay is asked, where the operator fixed it.
@@ -203,6 +216,33 @@ impl Settings {
             "200 to 600000",
             |text| Bound::new(text.parse().ok()?),
         )?;
+        let serves = value(
+            given.on_unproven,
+            names::ON_UNPROVEN,
+            "refuse or serve",
+            |text| match text {
+                "refuse" => Some(false),
+                "serve" => Some(true),
+                _ => None,
+            },
+        )?;
+        let unproven_at_most = value(
+            given.unproven_at_most,
+            names::UNPROVEN_AT_MOST_MS,
+            "1000 to 86400000",
+            |text| {
+                let ms = text.parse().ok()?;
+                (1_000..=86_400_000).contains(&ms).then_some(Millis(ms))
+            },
+        )?;
+        // Never without an end: an edge that is cut off would let a revoked key
+        // in for ever.
+        let serve_unproven = match serves {
+            Some(true) => {
+                Some(unproven_at_most.ok_or(SettingsError::Missing(names::UNPROVEN_AT_MOST_MS))?)
+            }
+            _ => None,
+        };
         let relay_replicas = value(
             given.relay_replicas,
             names::RELAY_REPLICAS,
@@ -237,6 +277,7 @@ impl Settings {
         let usual = RegistrySettings::default();
         Ok(Self {
             at_most: at_most.unwrap_or(Bound::MAX),
+            serve_unproven,
             relay_replicas: relay_replicas.unwrap_or(1),
             relay_region,
             upstream_timeout: upstream_timeout.map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
@@ -253,6 +294,25 @@ impl Settings {
             assertion_secret,
             bootstrap_token,
         })
+    }
+}
+
+impl Settings {
+    /// Settings that weaken a guarantee, in plain words, for the status.
+    #[must_use]
+    pub fn weakened(&self) -> Vec<String> {
+        let mut weakened = Vec::new();
+        if self.bootstrap_token.is_some() {
+            weakened.push("BOOTSTRAP_TOKEN is set: whoever holds an unused one can make an admin key. Take it away after use.".to_owned());
+        }
+        if self.registry.transfer {
+            weakened
+                .push("Export and import of keys with their digests is switched on.".to_owned());
+        }
+        if let Some(Millis(most)) = self.serve_unproven {
+            weakened.push(format!("ON_UNPROVEN is serve: an edge that cannot prove freshness lets clients in on what it last knew, up to {most} ms old. A revoked key may be accepted there for that long after its revocation was enforced."));
+        }
+        weakened
     }
 }
 
@@ -281,5 +341,46 @@ fn value<T>(
         Some(text) => read(text)
             .map(Some)
             .ok_or(SettingsError::Value { name, expected }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(on_unproven: Option<&str>, at_most: Option<&str>) -> Result<Settings, SettingsError> {
+        let root_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        Settings::read(Given {
+            root_keys: Some(format!(r#"{{"current":"1","keys":{{"1":"{root_key}"}}}}"#)),
+            routes: Some("[]".to_owned()),
+            on_unproven: on_unproven.map(str::to_owned),
+            unproven_at_most: at_most.map(str::to_owned),
+            ..Given::default()
+        })
+    }
+
+    #[test]
+    fn what_cannot_be_proven_is_refused_unless_said() {
+        for said in [None, Some(""), Some("refuse")] {
+            let settings = read(said, Some("60000")).unwrap();
+            assert_eq!(settings.serve_unproven, None);
+            assert_eq!(settings.weakened(), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn serving_unproven_has_an_end_and_is_told() {
+        let settings = read(Some("serve"), Some("60000")).unwrap();
+        assert_eq!(settings.serve_unproven, Some(Millis(60_000)));
+        let weakened = settings.weakened().concat();
+        assert!(weakened.contains("ON_UNPROVEN") && weakened.contains("60000 ms"));
+        for (said, at_most) in [
+            (Some("serve"), None),
+            (Some("serve"), Some("999")),
+            (Some("serve"), Some("86400001")),
+            (Some("Serve"), Some("60000")),
+        ] {
+            assert!(read(said, at_most).is_err(), "{said:?} {at_most:?}");
+        }
     }
 }

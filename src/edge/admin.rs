@@ -19,7 +19,7 @@ use crate::key::{KeyId, OrganizationId, PresentedKey};
 use crate::random;
 use crate::registry::directory::{Listed, Order};
 use crate::registry::message::{
-    Actor, Admin, Command, Idempotency, MESSAGE_VERSION, Outcome, Page, Request, Session,
+    Actor, Admin, Command, Idempotency, MESSAGE_VERSION, Outcome, Page, Request, Required, Session,
     SessionToken,
 };
 use crate::settings::names;
@@ -392,7 +392,7 @@ async fn by_key(
 ) -> Result<Admin, Problem> {
     let id = *key.id();
     let digest = edge.settings.keyring.digest(key).ok_or(Code::InvalidKey)?;
-    let read = registry::read(&edge.env, &id)
+    let read = registry::read(&edge.env, &id, Required::default())
         .await
         .ok_or(Code::RegistryUnavailable)?;
     let demand = Demand {

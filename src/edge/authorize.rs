@@ -7,12 +7,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{Either, join3, select};
+use futures_util::future::join3;
 use serde::de::DeserializeOwned;
 use worker::Delay;
 
 use super::isolate::Edge;
-use super::memory::{self, Held};
+use super::memory;
 use super::object::change_log;
 use super::objects::{self, Address};
 use super::{kv, registry, rim};
@@ -26,10 +26,10 @@ use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId,
 };
 use crate::registry::Subject as RegistrySubject;
-use crate::registry::message::Command;
+use crate::registry::message::{Command, Required};
 use crate::settings::names;
 use crate::time::Timestamp;
-use crate::verify::{ClientAddress, Demand, Denial, decide, secret_is_wrong};
+use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secret_is_wrong};
 
 /// How often a waiting request looks at the view, in milliseconds.
 const LOOK_EVERY: u64 = 5;
@@ -79,6 +79,8 @@ pub(super) enum Source {
     Memory,
     Kv,
     Registry,
+    /// Memory, though nothing proves any more that it holds: `ON_UNPROVEN`.
+    Unproven,
 }
 
 /// A granted request.
@@ -124,13 +126,26 @@ impl Granted {
     /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.
     pub(super) fn decision(&self) -> String {
         let source = match self.source {
-            Source::Memory => "memory",
+            Source::Memory | Source::Unproven => "memory",
             Source::Kv => "kv",
             Source::Registry => "registry",
         };
         let revision = self.key.revision.max(self.organization.revision);
         let (age, revision) = (self.age.0.to_string(), revision.to_string());
-        ["source=", source, ", age=", &age, ", revision=", &revision].concat()
+        let unproven = match self.source {
+            Source::Unproven => ", unproven",
+            _ => "",
+        };
+        [
+            "source=",
+            source,
+            ", age=",
+            &age,
+            ", revision=",
+            &revision,
+            unproven,
+        ]
+        .concat()
     }
 }
 
@@ -243,6 +258,32 @@ pub(super) async fn authorize(
     if freshness == Freshness::Strict {
         return strict(edge, asked).await;
     }
+    let decided = bounded(edge, region, asked).await;
+    match &decided {
+        Err(problem) if problem.code == Code::FreshnessUnavailable => {
+            unproven(edge, asked).map_or(decided, Ok)
+        }
+        _ => decided,
+    }
+}
+
+/// Grants a client on the state last known, where the operator chose to serve
+/// (`ON_UNPROVEN`) and that is not too old. It refuses nobody: a right may have
+/// been given since.
+fn unproven(edge: &Edge, asked: &Asked<'_>) -> Option<Granted> {
+    let at_most = edge.settings.serve_unproven?;
+    if asked.demand.audience != Audience::Clients {
+        return None;
+    }
+    memory::with(edge.settings.at_most, |memory| {
+        let (key, organization, age) =
+            (memory.view).last_proven(&asked.key, &asked.organization, asked.reading(), at_most)?;
+        let (key, organization) = (key.key(), organization.organization());
+        judge(asked, key, organization, Source::Unproven, age).ok()
+    })
+}
+
+async fn bounded(edge: &Edge, region: Region, asked: &Asked<'_>) -> Result<Granted, Problem> {
     let mut source = Source::Memory;
     loop {
         let now = rim::reading();
@@ -387,18 +428,10 @@ fn report_behind(edge: &Edge, subject: RegistrySubject) {
     });
 }
 
-async fn within<T>(deadline: Millis, work: impl Future<Output = Option<T>>) -> Option<T> {
-    let timer = std::pin::pin!(Delay::from(Duration::from_millis(deadline.0)));
-    match select(std::pin::pin!(work), timer).await {
-        Either::Left((done, _)) => done,
-        Either::Right(_) => None,
-    }
-}
-
 async fn read_kv<R: DeserializeOwned>(edge: &Edge, subject: RegistrySubject) -> Option<Rc<R>> {
     let name = subject.kv_name();
     let read = async { Some(kv::read(&edge.env, &edge.settings.keyring, &name).await) };
-    match within(KV_DEADLINE, read).await? {
+    match objects::within(KV_DEADLINE, read).await? {
         kv::Value::Missing => None,
         kv::Value::Unreadable => {
             report_behind(edge, subject);
@@ -441,8 +474,8 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> 
     while let Some((hop, deadline)) = hops.next(rim::reading().since(&began)) {
         ask.sent_again(rim::reading());
         let answer = match hop {
-            Hop::Relay(name) => within(deadline, ask_relay(edge, name, ask)).await,
-            Hop::ChangeLog => within(deadline, ask_change_log(edge, ask)).await,
+            Hop::Relay(name) => objects::within(deadline, ask_relay(edge, name, ask)).await,
+            Hop::ChangeLog => objects::within(deadline, ask_change_log(edge, ask)).await,
             // Proves single records, not the view: the caller's last resort.
             Hop::Registry => break,
         };
@@ -526,8 +559,16 @@ pub(super) async fn any_record(edge: &Edge, id: &KeyId) -> Result<Option<Rc<KeyR
 /// many such reads are under way.
 async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
     let at_most = edge.settings.at_most;
-    let place = memory::with(at_most, |memory| memory.strong_reads.enter(rim::now().0))?;
-    let read = within(Failover::TOTAL, registry::read(&edge.env, id)).await;
+    let (place, required) = memory::with(at_most, |memory| {
+        let place = memory.strong_reads.enter(rim::now().0)?;
+        let of = |subject| Subject::parse(subject).map(|subject| memory.view.required(&subject).0);
+        let required = Required {
+            key: of(id.public.as_str()).unwrap_or_default(),
+            organization: of(id.public.organization_tag().as_str()).unwrap_or_default(),
+        };
+        Some((place, required))
+    })?;
+    let read = objects::within(Failover::TOTAL, registry::read(&edge.env, id, required)).await;
     memory::with(at_most, |memory| memory.strong_reads.leave(place));
     read
 }

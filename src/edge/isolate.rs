@@ -62,6 +62,8 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         brand: variable(env, names::BRAND),
         github_public_keys: variable(env, names::GITHUB_PUBLIC_KEYS),
         log_sample_percent: variable(env, names::LOG_SAMPLE_PERCENT),
+        on_unproven: variable(env, names::ON_UNPROVEN),
+        unproven_at_most: variable(env, names::UNPROVEN_AT_MOST_MS),
         routes: variable(env, names::ROUTES),
         at_most: variable(env, names::FRESHNESS_AT_MOST_MS),
         relay_replicas: variable(env, names::RELAY_REPLICAS),

@@ -1,16 +1,14 @@
 //! What an isolate remembers of keys: the view, and what bounds its I/O.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use crate::freshness::failover::Failover;
-use crate::freshness::records::Record;
 use crate::freshness::view::View;
-use crate::freshness::{Bound, Revision, Subject};
+use crate::freshness::{Bound, Subject};
 use crate::in_flight::InFlight;
-use crate::key::{KeyRecord, OrganizationRecord, PublicKeyId};
+use crate::key::PublicKeyId;
 use crate::random::Randomness as _;
-use crate::verify::{Attempts, Tally};
+use crate::verify::{Attempts, Held, Tally};
 
 use super::rim::Crypto;
 use super::usage::{self, Preflights};
@@ -31,50 +29,6 @@ const UNKNOWN_MOST: usize = 1_024;
 const SIGHTED_FOR: u64 = 60_000;
 /// Most such keys remembered; while so many are, no other is followed up.
 const SIGHTED_MOST: usize = 256;
-
-/// A record of the view.
-#[derive(Clone, Debug)]
-pub(super) enum Held {
-    Key(Rc<KeyRecord>),
-    Organization(Rc<OrganizationRecord>),
-}
-
-impl Held {
-    pub(super) fn key(&self) -> Option<&Rc<KeyRecord>> {
-        match self {
-            Self::Key(key) => Some(key),
-            Self::Organization(_) => None,
-        }
-    }
-
-    pub(super) fn organization(&self) -> Option<&Rc<OrganizationRecord>> {
-        match self {
-            Self::Organization(organization) => Some(organization),
-            Self::Key(_) => None,
-        }
-    }
-}
-
-impl Record for Held {
-    fn revision(&self) -> Revision {
-        Revision(match self {
-            Self::Key(key) => key.revision,
-            Self::Organization(organization) => organization.revision,
-        })
-    }
-
-    fn weight_bytes(&self) -> usize {
-        // The two counters of an `Rc` beside its value.
-        2 * size_of::<usize>()
-            + size_of::<Self>()
-            + match self {
-                Self::Key(key) => size_of::<KeyRecord>() + key.weight(),
-                Self::Organization(organization) => {
-                    size_of::<OrganizationRecord>() + organization.id.as_str().len()
-                }
-            }
-    }
-}
 
 /// The isolate's memory.
 pub(super) struct Memory {

@@ -1,12 +1,18 @@
 //! Questions to Durable Objects: JSON in, JSON out.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use js_sys::JSON;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
+use worker::Delay;
 
 use super::bindings::{self, Namespace};
+use crate::freshness::Millis;
 use crate::http::{Code, Problem};
 use crate::json;
 
@@ -97,6 +103,18 @@ pub(super) async fn ask_at<R: DeserializeOwned>(
 /// version is not said: it may quote what the message carries.
 pub(super) fn message<T: DeserializeOwned>(text: &str) -> worker::Result<T> {
     json::from_str(text).map_err(|_| worker::Error::RustError("not a message".to_owned()))
+}
+
+/// What comes of `work`; `None` where that takes longer than the deadline.
+pub(super) async fn within<T>(
+    deadline: Millis,
+    work: impl Future<Output = Option<T>>,
+) -> Option<T> {
+    let timer = pin!(Delay::from(Duration::from_millis(deadline.0)));
+    match select(pin!(work), timer).await {
+        Either::Left((done, _)) => done,
+        Either::Right(_) => None,
+    }
 }
 
 /// What an object answers that has more to do than it can.

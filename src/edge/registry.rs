@@ -5,7 +5,9 @@ use wasm_bindgen::JsValue;
 
 use super::objects::{self, Address, Unanswered};
 use crate::key::{KeyId, OrganizationId, OrganizationTag};
-use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Records, Reply, Request};
+use crate::registry::message::{
+    Actor, Command, MESSAGE_VERSION, Outcome, Records, Reply, Request, Required,
+};
 use crate::settings::names;
 
 /// What the object says: the registry's reply, and what only the object knows.
@@ -17,6 +19,15 @@ pub(super) struct Said {
     /// Whether records may be kept, as the change log knows of their revisions.
     #[serde(default)]
     pub(super) may_keep: bool,
+}
+
+impl Said {
+    pub(super) const fn only(reply: Option<Reply>) -> Self {
+        Self {
+            reply,
+            may_keep: false,
+        }
+    }
 }
 
 /// Asks the registry of this tag.
@@ -89,9 +100,11 @@ pub(super) struct Read {
 }
 
 /// Reads a key's and its organization's records at the source; `None` where the
-/// registry does not answer.
-pub(super) async fn read(env: &JsValue, id: &KeyId) -> Option<Read> {
-    let request = by_system(Command::Records { key: id.public }, String::new());
+/// registry does not answer. It hears what is required of them, and so whether it
+/// has lost a change.
+pub(super) async fn read(env: &JsValue, id: &KeyId, required: Required) -> Option<Read> {
+    let key = id.public;
+    let request = by_system(Command::Records { key, required }, String::new());
     let tag = id.public.organization_tag();
     let said = said(env, tag, &request).await.ok()?;
     match said.reply? {

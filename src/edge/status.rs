@@ -65,7 +65,7 @@ pub(super) async fn answer(
                 "current": keyring.current_name().to_string(),
                 "entries": keyring.names().map(String::from).collect::<Vec<_>>(),
             },
-            "weakened": weakened(edge),
+            "weakened": edge.settings.weakened(),
         }),
     )
     .with("cache-control", "no-store")
@@ -109,16 +109,4 @@ async fn relay(edge: &Edge, name: RelayName) -> Value {
         }
         _ => json!({ "name": name.to_string(), "answers": false, "proof_age_ms": null }),
     }
-}
-
-/// Settings that weaken a guarantee, in plain words.
-fn weakened(edge: &Edge) -> Vec<&'static str> {
-    let mut weakened = Vec::new();
-    if edge.settings.bootstrap_token.is_some() {
-        weakened.push("BOOTSTRAP_TOKEN is set: whoever holds an unused one can make an admin key. Take it away after use.");
-    }
-    if edge.settings.registry.transfer {
-        weakened.push("Export and import of keys with their digests is switched on.");
-    }
-    weakened
 }

@@ -19,6 +19,7 @@
 //! | [`ask`] | the one question and its answer, and the registry's messages, as they go over the wire |
 //! | [`change_log`] | the greatest revision of every subject that ever changed, in the order of change; owner of the bound |
 //! | [`sql`] | the log's tables and statements |
+//! | [`sql_log`] | the log's storage by them |
 //! | [`follower`] | what relay and edge share: cursor, proof, one asker |
 //! | [`relay`] | answers a region from memory, asks the log at a quarter of the bound |
 //! | [`records`] | the edge's records under a memory limit |
@@ -38,6 +39,7 @@ pub mod near;
 pub mod records;
 pub mod relay;
 pub mod sql;
+pub mod sql_log;
 pub mod subject;
 pub mod time;
 pub mod view;

@@ -147,6 +147,22 @@ impl<R: Record> View<R> {
         }
     }
 
+    /// The records that [`Self::lookup`] found unproven, and the age of the last
+    /// proof when the request arrived, if that is at most `at_most`: for an
+    /// operator who would rather serve on the older state than refuse. Nothing
+    /// where the clock dropped the proof: nobody knows how old it is.
+    pub fn last_proven(
+        &mut self,
+        key: &Subject,
+        organization: &Subject,
+        arrived: Reading<EdgeClock>,
+        at_most: Millis,
+    ) -> Option<(&R, &R, Millis)> {
+        let age = self.follower.age(arrived).filter(|age| *age <= at_most)?;
+        let (key, organization) = self.records.both(key, organization)?;
+        Some((key, organization, age))
+    }
+
     /// Whether a request that was just decided should start a refresh in the
     /// background, off its own path: the proof is older than half the bound
     /// and nobody is at it.
@@ -305,5 +321,68 @@ impl<R: Record> View<R> {
         let proof = self.follower.proof()?;
         let age = at.since(&proof.at);
         proof.bound.min(self.at_most).covers(age).then_some(age)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ask::{Incarnation, Version};
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Fake;
+
+    impl Record for Fake {
+        fn revision(&self) -> Revision {
+            Revision(1)
+        }
+        fn weight_bytes(&self) -> usize {
+            0
+        }
+    }
+
+    #[test]
+    fn what_was_last_proven_has_an_age_or_is_not_told() {
+        let key = Subject::parse("20abcdefghijkNONCENONCE0TAGTAG").unwrap();
+        let organization = key.organization();
+        let at = Reading::at;
+        let mut view = View::new(1 << 20, Bound::MAX);
+        let load = view.begin_load(&[key, organization], at(10_000)).unwrap();
+        let ask = load.ask.clone().unwrap();
+        let required = |subject: Subject| super::super::ask::Required {
+            subject,
+            revision: Revision(1),
+        };
+        let answer = Answer {
+            v: Version::CURRENT,
+            reset: false,
+            cursor: Cursor {
+                incarnation: Incarnation::from_stored(1),
+                seq: 0,
+            },
+            age_ms: Millis(50),
+            bound_ms: Bound::DEFAULT,
+            changes: Vec::new(),
+            required: vec![required(key), required(organization)],
+        };
+        view.accept(&ask, &answer, at(10_010));
+        for subject in [key, organization] {
+            assert_eq!(view.enter(&load, &subject, Fake), Entered::Held);
+        }
+        let late = at(19_950);
+        let found = view.lookup(&key, &organization, late, late);
+        assert_eq!(found, Lookup::Unproven);
+        let mut last =
+            |at_most| (view.last_proven(&key, &organization, late, at_most)).map(|(_, _, age)| age);
+        assert_eq!(last(Millis(10_000)), Some(Millis(10_000)));
+        assert_eq!(last(Millis(9_999)), None);
+        // A backward step: the age is not known any more.
+        let back = at(9_000);
+        assert_eq!(
+            view.lookup(&key, &organization, back, back),
+            Lookup::Unproven
+        );
+        let age = view.last_proven(&key, &organization, back, Millis(u64::MAX));
+        assert_eq!(age, None);
     }
 }

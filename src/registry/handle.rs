@@ -135,7 +135,7 @@ impl Registry<'_> {
 
     fn act(&self, held: &Organization, randomness: &mut dyn Randomness) -> Answer {
         match &self.request.command {
-            Command::Records { key } => Ok(Outcome::Records(Box::new(Records {
+            Command::Records { key, .. } => Ok(Outcome::Records(Box::new(Records {
                 key: Key::load(self.sql, key)?.map(|key| key.record()),
                 organization: Some(held.record()),
             }))),

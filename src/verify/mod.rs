@@ -5,6 +5,7 @@ mod attempts;
 mod browser;
 mod credentials;
 mod decide;
+mod held;
 mod tally;
 
 pub use address::{ClientAddress, network};
@@ -12,4 +13,5 @@ pub use attempts::Attempts;
 pub use browser::{BrowserSign, browser_sign};
 pub use credentials::{Credentials, bearer_token, shown_id};
 pub use decide::{Audience, Demand, Denial, Grant, decide, secret_is_wrong};
+pub use held::Held;
 pub use tally::{Count, Counted, Tally};

@@ -198,9 +198,9 @@ const FAULTS: &[Fault] = &[
         },
         end: |scene| {
             scene.rig.upstream().answer(|_| Reply::default());
-            let answer = read(scene.rig.edge(0), &scene.good.secret)?;
-            ensure!(answer.status == 200, "{answer:?}");
-            Ok(())
+            crate::support::until("the gateway passes on again", || {
+                Ok(read(scene.rig.edge(0), &scene.good.secret)?.status == 200)
+            })
         },
     },
     Fault {
@@ -435,7 +435,8 @@ impl Promises {
     fn check(&self) -> Result<()> {
         let wrong = std::mem::take(&mut *lock(&self.wrong));
         ensure!(wrong.is_empty(), "{} wrong, as {}", wrong.len(), wrong[0]);
-        let admin = self.administrator();
+        // The load is over, so that only the machine can be slow.
+        let admin = Admin::new(Client::new(self.edges[0]), &self.admin);
         self.acts.check(&acts::audit(&admin, ACME)?)?;
         let keys = acts::keys(&admin, ACME)?;
         let states: BTreeMap<&str, &str> = keys
@@ -449,9 +450,14 @@ impl Promises {
         }
         for key in revoked.iter().rev().take(10) {
             for edge in 0..EDGES {
-                let answer = own_key(&self.client(edge), &key.secret)?;
-                let code = answer.problem();
-                ensure!(code.as_deref() == Some("revoked_key"), "{answer:?}");
+                // On a busy machine one may be left unproven; none is let in.
+                crate::support::until("a revoked key is judged", || {
+                    let answer = own_key(&Client::new(self.edges[edge]), &key.secret)?;
+                    let code = answer.problem();
+                    let is_refused = code.as_deref() == Some("revoked_key");
+                    ensure!(is_refused || answer.status == 503, "{answer:?}");
+                    Ok(is_refused)
+                })?;
             }
         }
         Ok(())
@@ -502,6 +508,9 @@ fn survive(runs: impl Fn(&Fault) -> usize) -> Result<()> {
         "| fault | runs | survived | answers that failed | verifying again after: p50, max | changing again after: p50, max |\n|---|---|---|---|---|---|"
     ));
     for fault in FAULTS {
+        if runs(fault) == 0 {
+            continue;
+        }
         let mut backs = Vec::new();
         for run in 0..runs(fault) {
             let back = suffer(&mut rig, &promises, &mut seed, fault)
@@ -542,9 +551,17 @@ fn nothing_that_was_promised_is_lost_to_a_fault() -> Result<()> {
 }
 
 /// The table of docs/faults.md: `cargo nextest run -p katalo-edge-tests
-/// --run-ignored only --no-capture faults`.
+/// --run-ignored only --no-capture faults`; those whose name contains `FAULT`, where
+/// that is set.
 #[test]
 #[ignore = "takes about half an hour"]
 fn nothing_that_was_promised_is_lost_to_hundreds_of_faults() -> Result<()> {
-    survive(|fault| fault.full_runs)
+    let named = std::env::var("FAULT").unwrap_or_default();
+    survive(|fault| {
+        if fault.name.contains(&named) {
+            fault.full_runs
+        } else {
+            0
+        }
+    })
 }

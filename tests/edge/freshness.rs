@@ -399,3 +399,56 @@ fn an_edge_whose_every_question_hangs_refuses_in_time() -> Result<()> {
     assert!(took < Duration::from_secs(1), "{took:?}");
     Ok(())
 }
+
+// What an operator may choose, and is told of.
+#[test]
+fn an_edge_told_to_serve_the_unproven_says_so_and_comes_to_an_end() -> Result<()> {
+    let rig = Rig::builder()
+        .edges(2)
+        .variable("ON_UNPROVEN", "serve")
+        .variable("UNPROVEN_AT_MOST_MS", 6_000)
+        .start()?;
+    let (admin, key) = acme(&rig)?;
+    let disabled = admin.issue_live(ACME, &["read"])?;
+    enforced(admin.act(ACME, &disabled.id, "disable", &json!({})));
+    let edge = rig.edge(1);
+    let introspect = || {
+        edge.call("POST", "/oauth2/introspect")
+            .bearer(admin.key())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("token={}", key.secret))
+            .send()
+    };
+    let is_unproven = |answer: &Answer| {
+        let decision = answer.header("katalo-decision").unwrap_or_default();
+        decision.ends_with(", unproven")
+    };
+    until("all are in memory", || {
+        let answer = own_key(edge, &key.secret)?;
+        Ok(source(&answer)? == "memory" && !is_unproven(&answer))
+    })?;
+    assert_problem(&own_key(edge, &disabled.secret)?, 401, "disabled_key");
+    assert_eq!(introspect()?.json()?["active"], true);
+    for class in [Class::Relay, Class::ChangeLog, Class::Registry] {
+        rig.link(Caller::Edge(1), class).refuse()?;
+    }
+    let cut = Instant::now();
+    grow_old();
+    let answer = read(edge, &key.secret)?;
+    assert_eq!(source(&answer)?, "memory");
+    assert!(is_unproven(&answer), "{answer:?}");
+    assert!(decision(&answer)?.age > 1_000, "{answer:?}");
+    // Nobody is refused on what was last known, and no administrator let in.
+    let answer = own_key(edge, &disabled.secret)?;
+    assert_problem(&answer, 503, "freshness_unavailable");
+    assert_eq!(introspect()?.status, 503);
+
+    thread::sleep(Duration::from_millis(6_100).saturating_sub(cut.elapsed()));
+    let answer = read(edge, &key.secret)?;
+    assert_problem(&answer, 503, "freshness_unavailable");
+
+    let status = admin.call("GET", "/status").send()?.json()?;
+    let weakened = status["weakened"].to_string();
+    assert!(weakened.contains("ON_UNPROVEN is serve"), "{weakened}");
+    Ok(())
+}

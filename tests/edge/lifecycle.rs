@@ -235,6 +235,28 @@ fn a_change_that_is_not_waited_for_says_so_and_comes_to_be_enforced() -> Result<
     })
 }
 
+// The log neither answers nor refuses.
+#[test]
+fn a_change_is_answered_though_the_change_log_hangs() -> Result<()> {
+    let rig = Rig::builder().edges(EDGES).start()?;
+    let (admin, key) = acme(&rig)?;
+    let log = rig.link(Caller::Object(Class::Registry), Class::ChangeLog);
+    log.hang()?;
+    for (wait, most) in [(false, 4_000), (true, 16_000)] {
+        let began = Instant::now();
+        let act = if wait { "enable" } else { "disable" };
+        let answer = admin.act(ACME, &key.id, act, &json!({ "wait": wait }))?;
+        let took = began.elapsed();
+        assert_eq!(answer.status, 202, "{answer:?}");
+        assert!(took < Duration::from_millis(most), "{took:?}");
+    }
+    log.heal()?;
+    until("it is enforced", || {
+        let key = admin.call("GET", &key_path(&key)).send()?.json()?;
+        Ok(key["enforced"] == true)
+    })
+}
+
 #[test]
 fn changes_carry_their_precondition() -> Result<()> {
     let rig = Rig::builder().edges(EDGES).start()?;

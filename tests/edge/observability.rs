@@ -153,12 +153,19 @@ fn counts_go_to_the_dataset_where_one_is_bound() -> Result<()> {
             .iter()
             .any(|line| line["point"]["blobs"][0] == "allowed"))
     })?;
-    let points: Vec<Value> = lines(&rig)?
-        .into_iter()
-        .filter_map(|mut line| Some(line.get_mut("point")?.take()))
-        .collect();
+    let points = || -> Result<Vec<Value>> {
+        let taken = lines(&rig)?.into_iter();
+        Ok(taken
+            .filter_map(|mut line| Some(line.get_mut("point")?.take()))
+            .collect())
+    };
     let version = env!("CARGO_PKG_VERSION");
     let point = |outcome: &str, count: u64| json!({ "indexes": [outcome], "blobs": [outcome, version], "doubles": [count] });
-    assert_eq!(points, [point("malformed_key", 3), point("allowed", 3)]);
+    let first = [point("malformed_key", 3), point("allowed", 3)];
+    assert_eq!(points()?, first);
+    // What was written is not written again, and a lone request is.
+    assert_eq!(read(edge, &key.secret)?.status, 200);
+    until("the next one is written", || Ok(points()?.len() > 2))?;
+    assert_eq!(points()?[2..], [point("allowed", 1)]);
     Ok(())
 }

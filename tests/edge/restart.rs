@@ -3,8 +3,9 @@
 use crate::support::{
     ACME, acme, assert_problem, enforced, kv_names, own_key, read, source, until,
 };
-use anyhow::Result;
-use katalo_rig::{Caller, Class, Rig};
+use anyhow::{Context, Result, ensure};
+use katalo_keys::freshness::{Append, Revision, Subject, ask::Version, message::LogRequest};
+use katalo_rig::{Caller, Class, Client, Rig};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -108,4 +109,45 @@ fn an_edge_outlives_the_objects() -> Result<()> {
         started.elapsed()
     );
     Ok(())
+}
+
+// An append of before a registry was restored may reach the log only after the
+// restored one has asked what that knows. The edges hear of it first.
+#[test]
+fn a_registry_hears_from_an_edge_of_a_change_that_it_lost() -> Result<()> {
+    let rig = Rig::builder().edges(2).objects_apart().start()?;
+    let (admin, key) = acme(&rig)?;
+    for name in ["a", "b", "c", "d", "e"] {
+        enforced(admin.put_organization(ACME, &serde_json::json!({ "name": name })));
+    }
+    let edge = rig.edge(1);
+    assert_eq!(own_key(edge, &key.secret)?.status, 200);
+    let public = key.id.rsplit('_').next().unwrap_or_default();
+    let append = LogRequest::Append(Append {
+        v: Version::CURRENT,
+        subject: Subject::parse(public).ok().context("a subject")?,
+        // Later than the key's, and no news of the organization.
+        revision: Revision(4),
+    });
+    let answer = Client::new(rig.objects_address())
+        .call("POST", "/__rig/object/ChangeLog/log")
+        .header("rig-url", "https://object/")
+        .json(&serde_json::to_value(&append)?)
+        .send()?;
+    ensure!(answer.status == 200, "{answer:?}");
+
+    until("the key is locked", || {
+        Ok(own_key(edge, &key.secret)?.problem().as_deref() == Some("disabled_key"))
+    })?;
+    let path = format!("/organizations/{ACME}/audit?limit=200");
+    let audit = admin.call("GET", &path).send()?.json()?;
+    let last = audit["items"].as_array().and_then(|items| items.last());
+    let last = last.context("an entry")?;
+    assert_eq!(last["action"], "registry.recover");
+    assert_eq!(last["after"]["locked"], 1);
+    enforced(admin.act(ACME, &key.id, "enable", &serde_json::json!({})));
+    until("the key is decided from memory again", || {
+        let answer = own_key(edge, &key.secret)?;
+        Ok(answer.status == 200 && source(&answer)? == "memory")
+    })
 }

@@ -12,7 +12,7 @@ use katalo_keys::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::usage::count;
-use crate::world::{HOUR, World, body, disable, enable, issue, patch, revoke, rotate};
+use crate::world::{HOUR, World, body, disable, enable, issue, patch, read, revoke, rotate};
 
 fn list(asked: Value) -> Command {
     Command::ListKeys(body(asked))
@@ -41,7 +41,7 @@ fn costs(world: &mut World, id: KeyId) -> Costs {
     let batch = format!("b{middle}");
     let commands = [
         ("count usage", Command::CountUsage { batch, rows }),
-        ("records", Command::Records { key: id.public }),
+        ("records", read(id.public)),
         ("get", Command::GetKey { id }),
         ("list", list(json!({"limit": 50}))),
         ("list on", list(json!({"limit": 50, "cursor": middle}))),

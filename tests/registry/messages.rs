@@ -4,7 +4,7 @@
 use katalo_keys::key::{KeyId, OrganizationId};
 use katalo_keys::registry::Subject;
 use katalo_keys::registry::message::{
-    Actor, Command, LeakSource, ListUsage, Outcome, SessionToken, Span,
+    Actor, Command, LeakSource, ListUsage, Outcome, Required, SessionToken, Span,
 };
 use serde_json::{Value, json};
 
@@ -28,6 +28,25 @@ fn commands() {
     let digits = "0123456789abcdef".repeat(4);
     let token = || SessionToken::try_from(digits.clone()).unwrap();
     let origin = || "https://page.example".to_owned();
+    let required = |key, organization| Required { key, organization };
+    pinned(
+        &Command::Records {
+            key,
+            required: required(2, 1),
+        },
+        &json!({"records": {"key": key, "required": {"key": 2, "organization": 1}}}),
+    );
+    let of_an_older_edge = json!({"records": {"key": key}});
+    assert!(matches!(
+        serde_json::from_value(of_an_older_edge).unwrap(),
+        Command::Records {
+            required: Required {
+                key: 0,
+                organization: 0
+            },
+            ..
+        }
+    ));
     pinned(
         &Command::MarkExposed {
             key,

@@ -13,7 +13,7 @@ use katalo_keys::registry::audit::verify_export;
 use katalo_keys::registry::message::{
     Actor, Command, ExportedKey, KeyView, ListUsage, Object, Outcome, Refusal, Reply, Request, Span,
 };
-use katalo_keys::registry::{self, housekeeping};
+use katalo_keys::registry::{self, Subject, housekeeping, outbox};
 use katalo_keys::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -543,10 +543,12 @@ impl Both {
         let mut request = self.world.request(command);
         request.actor = actor;
         request.if_match = stale.then_some(1 << 40);
+        let before = registry::revision(&self.world.sql).unwrap();
         let reply = match fails_at.and_then(|at| self.fail(&request, at)) {
             Some(reply) => reply,
             None => self.world.send(&request),
         };
+        self.is_appended(before);
         let made = brought.or_else(|| made(&reply));
         let verdict = self.model.follow(act, stale, made, self.world.now);
         match (&reply, &verdict) {
@@ -556,6 +558,29 @@ impl Both {
         }
         if let Ok(Outcome::Export(page)) = reply {
             self.model.exported = page.items;
+        }
+    }
+
+    /// What the change log will require of a record is where the record is: an
+    /// edge that shows the registry more has found a change that was lost. And the
+    /// log knows the registry's own revision.
+    fn is_appended(&mut self, before: u64) {
+        let rows = outbox::pending_appends(&self.world.sql, before).unwrap();
+        let last = rows.iter().map(|row| row.revision).max();
+        let now = registry::revision(&self.world.sql).unwrap();
+        assert_eq!(last.unwrap_or(before), now);
+        for row in rows {
+            let held = match row.subject {
+                Subject::Key(key) => self.world.records(key).key.map(|key| key.revision),
+                Subject::Organization(_) => {
+                    let view = self.world.ask(Command::GetOrganization {});
+                    let Ok(Outcome::Organization(view)) = view else {
+                        panic!("{view:?}")
+                    };
+                    Some(view.revision)
+                }
+            };
+            assert_eq!(held, Some(row.revision), "{:?}", row.subject);
         }
     }
 

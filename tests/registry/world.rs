@@ -4,7 +4,7 @@ use katalo_keys::key::{Brand, KeyId, Keyring, OrganizationId, PublicKeyId, Scope
 use katalo_keys::random::Seeded;
 use katalo_keys::registry::message::{
     Actor, Admin, Changed, Command, Idempotency, Issued, KeyView, MESSAGE_VERSION, Object, Outcome,
-    Records, Refusal, Reply, Request,
+    Records, Refusal, Reply, Request, Required,
 };
 use katalo_keys::registry::{self, ADMIN_SCOPES, RegistrySettings, Subject, outbox};
 use katalo_keys::time::Timestamp;
@@ -213,7 +213,7 @@ impl World {
     }
 
     pub fn records(&mut self, key: PublicKeyId) -> Records {
-        match self.ask_as(Actor::System, Command::Records { key }) {
+        match self.ask_as(Actor::System, read(key)) {
             Ok(Outcome::Records(records)) => *records,
             other => panic!("{other:?}"),
         }
@@ -280,6 +280,13 @@ pub fn issued(reply: Reply) -> Issued {
 
 pub fn issue(order: Value) -> Command {
     Command::IssueKey(body(order))
+}
+
+pub fn read(key: PublicKeyId) -> Command {
+    Command::Records {
+        key,
+        required: Required::default(),
+    }
 }
 
 pub fn patch(id: KeyId, order: Value) -> Command {

@@ -16,7 +16,13 @@ const PARTS: [(&str, &[&str]); 12] = [
     ("write JSON", &["Serialize", "::ser::"]),
     (
         "glue to JavaScript",
-        &["js_sys", "wasm_bindgen", "wbindgen", "web_sys", "worker_sys"],
+        &[
+            "js_sys",
+            "wasm_bindgen",
+            "wbindgen",
+            "web_sys",
+            "worker_sys",
+        ],
     ),
     ("edge and objects", &["katalo_keys::edge"]),
     ("registry", &["katalo_keys::registry", "katalo_keys::sql"]),
@@ -27,7 +33,14 @@ const PARTS: [(&str, &[&str]); 12] = [
     ("memory", &["dlmalloc"]),
     (
         "standard library",
-        &["core::", "alloc::", "std::", "compiler_builtins", "<str>", "<["],
+        &[
+            "core::",
+            "alloc::",
+            "std::",
+            "compiler_builtins",
+            "<str>",
+            "<[",
+        ],
     ),
     ("other crates", &[""]),
 ];

@@ -10,6 +10,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use worker::{Delay, DurableObject, Env, Response, Result, State, durable_object};
 
@@ -22,7 +24,9 @@ use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
 use crate::in_flight::InFlight;
 use crate::key::{OrganizationId, OrganizationTag};
-use crate::registry::message::{Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Request};
+use crate::registry::message::{
+    Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Records, Reply, Request,
+};
 use crate::registry::outbox::{self, Entry};
 use crate::registry::{self, Subject, deletion, directory};
 use crate::settings::{Settings, names};
@@ -32,6 +36,8 @@ use crate::time::Timestamp;
 /// How long a change waits for the change log's acknowledgement before it is
 /// answered as not yet enforced, in milliseconds.
 const ACKNOWLEDGEMENT: u64 = 10_000;
+/// How long another object may take to answer.
+const ANSWER: Millis = Millis(2_000);
 /// How soon the alarm tries the change log again, in milliseconds.
 const TRY_AGAIN: u64 = 1_000;
 /// Edges' errands worked on at once: a quarter of a second's work, far less than
@@ -41,6 +47,9 @@ const ERRANDS: usize = 256;
 const ORDERS: usize = 1_024;
 /// How long a place is held at most, in milliseconds.
 const LASTS: u64 = 30_000;
+/// How often one read may find a lost change and be carried out anew: one for the
+/// key, one for the organization, one for what the change log says of the rest.
+const HEARINGS: usize = 4;
 /// Subjects published in one go.
 const BATCH: u64 = 100;
 
@@ -72,7 +81,7 @@ fn tag_of(request: &Request) -> Option<OrganizationTag> {
         (Some(organization), _) => Some(organization.tag()),
         (
             None,
-            Command::Records { key }
+            Command::Records { key, .. }
             | Command::MarkExposed { key, .. }
             | Command::ReportLeak { key, .. }
             | Command::RevokeSelf { key },
@@ -142,24 +151,70 @@ impl Registry {
         request: &Request,
     ) -> std::result::Result<Said, SqlError> {
         let Some(tag) = tag_of(request) else {
-            return Ok(Said {
-                reply: Some(Err(registry::message::Refusal::NotFound)),
-                may_keep: false,
-            });
+            return Ok(Said::only(Some(Err(registry::message::Refusal::NotFound))));
         };
         if !self.make_sure(tag, request.command.creates()).await? {
-            return Ok(Said {
-                reply: None,
-                may_keep: false,
-            });
+            return Ok(Said::only(None));
         }
         if !registry::exists(&self.sql)? && !request.command.creates() {
-            return Ok(Said {
-                reply: Some(registry::absent(request)),
-                may_keep: false,
-            });
+            return Ok(Said::only(Some(registry::absent(request))));
         }
-        let mut reply = registry::handle(
+        if let Command::Records { key, required } = &request.command {
+            let subjects = [
+                (Subject::Key(*key), required.key),
+                (Subject::Organization(tag), required.organization),
+            ];
+            return self.read(settings, request, tag, subjects).await;
+        }
+        let mut reply = self.handle(settings, request)?;
+        if let Ok(Outcome::Changed(changed)) = &mut reply {
+            self.tell_change_log().await;
+            if request.command.waits() {
+                self.wait_for(&changed.awaits).await?;
+            }
+            self.tell_directory().await;
+            outbox::refresh(&self.sql, &settings.keyring, changed, rim::now())?;
+        }
+        Ok(Said::only(Some(reply)))
+    }
+
+    /// A strong read by an edge that knows what is required of the records. One
+    /// below that is a change that was lost: they are given once that is made up
+    /// for.
+    async fn read(
+        &self,
+        settings: &Settings,
+        request: &Request,
+        tag: OrganizationTag,
+        subjects: [(Subject, registry::Revision); 2],
+    ) -> std::result::Result<Said, SqlError> {
+        for _ in 0..HEARINGS {
+            let reply = self.handle(settings, request)?;
+            let may_keep = match &reply {
+                Ok(Outcome::Records(records)) if !self.hear_of(subjects, records) => None,
+                Ok(_) => Some(self.may_keep(&subjects.map(|(subject, _)| subject))),
+                Err(_) => Some(false),
+            };
+            if let Some(may_keep) = may_keep {
+                return Ok(Said {
+                    reply: Some(reply),
+                    may_keep,
+                });
+            }
+            if !self.make_sure(tag, false).await? {
+                break;
+            }
+        }
+        Ok(Said::only(None))
+    }
+
+    /// The reply, and what it changed taken up.
+    fn handle(
+        &self,
+        settings: &Settings,
+        request: &Request,
+    ) -> std::result::Result<Reply, SqlError> {
+        let reply = registry::handle(
             &self.sql,
             &settings.keyring,
             &settings.registry,
@@ -169,24 +224,30 @@ impl Registry {
         )?;
         // Still the same turn: no await since the transaction.
         self.take_up_changes()?;
-        let may_keep = match &request.command {
-            Command::Records { key } => {
-                self.may_keep(&[Subject::Key(*key), Subject::Organization(tag)])
-            }
-            _ => false,
+        Ok(reply)
+    }
+
+    /// Takes in what is required of the records that an edge is to get; whether
+    /// they may be given. A key that is not even known has nothing to lock.
+    fn hear_of(&self, subjects: [(Subject, registry::Revision); 2], records: &Records) -> bool {
+        let mut wait = self.wait.borrow_mut();
+        let Some(wait) = wait.as_mut() else {
+            return true;
         };
-        if let Ok(Outcome::Changed(changed)) = &mut reply {
-            self.tell_change_log().await;
-            if request.command.waits() {
-                self.wait_for(&changed.awaits).await?;
+        let held = [
+            records.key.as_ref().map(|key| key.revision),
+            records.organization.as_ref().map(|held| held.revision),
+        ];
+        for ((subject, required), held) in subjects.into_iter().zip(held) {
+            if let Some(subject) = log_subject(subject) {
+                wait.heard_of(
+                    subject,
+                    Revision(required),
+                    Revision(held.unwrap_or(required)),
+                );
             }
-            self.tell_directory().await;
-            outbox::refresh(&self.sql, &settings.keyring, changed, rim::now())?;
         }
-        Ok(Said {
-            reply: Some(reply),
-            may_keep,
-        })
+        wait.may_serve()
     }
 
     /// Makes sure, once after every start, that the registry lost nothing the
@@ -222,15 +283,8 @@ impl Registry {
                 continue;
             };
             let message = LogRequest::Standing(question);
-            match objects::ask(
-                &self.env,
-                names::CHANGE_LOG,
-                super::change_log::NAME,
-                &message,
-            )
-            .await
-            {
-                Ok(LogReply::Standing(standing)) => {
+            match self.ask_log(&message).await {
+                Some(LogReply::Standing(standing)) => {
                     if let Some(wait) = self.wait.borrow_mut().as_mut() {
                         wait.standing_answered(&question, &standing);
                     }
@@ -289,6 +343,23 @@ impl Registry {
             .all(|subject| log_subject(*subject).is_some_and(|subject| wait.may_publish(&subject)))
     }
 
+    /// Asks another object; `None` where it does not answer in time. Whoever waits
+    /// for this registry waits no longer for that one.
+    async fn ask<R: DeserializeOwned>(
+        &self,
+        class: &str,
+        name: &str,
+        message: &impl Serialize,
+    ) -> Option<R> {
+        let asked = async { objects::ask(&self.env, class, name, message).await.ok() };
+        objects::within(ANSWER, asked).await
+    }
+
+    async fn ask_log(&self, message: &LogRequest) -> Option<LogReply> {
+        self.ask(names::CHANGE_LOG, super::change_log::NAME, message)
+            .await
+    }
+
     /// Tells the change log what it has not acknowledged; whether it has all now.
     async fn tell_change_log(&self) -> bool {
         loop {
@@ -299,14 +370,7 @@ impl Registry {
                 .and_then(CommitWait::next_append);
             let Some(append) = append else { return true };
             let message = LogRequest::Append(append);
-            let reply = objects::ask(
-                &self.env,
-                names::CHANGE_LOG,
-                super::change_log::NAME,
-                &message,
-            )
-            .await;
-            let Ok(LogReply::Ack(ack)) = reply else {
+            let Some(LogReply::Ack(ack)) = self.ask_log(&message).await else {
                 return false;
             };
             if let Some(wait) = self.wait.borrow_mut().as_mut() {
@@ -321,9 +385,10 @@ impl Registry {
         let Ok(Some(order)) = directory::pending_order(&self.sql) else {
             return true;
         };
-        let told: std::result::Result<Page<directory::Listed>, _> =
-            objects::ask(&self.env, names::DIRECTORY, super::directory::NAME, &order).await;
-        told.is_ok() && directory::mark_told(&self.sql, &order).is_ok()
+        let told: Option<Page<directory::Listed>> = self
+            .ask(names::DIRECTORY, super::directory::NAME, &order)
+            .await;
+        told.is_some() && directory::mark_told(&self.sql, &order).is_ok()
     }
 
     /// Has `_platform` put a deletion on record; whether it has by now.

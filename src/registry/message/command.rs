@@ -19,6 +19,10 @@ pub enum Command {
     Records {
         /// The key presented.
         key: PublicKeyId,
+        /// What the edge knows to be required of them; an edge of an older
+        /// version does not say.
+        #[serde(default)]
+        required: Required,
     },
     /// [`Outcome::Organization`](super::Outcome::Organization).
     GetOrganization {},
@@ -263,6 +267,18 @@ pub struct UsageCount {
     pub count: u64,
     /// When last; its hour is the bucket.
     pub last_at: Timestamp,
+}
+
+/// The revisions below which an edge may not decide, as its view knows them; 0
+/// where it knows of none.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Required {
+    /// Of the key's record.
+    #[serde(default)]
+    pub key: Revision,
+    /// Of the organization's.
+    #[serde(default)]
+    pub organization: Revision,
 }
 
 impl Command {

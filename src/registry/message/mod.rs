@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use body::{
     Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
 };
-pub use command::{Command, ListAudit, ListKeys, ListUsage, Span, UsageCount};
+pub use command::{Command, ListAudit, ListKeys, ListUsage, Required, Span, UsageCount};
 pub use field::{
     AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, LeakSource, Limit,
     Metadata, Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, SessionToken, Wait,

@@ -95,14 +95,17 @@ impl Process {
             pid: 0,
         };
         process.wait_until_listening(log, addresses)?;
-        process.pid = fs::read_to_string(&pid_file)?.trim().parse()?;
+        process.pid = fs::read_to_string(&pid_file)
+            .context("somebody else listens on a port of the rig")?
+            .trim()
+            .parse()?;
         Ok(process)
     }
 
     fn wait_until_listening(&mut self, log: &Path, addresses: &[SocketAddr]) -> Result<()> {
         let until = Instant::now() + START;
         for address in addresses {
-            while TcpStream::connect(address).is_err() {
+            while !listens(*address) {
                 if self.shell.try_wait()?.is_some() || Instant::now() > until {
                     let log = fs::read_to_string(log).unwrap_or_default();
                     bail!("the server did not start:\n{log}");
@@ -118,6 +121,14 @@ impl Process {
     pub fn pid(&self) -> u32 {
         self.pid
     }
+}
+
+/// Whether somebody listens there. A connection to a port of the ephemeral range
+/// that nobody listens on can come about with itself.
+fn listens(address: SocketAddr) -> bool {
+    TcpStream::connect(address)
+        .and_then(|stream| stream.local_addr())
+        .is_ok_and(|own| own != address)
 }
 
 impl Drop for Process {

@@ -335,6 +335,13 @@ impl Rig {
         self.edges_process.as_ref().map(Process::pid)
     }
 
+    /// Where the objects' process listens: for messages to one object, past all
+    /// edges (`POST /__rig/object/<class>/<name>`, the message's URL in `rig-url`).
+    #[must_use]
+    pub fn objects_address(&self) -> SocketAddr {
+        self.objects.address()
+    }
+
     /// The process id of the workerd that runs the objects, where they are apart.
     #[must_use]
     pub fn objects_pid(&self) -> Option<u32> {
