@@ -6,7 +6,7 @@ use crate::{
     workerd::{Binding, Server, Worker},
 };
 use anyhow::{Context, Result, ensure};
-use katalo_rig::{Admin, Client};
+use katalo_rig::{Admin, Client, forged};
 use serde_json::json;
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -101,11 +101,7 @@ impl Field {
             .context("a key")?;
         let mut minted = keys::mint(&secrets, COLD_KEYS + 1, kv.address)?;
         let key = minted.swap_remove(0);
-        let wrong = minted
-            .first()
-            .and_then(|other| other.split_once('.'))
-            .context("a key")?;
-        let wrong = keys::with_secret_of(&key, wrong.1)?;
+        let wrong = forged::wrong_secret(&key);
         let client = Client::new(server.address);
         let admin = Admin::bootstrap(&client, &secrets.bootstrap_token)?;
         admin.organization("acme")?;

@@ -164,30 +164,3 @@ pub(crate) fn mint(secrets: &Secrets, count: usize, kv: SocketAddr) -> Result<Ve
     fill(&mut values)?;
     Ok(presented)
 }
-
-/// The id of one key with the secret part of another, of the right form.
-pub(crate) fn with_secret_of(key: &str, secret: &str) -> Result<String> {
-    let (id, _) = key.split_once('.').context("a key")?;
-    let random = secret.get(..43).context("a secret part")?;
-    let covered = format!("{id}.{random}");
-    let mut rest = u64::from(crc32(covered.as_bytes()));
-    let mut digits = [b'0'; 6];
-    for digit in digits.iter_mut().rev() {
-        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        *digit = *DIGITS.get((rest % 62) as usize).context("a digit")?;
-        rest /= 62;
-    }
-    Ok(format!("{covered}{}", String::from_utf8_lossy(&digits)))
-}
-
-/// CRC-32/ISO-HDLC, bit by bit: the checksum of keys (docs/design.md).
-fn crc32(text: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in text {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
-        }
-    }
-    !crc
-}

@@ -1,7 +1,7 @@
 //! Contenders' processes: plain workerd on a configuration of its own.
 
 use anyhow::{Context, Result};
-use katalo_rig::workerd::{Process, checkout, compatibility_date, free_ports};
+use katalo_rig::workerd::{Process, checkout, compatibility_date, embed, free_ports, modules};
 use serde_json::Value;
 use std::{
     fmt::Write as _,
@@ -64,9 +64,13 @@ impl Worker {
     /// Ours, as `cargo xtask build` laid it out.
     pub(crate) fn ours() -> Result<Self> {
         let build = checkout().join("build");
-        let mut modules = vec![("index.js".to_owned(), build.join("index.js"))];
-        collect(&build, Path::new(""), &mut modules)
-            .context("the Worker is not built; run: cargo xtask build")?;
+        let mut modules = modules(&build)?;
+        // The first is the Worker.
+        modules.sort_by_key(|name| name != Path::new("index.js"));
+        let modules = modules
+            .into_iter()
+            .map(|name| (name.display().to_string(), build.join(name)))
+            .collect();
         Ok(Self {
             modules,
             bindings: Vec::new(),
@@ -99,11 +103,7 @@ impl Worker {
                 fs::create_dir_all(parent)?;
             }
             fs::copy(from, &to).with_context(|| format!("no {}", from.display()))?;
-            let kind = match to.extension() {
-                Some(end) if end == "wasm" => "wasm",
-                _ => "esModule",
-            };
-            let _ = write!(modules, r#"(name = "{name}", {kind} = embed "{name}"), "#);
+            modules.push_str(&embed(Path::new(name)));
         }
         fs::create_dir_all(folder.join("state"))?;
         let mut services = String::new();
@@ -166,21 +166,4 @@ const worker :Workerd.Worker = (
         )?;
         Ok(())
     }
-}
-
-fn collect(build: &Path, inner: &Path, modules: &mut Vec<(String, PathBuf)>) -> Result<()> {
-    for entry in fs::read_dir(build.join(inner))? {
-        let entry = entry?;
-        let path = inner.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            collect(build, &path, modules)?;
-        } else if path != Path::new("index.js")
-            && path
-                .extension()
-                .is_some_and(|end| end == "js" || end == "wasm")
-        {
-            modules.push((path.display().to_string(), entry.path()));
-        }
-    }
-    Ok(())
 }

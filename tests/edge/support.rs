@@ -1,6 +1,7 @@
 //! What these tests share.
 
 use anyhow::{Context, Result, bail, ensure};
+pub(crate) use katalo_rig::forged::{forged_id, with_checksum, wrong_secret};
 use katalo_rig::{Admin, Answer, Client, Issued, Rig, exchange};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -115,41 +116,6 @@ pub(crate) fn make_cold(edge: &Client) -> Result<()> {
         .send()?;
     ensure!(trapped.status == 500, "{trapped:?}");
     Ok(())
-}
-
-/// The same key id with another secret part, of the right form.
-pub(crate) fn wrong_secret(presented: &str) -> String {
-    let (id, secret) = presented.split_once('.').expect("a presented key");
-    let other = if secret.starts_with('A') { "B" } else { "A" };
-    with_checksum(&format!("{id}.{other}{}", &secret[1..43]))
-}
-
-/// A key id that this installation never made.
-pub(crate) fn forged_id(presented: &str) -> String {
-    let (id, secret) = presented.split_once('.').expect("a presented key");
-    let nonce = id.len() - 12;
-    let other = if &id[nonce..=nonce] == "A" { "B" } else { "A" };
-    let id = format!("{}{other}{}", &id[..nonce], &id[nonce + 1..]);
-    with_checksum(&format!("{id}.{}", &secret[..43]))
-}
-
-/// Appends the CRC-32 of everything before it, in six digits of base62.
-pub(crate) fn with_checksum(text: &str) -> String {
-    let mut crc = u32::MAX;
-    for byte in text.bytes() {
-        crc ^= u32::from(byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
-        }
-    }
-    let mut rest = !crc;
-    let mut digits = [b'0'; 6];
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-            [usize::try_from(rest % 62).expect("small")];
-        rest /= 62;
-    }
-    format!("{text}{}", String::from_utf8_lossy(&digits))
 }
 
 /// Checks a problem document whole: its members, its status, its challenge, and

@@ -30,7 +30,7 @@ const PARTS: [(&str, &[&str]); 12] = [
     ("http", &["katalo_keys::http"]),
     ("keys and decisions", &["katalo_keys::"]),
     ("hashes and encodings", &["sha2", "hmac", "base64ct", "crc"]),
-    ("memory", &["dlmalloc"]),
+    ("allocator", &["dlmalloc"]),
     (
         "standard library",
         &[

@@ -1,6 +1,6 @@
 //! The configuration that workerd is started on, in the text form of Cap'n Proto.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::modules::{embed, modules};
 use crate::objects::Class;
 
 /// Names the KV view of the asking service to the rig's KV.
@@ -38,16 +39,22 @@ pub(crate) const OBJECTS_APART: &str = "objects.capnp";
 impl Config {
     /// Copies the built Worker into `folder` and writes the configuration there.
     pub(crate) fn write(&self, build: &Path, folder: &Path) -> Result<()> {
-        let mut modules = Vec::new();
+        let mut named = Vec::new();
         for (name, text) in [
             ("tap.js", include_str!("../js/tap.js")),
             ("trap.js", include_str!("../js/trap.js")),
         ] {
             fs::write(folder.join(name), text)?;
-            modules.push(PathBuf::from(name));
+            named.push(PathBuf::from(name));
         }
-        copy_modules(build, Path::new(""), folder, &mut modules)
-            .context("the Worker is not built; run: cargo xtask build")?;
+        for module in modules(build)? {
+            let to = folder.join(&module);
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::copy(build.join(&module), to)?;
+            named.push(module);
+        }
         fs::create_dir_all(folder.join("state"))?;
         let mut edges: Vec<(String, SocketAddr)> = self
             .edges
@@ -57,12 +64,12 @@ impl Config {
             .collect();
         let objects = (OBJECTS.to_owned(), self.objects);
         if self.apart {
-            let text = self.text(&modules, &[objects]);
+            let text = self.text(&named, &[objects]);
             fs::write(folder.join(OBJECTS_APART), text)?;
         } else {
             edges.push(objects);
         }
-        fs::write(folder.join(EDGES), self.text(&modules, &edges))?;
+        fs::write(folder.join(EDGES), self.text(&named, &edges))?;
         Ok(())
     }
 
@@ -106,7 +113,7 @@ const modules :List(Workerd.Worker.Module) = [
 {workers}"#,
             self.upstream,
             self.objects,
-            modules.iter().map(|path| module(path)).collect::<String>(),
+            modules.iter().map(|path| embed(path)).collect::<String>(),
             if self.upstream_is_bound {
                 // Whatever is fetched by its URL comes to the upstream.
                 format!(r#"external = (address = "{}", http = ())"#, self.upstream)
@@ -181,37 +188,4 @@ pub(crate) const OBJECTS: &str = "objects";
 /// The service of one edge.
 pub(crate) fn edge(index: usize) -> String {
     format!("edge{index}")
-}
-
-fn module(path: &Path) -> String {
-    let kind = if path.extension().is_some_and(|end| end == "wasm") {
-        "wasm"
-    } else {
-        "esModule"
-    };
-    let path = path.display();
-    format!("(name = \"{path}\", {kind} = embed \"{path}\"),\n  ")
-}
-
-fn copy_modules(
-    build: &Path,
-    inner: &Path,
-    folder: &Path,
-    modules: &mut Vec<PathBuf>,
-) -> Result<()> {
-    for entry in fs::read_dir(build.join(inner))? {
-        let entry = entry?;
-        let path = inner.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            fs::create_dir_all(folder.join(&path))?;
-            copy_modules(build, &path, folder, modules)?;
-        } else if path
-            .extension()
-            .is_some_and(|end| end == "js" || end == "wasm")
-        {
-            fs::copy(entry.path(), folder.join(&path))?;
-            modules.push(path);
-        }
-    }
-    Ok(())
 }

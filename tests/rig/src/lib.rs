@@ -17,7 +17,9 @@
 mod admin;
 mod client;
 mod config;
+pub mod forged;
 mod kv;
+mod modules;
 mod objects;
 mod process;
 mod raw;
@@ -35,6 +37,7 @@ pub use upstream::{Body, Received, Reply, Upstream};
 
 /// The parts of which a rig is made, for a process with another configuration.
 pub mod workerd {
+    pub use crate::modules::{embed, modules};
     pub use crate::process::Process;
     pub use crate::rig::{checkout, compatibility_date, free_ports};
 }
