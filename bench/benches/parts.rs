@@ -1,0 +1,214 @@
+//! `cargo bench -p katalo-bench`: the parts of a warm check, natively, one by one.
+#![allow(missing_docs, reason = "divan writes the main function's parts")]
+#![allow(
+    clippy::expect_used,
+    reason = "nothing can be measured without what is set up"
+)]
+
+use divan::{Bencher, black_box};
+use katalo_keys::{
+    freshness::{
+        Answer, Bound, Cursor, EdgeClock, Incarnation, Millis, Reading, Revision, Subject,
+        ask::{Required, Version},
+        view::View,
+    },
+    json,
+    key::{
+        Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord, PresentedKey,
+        RECORD_VERSION, Scope, Scopes, kv_name_of_key,
+    },
+    random::Randomness,
+    time::Timestamp,
+    verify::{Audience, ClientAddress, Demand, Held, bearer_token, decide},
+};
+use std::rc::Rc;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+fn main() {
+    divan::main();
+}
+
+/// No secrets are needed here, but the same work each time.
+struct Counting(u8);
+
+impl Randomness for Counting {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.0 = self.0.wrapping_mul(167).wrapping_add(13);
+            *byte = self.0;
+        }
+    }
+}
+
+struct Scene {
+    keyring: Keyring,
+    organization: OrganizationRecord,
+    presented: PresentedKey,
+    key: KeyRecord,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let ring = format!(r#"{{"current":"1","keys":{{"1":"{}A="}}}}"#, "A".repeat(42));
+        let brand = Brand::parse("kat").expect("a brand");
+        let keyring = Keyring::parse(brand, &ring).expect("a ring");
+        let id = OrganizationId::parse("acme").expect("an organization");
+        let presented = keyring
+            .mint(Environment::Live, id.tag(), &mut Counting(1))
+            .expect("a key");
+        let scopes = ["create", "read", "usage"].map(|scope| Scope::parse(scope).expect("a scope"));
+        let key = KeyRecord {
+            v: RECORD_VERSION,
+            revision: 2,
+            issued: 2,
+            issued_at: NOW,
+            digest: keyring.digest(&presented).expect("a digest"),
+            environment: Environment::Live,
+            name: "Product sync".to_owned(),
+            scopes: Scopes::new(scopes.to_vec()).expect("scopes"),
+            revoked: false,
+            disabled: false,
+            restricted: false,
+            expires_at: None,
+            replaced_at: None,
+            retires_at: None,
+            allowed_ips: Vec::new(),
+            bound_organization: None,
+        };
+        let organization = OrganizationRecord {
+            v: RECORD_VERSION,
+            revision: 1,
+            id,
+            api_access: true,
+            keys_revoked_through: 0,
+        };
+        Self {
+            keyring,
+            organization,
+            presented,
+            key,
+        }
+    }
+
+    fn authorization(&self) -> String {
+        format!("Bearer {}", self.presented.text().expose())
+    }
+
+    fn subjects(&self) -> [Subject; 2] {
+        let key = self.presented.id().public;
+        let tag = key.organization_tag();
+        [key.as_str(), tag.as_str()].map(|text| Subject::parse(text).expect("a subject"))
+    }
+}
+
+/// From the header to the parts of the key: form and checksum.
+#[divan::bench]
+fn read_a_header_of_a_held_key(bencher: Bencher<'_, '_>) {
+    let scene = Scene::new();
+    let authorization = scene.authorization();
+    bencher.bench_local(|| {
+        let token = bearer_token(black_box(&authorization)).expect("a token");
+        scene.keyring.read_with(token, |_| true)
+    });
+}
+
+/// The same, and the id tag: what tells a forged id without any look-up.
+#[divan::bench]
+fn read_a_header_of_a_new_key(bencher: Bencher<'_, '_>) {
+    let scene = Scene::new();
+    let authorization = scene.authorization();
+    bencher.bench_local(|| {
+        let token = bearer_token(black_box(&authorization)).expect("a token");
+        scene.keyring.read(token)
+    });
+}
+
+#[divan::bench]
+fn id_tag(bencher: Bencher<'_, '_>) {
+    let scene = Scene::new();
+    let id = *scene.presented.id();
+    bencher.bench_local(|| scene.keyring.made(black_box(&id)));
+}
+
+#[divan::bench]
+fn digest(bencher: Bencher<'_, '_>) {
+    let scene = Scene::new();
+    bencher.bench_local(|| scene.keyring.digest(black_box(&scene.presented)));
+}
+
+#[divan::bench]
+fn decision(bencher: Bencher<'_, '_>) {
+    let scene = Scene::new();
+    let digest = scene.keyring.digest(&scene.presented).expect("a digest");
+    let demand = Demand {
+        audience: Audience::Clients,
+        scope: Some("read"),
+    };
+    let (key, organization) = (Some(&scene.key), Some(&scene.organization));
+    bencher.bench_local(|| {
+        let client = || ClientAddress::Unproven;
+        decide(black_box(&digest), key, organization, &demand, &client, NOW).is_ok()
+    });
+}
+
+/// A record of Workers KV: its seal, and its JSON.
+#[divan::bench]
+fn open_a_record(bencher: Bencher<'_, '_>) {
+    let scene = Scene::new();
+    let name = kv_name_of_key(&scene.presented.id().public);
+    let record = serde_json::to_string(&scene.key).expect("JSON");
+    let sealed = scene.keyring.seal(&name, &record).expect("a seal");
+    bencher.bench_local(|| {
+        let record = scene.keyring.open(&name, black_box(&sealed)).expect("ours");
+        json::from_str::<KeyRecord>(record).expect("a record")
+    });
+}
+
+/// Both records of a request, in a view that holds so many keys.
+#[divan::bench(args = [1, 1_000, 10_000])]
+fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
+    let scene = Scene::new();
+    let [key, organization] = scene.subjects();
+    let now = Reading::<EdgeClock>::at(1_000_000);
+    let mut view = View::new(32 << 20, Bound::MAX);
+    let others = (1..keys).map(|number| {
+        Subject::parse(&format!("10others00000nonce{number:012}")).expect("a subject")
+    });
+    for subject in others.chain([key]) {
+        let load = view.begin_load(&[subject, organization], now);
+        let Some(load) = load else { continue };
+        if let Some(ask) = &load.ask {
+            let required = ask.question.subjects.iter().map(|subject| Required {
+                subject: *subject,
+                revision: Revision(0),
+            });
+            let answer = Answer {
+                v: Version::CURRENT,
+                reset: false,
+                cursor: Cursor {
+                    incarnation: Incarnation::from_random(1),
+                    seq: 1,
+                },
+                age_ms: Millis(0),
+                bound_ms: Bound::DEFAULT,
+                changes: Vec::new(),
+                required: required.collect(),
+            };
+            view.accept(ask, &answer, now);
+        }
+        for subject in load.subjects().collect::<Vec<_>>() {
+            let record = if subject.is_organization() {
+                Held::Organization(Rc::new(scene.organization.clone()))
+            } else {
+                Held::Key(Rc::new(scene.key.clone()))
+            };
+            view.enter(&load, &subject, record);
+        }
+    }
+    assert!(view.holds(&key) && view.holds(&organization));
+    bencher.bench_local(|| {
+        let found = view.lookup(black_box(&key), &organization, now, now);
+        black_box(&found);
+    });
+}
