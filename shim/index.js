@@ -8,6 +8,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import * as crate from "./katalo_keys.js";
+import { forward } from "./gateway.js";
 
 // Each wake of a future goes through here. The runtime's own costs several
 // microseconds, a promise's reaction a fraction of one.
@@ -107,17 +108,37 @@ function failed(error, request) {
 // into the runtime costs more than the header itself. Which of the three headers
 // show a browser, and what follows from it, the crate knows.
 function handle(request, env, ctx) {
-  const { headers } = request;
+  const { headers, url } = request;
   const signs = (headers.has("origin") ? 1 : 0) | (headers.has("sec-fetch-site") ? 2 : 0) | (headers.has("sec-fetch-dest") ? 4 : 0);
-  return crate.handle(request, env, ctx, request.url, headers.get("authorization"), signs);
+  return crate.handle(request, headers, env, ctx, url, headers.get("authorization"), signs);
 }
 
-// `handle` gives a Response where it can answer at once, else a Promise.
+const judge = (name, isOfRequest) => enter(() => crate.stays_behind(name, isOfRequest));
+
+// An array is the plan of what goes on to the API behind, with whether the key
+// leaked at its end.
+async function carryOut(plan, request) {
+  const outcome = await forward(request, plan, judge);
+  if (outcome instanceof Response) return outcome;
+  const { headers, url } = request;
+  return enter(() => crate.not_forwarded(request, headers, url, headers.get("authorization"), outcome, plan[4]));
+}
+
+// `handle` gives a Response or a plan where it can at once, else a Promise of either.
+async function settled(promise, request) {
+  try {
+    const answer = await promise;
+    return Array.isArray(answer) ? await carryOut(answer, request) : answer;
+  } catch (error) {
+    return failed(error, request);
+  }
+}
+
 export default {
   fetch(request, env, ctx) {
     try {
       const answer = enter(() => handle(request, env, ctx));
-      return answer instanceof Promise ? answer.catch((error) => failed(error, request)) : answer;
+      return answer instanceof Response ? answer : settled(answer, request);
     } catch (error) {
       return failed(error, request);
     }

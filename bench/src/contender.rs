@@ -80,10 +80,18 @@ impl Field {
         let proxy = Worker::peer("proxy.js")
             .bind("UPSTREAM", Binding::Service(upstream.address))
             .start()?;
+        let refusal = Worker::peer("refusal.js").start()?;
+        let stripping = Worker::peer("gateway.js")
+            .bind("UPSTREAM", Binding::Service(upstream.address))
+            .start()?;
         let server = ours(&secrets, kv.address, upstream.address)?.start()?;
         let tuned = check(&secrets, kv.address).start()?;
         let asking = check(&secrets, kv.address)
             .bind("RELAY", Binding::Objects("Relay"))
+            .start()?;
+        let same_reads = check(&secrets, kv.address)
+            .bind("RELAY", Binding::Objects("Relay"))
+            .bind("CHANGE_LOG", Binding::Objects("ChangeLog"))
             .start()?;
         let bearer = Worker::bundled("hono-bearer.js")
             .bind("KEYS", Binding::Kv(kv.address))
@@ -229,6 +237,14 @@ impl Field {
                 401,
             ),
             row(
+                "refusal: the same answer from JavaScript",
+                "limit",
+                "empty handler",
+                &refusal,
+                with("/authorize", &mistyped(&key)),
+                401,
+            ),
+            row(
                 "forged id",
                 "ours",
                 "empty handler",
@@ -260,22 +276,36 @@ impl Field {
                 with("/v1/catalogs/c1", &key),
                 200,
             ),
+            row(
+                "gateway: the same headers from JavaScript",
+                "limit",
+                "empty proxy",
+                &stripping,
+                with("/v1/catalogs/c1", &key),
+                200,
+            ),
             once(
-                "cold: KV and the relay",
+                "cold: KV, the relay, the change log",
                 "ours",
-                "tuned JavaScript, cold: KV and an object",
+                "tuned JavaScript, cold: the same reads",
                 &server,
             ),
             once(
-                "tuned JavaScript, cold: KV and an object",
+                "tuned JavaScript, cold: the same reads",
                 "peer",
-                "tuned JavaScript, cold: KV and an object",
+                "tuned JavaScript, cold: the same reads",
+                &same_reads,
+            ),
+            once(
+                "tuned JavaScript, cold: KV and one object",
+                "peer",
+                "tuned JavaScript, cold: the same reads",
                 &asking,
             ),
             once(
                 "tuned JavaScript, cold: KV alone",
                 "peer",
-                "tuned JavaScript, cold: KV and an object",
+                "tuned JavaScript, cold: the same reads",
                 &tuned,
             ),
             row(
@@ -288,7 +318,8 @@ impl Field {
             ),
         ];
         let mut servers = vec![
-            kv, upstream, empty, proxy, server, tuned, asking, bearer, jwt, auth,
+            kv, upstream, empty, proxy, refusal, stripping, server, tuned, asking, same_reads,
+            bearer, jwt, auth,
         ];
         for path in probes {
             let server = Worker::file(path).start()?;

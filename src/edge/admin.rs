@@ -64,9 +64,9 @@ pub(super) async fn answer(
         });
     }
     if let Ok(answer) = &answered
-        && incoming.request.method() != "GET"
+        && incoming.method() != "GET"
     {
-        log::act(incoming, place, answer.status, request_id);
+        log::act(incoming, place, answer.status);
     }
     answered
 }

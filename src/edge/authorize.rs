@@ -11,17 +11,18 @@ use futures_util::future::join3;
 use serde::de::DeserializeOwned;
 use worker::Delay;
 
+use super::deadline::within;
 use super::isolate::Edge;
 use super::memory;
 use super::object::change_log;
-use super::objects::{self, Address};
+use super::objects;
 use super::{kv, registry, rim};
-use crate::freshness::failover::{Failover, Hop, Region};
+use crate::freshness::failover::{Failover, Hop, Region, RelayName};
 use crate::freshness::follower::Ask;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::view::{Entered, Load, Lookup, Refresh};
 use crate::freshness::{self, EdgeClock, Millis, Reading, Subject};
-use crate::http::{Answer, Code, Freshness, Identity, Problem};
+use crate::http::{Code, Freshness, Problem};
 use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId,
 };
@@ -34,7 +35,7 @@ use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secre
 /// How often a waiting request looks at the view, in milliseconds.
 const LOOK_EVERY: u64 = 5;
 /// How long a read of Workers KV may take before it counts as a miss.
-const KV_DEADLINE: Millis = Millis(1_000);
+const KV_DEADLINE: Duration = Duration::from_secs(1);
 
 /// A question: may this key do this, now, from there?
 pub(super) struct Asked<'a> {
@@ -89,64 +90,8 @@ pub(super) struct Granted {
     pub(super) key: Rc<KeyRecord>,
     pub(super) organization: Rc<OrganizationRecord>,
     pub(super) state: KeyState,
-    source: Source,
-    age: Millis,
-}
-
-impl Granted {
-    /// Who is calling.
-    pub(super) fn identity(&self) -> Identity {
-        Identity {
-            organization: self.organization.id.as_str().to_owned(),
-            key_id: self.id.into(),
-            environment: self.key.environment.as_str(),
-            scopes: self.key.scopes.to_string(),
-        }
-    }
-
-    /// `GET /v1/key`: what a client may know of its own key.
-    pub(super) fn own_key(&self) -> Answer {
-        let at = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
-        Answer::json(
-            200,
-            &serde_json::json!({
-                "id": self.id,
-                "organization": self.organization.id,
-                "name": self.key.name,
-                "environment": self.key.environment,
-                "scopes": self.key.scopes,
-                "state": self.state,
-                "expires_at": at(self.key.expires_at),
-                "retires_at": at(self.key.retires_at),
-                "restriction": self.key.restricted.then_some("leak"),
-            }),
-        )
-    }
-
-    /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.
-    pub(super) fn decision(&self) -> String {
-        let source = match self.source {
-            Source::Memory | Source::Unproven => "memory",
-            Source::Kv => "kv",
-            Source::Registry => "registry",
-        };
-        let revision = self.key.revision.max(self.organization.revision);
-        let (age, revision) = (self.age.0.to_string(), revision.to_string());
-        let unproven = match self.source {
-            Source::Unproven => ", unproven",
-            _ => "",
-        };
-        [
-            "source=",
-            source,
-            ", age=",
-            &age,
-            ", revision=",
-            &revision,
-            unproven,
-        ]
-        .concat()
-    }
+    pub(super) source: Source,
+    pub(super) age: Millis,
 }
 
 fn judge(
@@ -430,8 +375,8 @@ fn report_behind(edge: &Edge, subject: RegistrySubject) {
 
 async fn read_kv<R: DeserializeOwned>(edge: &Edge, subject: RegistrySubject) -> Option<Rc<R>> {
     let name = subject.kv_name();
-    let read = async { Some(kv::read(&edge.env, &edge.settings.keyring, &name).await) };
-    match objects::within(KV_DEADLINE, read).await? {
+    let read = kv::read(&edge.env, &edge.settings.keyring, &name);
+    match within(KV_DEADLINE, read).await? {
         kv::Value::Missing => None,
         kv::Value::Unreadable => {
             report_behind(edge, subject);
@@ -473,13 +418,14 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> 
     let began = rim::reading::<EdgeClock>();
     while let Some((hop, deadline)) = hops.next(rim::reading().since(&began)) {
         ask.sent_again(rim::reading());
+        let deadline = Duration::from_millis(deadline.0);
         let answer = match hop {
-            Hop::Relay(name) => objects::within(deadline, ask_relay(edge, name, ask)).await,
-            Hop::ChangeLog => objects::within(deadline, ask_change_log(edge, ask)).await,
+            Hop::Relay(name) => within(deadline, ask_relay(edge, name, ask)).await,
+            Hop::ChangeLog => within(deadline, ask_change_log(edge, ask)).await,
             // Proves single records, not the view: the caller's last resort.
             Hop::Registry => break,
         };
-        if let Some(answer) = answer {
+        if let Some(answer) = answer.flatten() {
             memory::with(settings.at_most, |memory| {
                 memory.view.accept(ask, &answer, rim::reading())
             });
@@ -494,17 +440,11 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> 
 
 async fn ask_relay(
     edge: &Edge,
-    name: crate::freshness::failover::RelayName,
+    name: RelayName,
     ask: &Ask<EdgeClock>,
 ) -> Option<freshness::Answer> {
     let message = RelayRequest::Ask(ask.question.clone());
-    let to = Address {
-        class: names::RELAY,
-        name: &name.to_string(),
-        location_hint: Some(name.region.hint()),
-        yields: false,
-    };
-    match objects::ask_at(&edge.env, to, &message).await {
+    match objects::ask_relay(&edge.env, name, &message).await {
         Ok(RelayReply::Answer(answer)) => Some(answer),
         _ => None,
     }
@@ -568,9 +508,10 @@ async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
         };
         Some((place, required))
     })?;
-    let read = objects::within(Failover::TOTAL, registry::read(&edge.env, id, required)).await;
+    let deadline = Duration::from_millis(Failover::TOTAL.0);
+    let read = within(deadline, registry::read(&edge.env, id, required)).await;
     memory::with(at_most, |memory| memory.strong_reads.leave(place));
-    read
+    read.flatten()
 }
 
 /// Asks the registry, whose answer proves these two records for this request.

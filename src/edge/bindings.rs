@@ -3,6 +3,7 @@
 
 use js_sys::{Array, JsString, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
+use web_sys::{Headers, Response};
 
 #[wasm_bindgen]
 extern "C" {
@@ -43,6 +44,7 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     pub(super) fn set(this: &HeaderMap, name: &JsString, value: &str);
+
     /// `crypto.subtle.importKey`, of a public key.
     #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = importKey)]
     pub(super) fn import_key(
@@ -73,6 +75,33 @@ extern "C" {
     pub(super) fn global_fetch(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
 }
 
+#[wasm_bindgen(module = "/shim/runtime.js")]
+extern "C" {
+    /// The platform's ray id, else one of our own.
+    #[wasm_bindgen(js_name = requestId)]
+    pub(super) fn request_id(headers: &Headers) -> String;
+
+    /// A problem document under status and headers of `head`: `document`, then
+    /// `id` or the request's own, quoted.
+    #[wasm_bindgen(catch)]
+    pub(super) fn refusal(
+        head: &Response,
+        document: &JsString,
+        headers: &Headers,
+        id: Option<&str>,
+    ) -> Result<Response, JsValue>;
+
+    /// What `forward` of the gateway takes: where to, headers for the API and for
+    /// the client, milliseconds until the answer's head, whether the key leaked.
+    pub(super) fn plan(
+        behind: &JsValue,
+        identity: &JsString,
+        added: &str,
+        deadline: f64,
+        is_restricted: bool,
+    ) -> JsValue;
+}
+
 /// Names of headers that are read or set again and again.
 #[rustfmt::skip] // It drops the strings.
 pub(super) mod header {
@@ -82,7 +111,7 @@ pub(super) mod header {
     #[wasm_bindgen]
     extern "C" {
         #[wasm_bindgen(thread_local_v2, static_string)]
-        pub(in crate::edge) static CF_RAY: JsString = "cf-ray";
+        pub(in crate::edge) static UPGRADE: JsString = "upgrade";
         #[wasm_bindgen(thread_local_v2, static_string)]
         pub(in crate::edge) static KATALO_DECISION: JsString = "katalo-decision";
     }

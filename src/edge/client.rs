@@ -4,18 +4,17 @@
 use subtle::ConstantTimeEq as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
-use web_sys::Response;
 
 use super::authorize::{self, Asked, Granted};
 use super::incoming::Incoming;
 use super::isolate::Edge;
-use super::respond::{respond, respond_again};
-use super::{gateway, log, registry, rim, usage};
+use super::respond::{refusal, refuse, respond};
+use super::{gateway, registry, rim, usage};
 use crate::http::{
-    About, Answer, Body, Code, Dialect, Freshness, Match, Original, PROXIES_ASK, Place, Problem,
+    About, Answer, Code, Dialect, Freshness, Match, Original, PROXIES_ASK, Place, Problem,
     address_behind, admin, assertion, for_proxy, original, unknown_route,
 };
-use crate::key::{Environment, KeyState};
+use crate::key::Environment;
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
 use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand};
@@ -143,16 +142,10 @@ impl Wanted {
         }
     }
 
-    /// Whether a granted request is answered without further I/O.
+    /// Whether a granted request is answered without further I/O of ours.
     const fn is_answered_at_once(&self) -> bool {
-        !matches!(self.goal, Goal::Forward | Goal::OwnUsage)
+        !matches!(self.goal, Goal::OwnUsage)
     }
-}
-
-fn refuse(problem: Problem, incoming: &Incoming) -> Result<JsValue, JsValue> {
-    let request_id = incoming.request_id();
-    log::refused(incoming, &problem, &request_id);
-    respond_again(problem.into_answer(incoming.origin(), &request_id)).map(JsValue::from)
 }
 
 /// Answers a client's request.
@@ -164,18 +157,18 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
     );
     let presented = match credentials {
         Credentials::Key(presented) => presented,
-        Credentials::Refused(denial) => return refuse(Problem::from(&denial), &incoming),
+        Credentials::Refused(denial) => return refuse(&incoming, Problem::from(&denial), None),
     };
     let wanted = match Wanted::read(&edge, &incoming) {
         Ok(wanted) => wanted,
-        Err(problem) => return refuse(problem, &incoming),
+        Err(problem) => return refuse(&incoming, problem, None),
     };
     let arrived = rim::now();
     let decided = {
         let client = || wanted.client(&edge, &incoming);
         let demand = wanted.demand(&edge);
         let Some(asked) = Asked::of(&edge, &presented, demand, &client, arrived) else {
-            return refuse(Code::InvalidKey.into(), &incoming);
+            return refuse(&incoming, Code::InvalidKey.into(), None);
         };
         let decided = authorize::at_once(&edge, &asked, wanted.freshness);
         if decided.is_some() && authorize::should_refresh(&edge, &asked) {
@@ -187,11 +180,11 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         Some(Err(denial)) => {
             let problem = Problem::from(&denial);
             count(&edge, &wanted, &presented, Some(problem.code), arrived);
-            refuse(wanted.refusal(problem), &incoming)
+            refuse(&incoming, wanted.refusal(problem), None)
         }
         Some(Ok(granted)) if wanted.is_answered_at_once() => {
             count(&edge, &wanted, &presented, None, arrived);
-            respond_again(answer(&edge, &incoming, &wanted, &granted, arrived)).map(JsValue::from)
+            answer(&edge, &incoming, &wanted, &granted, arrived)
         }
         Some(Ok(granted)) => Ok(future_to_promise(async move {
             count(&edge, &wanted, &presented, None, arrived);
@@ -217,7 +210,7 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
                 }
                 Err(problem) => {
                     count(&edge, &wanted, &presented, Some(problem.code), arrived);
-                    refuse(wanted.refusal(problem), &incoming)
+                    refuse(&incoming, wanted.refusal(problem), None)
                 }
             }
         })
@@ -250,44 +243,33 @@ async fn carry_out(
     now: Timestamp,
 ) -> Result<JsValue, JsValue> {
     match wanted.goal {
-        Goal::Forward => forward(edge, incoming, granted, now)
-            .await
-            .map(JsValue::from),
         Goal::OwnUsage => match own_usage(edge, incoming, granted, now).await {
-            Ok(answer) => {
-                respond(&answer.with("katalo-decision", granted.decision())).map(JsValue::from)
+            Ok(mut answer) => {
+                answer.headers.extend(granted.notices());
+                respond(&answer).map(JsValue::from)
             }
-            Err(problem) => refuse(problem, incoming),
+            Err(problem) => refuse(incoming, problem, None),
         },
-        _ => respond_again(answer(edge, incoming, wanted, granted, now)).map(JsValue::from),
+        _ => answer(edge, incoming, wanted, granted, now),
     }
 }
 
-/// The answer where nothing is forwarded.
+/// The answer that takes no further I/O of ours.
 fn answer(
     edge: &Edge,
     incoming: &Incoming,
     wanted: &Wanted,
     granted: &Granted,
     now: Timestamp,
-) -> Answer {
-    let mut answer = match &wanted.goal {
-        Goal::Nothing(problem) => {
-            let mut answer = problem
-                .clone()
-                .into_answer(incoming.origin(), &incoming.request_id());
-            answer.headers.extend(granted.restriction());
-            return answer;
+) -> Result<JsValue, JsValue> {
+    match &wanted.goal {
+        Goal::Nothing(problem) => refusal(incoming, problem.clone(), granted.restriction()),
+        Goal::OwnKey => granted.answer_own_key(),
+        Goal::Identity(asked) => {
+            granted.answer_identity(signed(edge, incoming, granted, asked.as_ref(), now))
         }
-        Goal::OwnKey => granted.own_key(),
-        Goal::Identity(_) | Goal::Forward | Goal::OwnUsage => Answer::new(200, Body::Empty),
-    };
-    if let Goal::Identity(asked) = &wanted.goal {
-        let assertion = signed(edge, incoming, granted, asked.as_ref(), now);
-        answer.headers.extend(granted.identity().headers(assertion));
+        Goal::Forward | Goal::OwnUsage => forward(edge, incoming, granted, now),
     }
-    answer.headers.extend(granted.notices());
-    answer.with("cache-control", "no-store")
 }
 
 /// `GET /v1/key/usage`: the key's own and its organization's, from the registry.
@@ -302,7 +284,7 @@ async fn own_usage(
         v: MESSAGE_VERSION,
         organization: Some(granted.organization.id.clone()),
         actor: Actor::Holder { id: granted.id },
-        request_id: incoming.request_id(),
+        request_id: incoming.request_id().to_owned(),
         if_match: None,
         must_exist: false,
         idempotency: None,
@@ -338,69 +320,34 @@ fn signed(
     assertion(secret, &granted.identity(), &about, now)
 }
 
-/// Any other upgrade is an offer, and ignored (RFC 9110 section 7.8): Java's
-/// client asks for HTTP/2 so.
-fn asks_for_web_socket(incoming: &Incoming) -> bool {
-    let upgrade = incoming.header("upgrade");
-    upgrade.is_some_and(|upgrade| upgrade.trim().eq_ignore_ascii_case("websocket"))
-}
-
-async fn forward(
+/// The plan of what goes on to the API behind, which the shim carries out.
+fn forward(
     edge: &Edge,
     incoming: &Incoming,
     granted: &Granted,
     now: Timestamp,
-) -> Result<Response, JsValue> {
-    let refuse = |problem: Problem| {
-        let request_id = incoming.request_id();
-        log::refused(incoming, &problem, &request_id);
-        let mut answer = problem.into_answer(incoming.origin(), &request_id);
-        answer.headers.extend(granted.restriction());
-        respond_again(answer)
-    };
-    let Some(behind) = gateway::behind(&edge.env, granted.key.environment) else {
+) -> Result<JsValue, JsValue> {
+    let refuse = |problem: Problem| refuse(incoming, problem, granted.restriction());
+    let Some(behind) = gateway::behind(edge, incoming, granted.key.environment) else {
         return refuse(match granted.key.environment {
             Environment::Test => Problem::from(Code::WrongEnvironment)
                 .because("There is no test upstream here: use a `live` key."),
             Environment::Live | Environment::Admin => Code::UpstreamUnavailable.into(),
         });
     };
-    if asks_for_web_socket(incoming) {
+    if incoming.asks_for_web_socket() {
         return refuse(Problem::invalid(
             "Upgrade",
             "The gateway passes no WebSocket on: open it without the gateway.",
         ));
     }
     let assertion = signed(edge, incoming, granted, None, now);
-    let mut identity = granted.identity().headers(assertion).to_vec();
-    identity.retain(|(_, value)| !value.is_empty());
-    let deadline = edge.settings.upstream_timeout;
-    match gateway::forward(incoming, &behind, &identity, &granted.notices(), deadline).await {
-        Ok(response) => Ok(response),
-        Err(problem) => refuse(problem),
-    }
-}
-
-impl Granted {
-    /// That the key leaked and is held to fewer scopes: in every answer.
-    fn restriction(&self) -> Option<(&'static str, String)> {
-        let leaked = self.key.restricted;
-        leaked.then(|| ("katalo-restriction", "leak".to_owned()))
-    }
-
-    /// What the caller learns beside the answer: how the request was decided, and
-    /// that a key in its overlap is about to end (RFC 9745, RFC 8594).
-    fn notices(&self) -> Vec<(&'static str, String)> {
-        let mut notices = vec![("katalo-decision", self.decision())];
-        notices.extend(self.restriction());
-        if self.state == KeyState::Retiring {
-            if let Some(since) = self.key.replaced_at {
-                notices.push(("deprecation", format!("@{}", since.0 / 1_000)));
-            }
-            if let Some(end) = self.key.retires_at {
-                notices.push(("sunset", end.to_http_date()));
-            }
-        }
-        notices
-    }
+    let plan = gateway::Plan {
+        behind,
+        identity: granted.forwarded_identity(assertion)?,
+        added: gateway::lines(granted.notices()),
+        deadline: edge.settings.upstream_timeout,
+        is_restricted: granted.key.restricted,
+    };
+    Ok(plan.into())
 }

@@ -2,17 +2,17 @@
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
-use web_sys::Request;
+use web_sys::{Headers, Request};
 use worker::worker_sys::Context;
 
 use super::incoming::Incoming;
 use super::isolate::{self, Edge};
-use super::respond::{respond, respond_again};
-use super::{admin, client, exposure, leaks, log, oauth};
+use super::respond::{refusal, refuse, respond};
+use super::{admin, client, exposure, leaks, oauth};
 use crate::http::{Answer, Code, Place, Problem, checked_path};
 
-/// Answers one request: with a `Response` where memory suffices, else with a
-/// promise of one. `url` and `authorization` are the request's; `signs` says
+/// Answers one request: with a `Response` or a [plan](super::gateway::Plan) where
+/// memory suffices, else with a promise of either. `headers`, `url` and `authorization` are the request's; `signs` says
 /// which of the headers that show a browser it has: 1 `Origin`, 2
 /// `Sec-Fetch-Site`, 4 `Sec-Fetch-Dest`.
 ///
@@ -22,26 +22,29 @@ use crate::http::{Answer, Code, Place, Problem, checked_path};
 #[wasm_bindgen]
 pub fn handle(
     request: Request,
+    headers: Headers,
     env: JsValue,
     context: Context,
     url: String,
     authorization: Option<String>,
     signs: u8,
 ) -> Result<JsValue, JsValue> {
-    let incoming = Incoming::of(request, url, authorization, signs);
+    let incoming = Incoming::of(request, headers, url, authorization, signs);
     if incoming.path() == "/healthz" {
         return respond(&health(&incoming)).map(JsValue::from);
     }
     let Some(settings) = isolate::settings(&env) else {
-        return refuse(
+        return refusal(
             &incoming,
             Problem::from(Code::InternalError).because("The service is not set up yet."),
+            None,
         );
     };
     let Some(path) = checked_path(incoming.path()) else {
-        return refuse(
+        return refusal(
             &incoming,
             Problem::invalid("path", "The path could be read in more than one way."),
+            None,
         );
     };
     let edge = Edge {
@@ -51,14 +54,17 @@ pub fn handle(
     };
     let place = Place::of(path);
     if place.refuses_browsers() && incoming.browser_sign().is_some() {
-        let (origin, request_id) = (incoming.origin().to_owned(), incoming.request_id());
+        let (origin, request_id) = (
+            incoming.origin().to_owned(),
+            incoming.request_id().to_owned(),
+        );
         let problem = exposure::refused_browser(&edge, incoming);
         return respond(&problem.into_answer(&origin, &request_id)).map(JsValue::from);
     }
     if place.refuses_browsers()
         && let Some(problem) = exposure::key_in_address(&edge, &incoming)
     {
-        return refuse(&incoming, problem);
+        return refusal(&incoming, problem, None);
     }
     match place {
         Place::OwnKey
@@ -68,48 +74,36 @@ pub fn handle(
         | Place::ForwardAuth(_) => client::handle(edge, incoming),
         Place::Introspect => Ok(future_to_promise(async move {
             let answer = oauth::introspect(&edge, &incoming).await;
-            finish(&incoming, &incoming.request_id(), answer)
+            finish(&incoming, answer)
         })
         .into()),
         Place::Revoke => Ok(future_to_promise(async move {
-            let request_id = incoming.request_id();
-            let answer = oauth::revoke(&edge, &incoming, &request_id).await;
-            finish(&incoming, &request_id, answer)
+            let answer = oauth::revoke(&edge, &incoming, incoming.request_id()).await;
+            finish(&incoming, answer)
         })
         .into()),
         Place::LeakReport => Ok(future_to_promise(async move {
-            let request_id = incoming.request_id();
-            let answer = leaks::github(&edge, &incoming, &request_id).await;
-            finish(&incoming, &request_id, answer)
+            let answer = leaks::github(&edge, &incoming, incoming.request_id()).await;
+            finish(&incoming, answer)
         })
         .into()),
         Place::Admin(_) => Ok(future_to_promise(async move {
-            let request_id = incoming.request_id();
             let Place::Admin(place) = Place::of(incoming.path()) else {
                 return Ok(JsValue::UNDEFINED);
             };
-            let answer = admin::answer(&edge, &incoming, &place, &request_id).await;
-            finish(&incoming, &request_id, answer)
+            let answer = admin::answer(&edge, &incoming, &place, incoming.request_id()).await;
+            finish(&incoming, answer)
         })
         .into()),
-        _ => refuse(&incoming, Code::NotFound.into()),
+        _ => refusal(&incoming, Code::NotFound.into(), None),
     }
 }
 
-fn finish(
-    incoming: &Incoming,
-    request_id: &str,
-    answer: Result<Answer, Problem>,
-) -> Result<JsValue, JsValue> {
-    let answer = answer.unwrap_or_else(|problem| {
-        log::refused(incoming, &problem, request_id);
-        problem.into_answer(incoming.origin(), request_id)
-    });
-    respond(&answer).map(JsValue::from)
-}
-
-fn refuse(incoming: &Incoming, problem: Problem) -> Result<JsValue, JsValue> {
-    respond_again(problem.into_answer(incoming.origin(), &incoming.request_id())).map(JsValue::from)
+fn finish(incoming: &Incoming, answer: Result<Answer, Problem>) -> Result<JsValue, JsValue> {
+    match answer {
+        Ok(answer) => respond(&answer).map(JsValue::from),
+        Err(problem) => refuse(incoming, problem, None),
+    }
 }
 
 fn health(incoming: &Incoming) -> Answer {
@@ -117,6 +111,6 @@ fn health(incoming: &Incoming) -> Answer {
         "GET" | "HEAD" => Answer::json(200, &serde_json::json!({ "status": "ok" }))
             .with("cache-control", "no-store"),
         _ => Problem::method_not_allowed("GET, HEAD")
-            .into_answer(incoming.origin(), &incoming.request_id()),
+            .into_answer(incoming.origin(), incoming.request_id()),
     }
 }

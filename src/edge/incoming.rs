@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{JsString, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings::{HeaderMap, header};
-use super::isolate::{self, Edge};
+use super::bindings::{self, HeaderMap, header};
+use super::isolate::Edge;
 use crate::freshness::failover::Region;
 use crate::freshness::near::region_near;
 use crate::http::{Code, Problem};
@@ -34,7 +34,9 @@ extern "C" {
 
 /// One request.
 pub(super) struct Incoming {
-    pub(super) request: web_sys::Request,
+    request: web_sys::Request,
+    headers: web_sys::Headers,
+    id: OnceCell<String>,
     /// The header, as it came.
     pub(super) authorization: Option<String>,
     /// As [`handle`](super::entry::handle) takes them.
@@ -50,6 +52,7 @@ pub(super) struct Incoming {
 impl Incoming {
     pub(super) fn of(
         request: web_sys::Request,
+        headers: web_sys::Headers,
         url: String,
         authorization: Option<String>,
         signs: u8,
@@ -65,8 +68,10 @@ impl Incoming {
         Self {
             authorization,
             signs,
+            id: OnceCell::new(),
             method: OnceCell::new(),
             request,
+            headers,
             url,
             path,
             query,
@@ -103,7 +108,15 @@ impl Incoming {
 
     /// A header's value; several of one name joined by `, `.
     pub(super) fn header(&self, name: &str) -> Option<String> {
-        self.request.headers().get(name).ok().flatten()
+        self.headers.get(name).ok().flatten()
+    }
+
+    /// Any other upgrade is an offer, and ignored (RFC 9110 section 7.8): Java's
+    /// client asks for HTTP/2 so.
+    pub(super) fn asks_for_web_socket(&self) -> bool {
+        let headers: &HeaderMap = self.headers.unchecked_ref();
+        let upgrade = header::UPGRADE.with(|name| headers.get(name));
+        upgrade.is_some_and(|upgrade| upgrade.trim().eq_ignore_ascii_case("websocket"))
     }
 
     /// What shows that a browser sent it.
@@ -143,11 +156,18 @@ impl Incoming {
     }
 
     /// The platform's ray id, else one of our own.
-    pub(super) fn request_id(&self) -> String {
-        let headers: HeaderMap = JsValue::from(self.request.headers()).unchecked_into();
-        header::CF_RAY
-            .with(|name| headers.get(name))
-            .unwrap_or_else(isolate::next_id)
+    pub(super) fn request_id(&self) -> &str {
+        self.id.get_or_init(|| bindings::request_id(&self.headers))
+    }
+
+    /// A problem document that is answered over and over, with this request's id.
+    pub(super) fn refusal(
+        &self,
+        head: &web_sys::Response,
+        document: &JsString,
+    ) -> Result<web_sys::Response, JsValue> {
+        let id = self.id.get().map(String::as_str);
+        bindings::refusal(head, document, &self.headers, id)
     }
 
     /// The body, if it is JSON and of at most 64 KiB. Reading stops at the limit:

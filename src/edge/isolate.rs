@@ -1,19 +1,16 @@
 //! What an isolate keeps between requests: plain data only, never a future or a
 //! handle of the runtime, since those belong to the request that made them.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 use worker::worker_sys::Context;
 
 use super::objects::variable;
-use super::rim::Crypto;
-use crate::random::{self, Randomness as _};
 use crate::settings::{Given, Settings, names};
 
 thread_local! {
-    static IDS: RefCell<Option<(String, u32)>> = const { RefCell::new(None) };
     static SETTINGS: OnceCell<Option<Rc<Settings>>> = const { OnceCell::new() };
 }
 
@@ -30,20 +27,6 @@ pub(super) struct Edge {
 /// which is in the log once.
 pub(super) fn settings(env: &JsValue) -> Option<Rc<Settings>> {
     SETTINGS.with(|settings| settings.get_or_init(|| read(env)).clone())
-}
-
-/// A request id of our own: 24 hexadecimal digits that the isolate drew once,
-/// and 8 that count.
-pub(super) fn next_id() -> String {
-    IDS.with_borrow_mut(|ids| {
-        let (isolate, count) = ids.get_or_insert_with(|| {
-            let mut bytes = [0; 12];
-            Crypto.fill(&mut bytes);
-            (random::hex(&bytes), 0)
-        });
-        *count = count.wrapping_add(1);
-        format!("{isolate}{count:08x}")
-    })
 }
 
 /// The settings, if they were read and can be used.

@@ -7,13 +7,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use worker::Delay;
 use zeroize::Zeroizing;
 
+use super::deadline::within;
 use super::incoming::Incoming;
 use super::isolate::Edge;
 use super::{authorize, bindings, registry, rim};
@@ -57,7 +56,7 @@ pub(super) async fn github(
     incoming: &Incoming,
     request_id: &str,
 ) -> Result<Answer, Problem> {
-    if incoming.request.method() != "POST" {
+    if incoming.method() != "POST" {
         return Err(Problem::method_not_allowed("POST"));
     }
     let unsigned = || Problem::from(Code::InvalidSignature);
@@ -199,11 +198,7 @@ async fn fetch() -> Option<Vec<SigningKey>> {
         }
         SigningKey::read_all(&bindings::text_of(&response).await.ok()?)
     };
-    let deadline = std::pin::pin!(Delay::from(FETCH_DEADLINE));
-    match select(std::pin::pin!(fetched), deadline).await {
-        Either::Left((keys, _)) => keys,
-        Either::Right(_) => None,
-    }
+    within(FETCH_DEADLINE, fetched).await.flatten()
 }
 
 /// ECDSA over P-256 with SHA-256, by the runtime.

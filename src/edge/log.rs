@@ -14,7 +14,7 @@ fn shown_key(incoming: &Incoming) -> Option<String> {
 
 /// A request was refused. It is counted; where it is worth a line, and chosen
 /// for the sample, it gets one.
-pub(super) fn refused(incoming: &Incoming, problem: &Problem, request_id: &str) {
+pub(super) fn refused(incoming: &Incoming, problem: &Problem) {
     metrics::refused(problem.code);
     if !problem.code.is_notable() {
         return;
@@ -26,27 +26,27 @@ pub(super) fn refused(incoming: &Incoming, problem: &Problem, request_id: &str) 
     let line = json!({
         "event": "refused",
         "code": problem.code.as_str(),
-        "status": problem.status.unwrap_or_else(|| problem.code.status()),
-        "method": incoming.request.method(),
+        "status": problem.status(),
+        "method": incoming.method(),
         "key": shown_key(incoming),
-        "request_id": request_id,
+        "request_id": incoming.request_id(),
     });
     worker::console_warn!("{line}");
 }
 
 /// An administrator changed something. The audit tells what; this line leads to
 /// its entry by the request's id.
-pub(super) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16, request_id: &str) {
+pub(super) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16) {
     let (route, organization, key) = place.parts();
     let line = json!({
         "event": "act",
-        "method": incoming.request.method(),
+        "method": incoming.method(),
         "route": route,
         "organization": organization,
         "key": key,
         "status": status,
         "actor": shown_key(incoming),
-        "request_id": request_id,
+        "request_id": incoming.request_id(),
     });
     worker::console_log!("{line}");
 }

@@ -10,11 +10,12 @@
 //! | `leaks` | reports of keys that leaked |
 //! | `authorize`, `memory` | a presented key to a decision |
 //! | `usage`, `exposure` | what is noted after the answer |
+//! | `granted` | what a granted key is answered with |
 //! | `gateway` | the API behind |
 //! | `registry`, `objects`, `kv` | questions to what is elsewhere |
 //! | `object` | the Durable Objects |
 //! | `log`, `metrics` | what the operator sees |
-//! | `isolate`, `incoming`, `respond`, `bindings`, `rim` | the runtime's parts |
+//! | `isolate`, `incoming`, `respond`, `bindings`, `deadline`, `rim` | the runtime's parts |
 #![allow(
     missing_docs,
     reason = "the constructor and methods that the object macro writes carry none"
@@ -24,9 +25,11 @@ mod admin;
 mod authorize;
 mod bindings;
 mod client;
+mod deadline;
 mod entry;
 mod exposure;
 mod gateway;
+mod granted;
 mod incoming;
 mod isolate;
 mod kv;
@@ -44,3 +47,4 @@ mod status;
 mod usage;
 
 pub use entry::handle;
+pub use gateway::{not_forwarded, stays_behind};

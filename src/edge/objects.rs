@@ -1,20 +1,17 @@
 //! Questions to Durable Objects: JSON in, JSON out.
 
-use std::pin::pin;
-use std::time::Duration;
-
-use futures_util::future::{Either, select};
 use js_sys::JSON;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use worker::Delay;
 
 use super::bindings::{self, Namespace};
-use crate::freshness::Millis;
+use crate::freshness::failover::RelayName;
+use crate::freshness::message::{RelayReply, RelayRequest};
 use crate::http::{Code, Problem};
 use crate::json;
+use crate::settings::names;
 
 /// Why an object gave no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,16 +102,19 @@ pub(super) fn message<T: DeserializeOwned>(text: &str) -> worker::Result<T> {
     json::from_str(text).map_err(|_| worker::Error::RustError("not a message".to_owned()))
 }
 
-/// What comes of `work`; `None` where that takes longer than the deadline.
-pub(super) async fn within<T>(
-    deadline: Millis,
-    work: impl Future<Output = Option<T>>,
-) -> Option<T> {
-    let timer = pin!(Delay::from(Duration::from_millis(deadline.0)));
-    match select(pin!(work), timer).await {
-        Either::Left((done, _)) => done,
-        Either::Right(_) => None,
-    }
+/// Asks a relay.
+pub(super) async fn ask_relay(
+    env: &JsValue,
+    relay: RelayName,
+    message: &RelayRequest,
+) -> Result<RelayReply, Unanswered> {
+    let to = Address {
+        class: names::RELAY,
+        name: &relay.to_string(),
+        location_hint: Some(relay.region.hint()),
+        yields: false,
+    };
+    ask_at(env, to, message).await
 }
 
 /// What an object answers that has more to do than it can.

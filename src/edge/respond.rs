@@ -1,16 +1,17 @@
 //! From an answer to the runtime's `Response`.
 
 use std::cell::RefCell;
+use std::hash::Hash;
 
+use js_sys::JsString;
 use rustc_hash::FxHashMap;
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Response, ResponseInit};
 
 use super::bindings::{HeaderMap, header};
-use crate::http::{Answer, Body};
-
-/// The one header that differs from one granted request of a key to the next.
-const DECISION: &str = "katalo-decision";
+use super::incoming::Incoming;
+use super::log;
+use crate::http::{Answer, Body, Problem, ProblemKind};
 
 /// Builds the `Response`. Every header is one of ours and every status is
 /// valid, so a failure is a fault of this crate and ends in `internal_error`.
@@ -19,17 +20,16 @@ pub(super) fn respond(answer: &Answer) -> Result<Response, JsValue> {
         Body::Empty => (None, None),
         Body::Text(media_type, text) => (Some(*media_type), Some(text.as_str())),
     };
-    build(answer.status, &answer.headers, media_type, text)
+    build(answer, media_type, text)
 }
 
 fn build(
-    status: u16,
-    headers: &[(&'static str, String)],
+    answer: &Answer,
     media_type: Option<&str>,
     text: Option<&str>,
 ) -> Result<Response, JsValue> {
     let built = Headers::new()?;
-    for (name, value) in headers {
+    for (name, value) in &answer.headers {
         built.append(name, value)?;
     }
     if let Some(media_type) = media_type {
@@ -37,107 +37,167 @@ fn build(
     }
     built.set("x-content-type-options", "nosniff")?;
     let init = ResponseInit::new();
-    init.set_status(status);
+    init.set_status(answer.status);
     init.set_headers(&built);
     Response::new_with_opt_str_and_init(text, &init)
 }
 
-/// Status and headers of an answer, without its decision.
-#[derive(PartialEq, Eq, Hash)]
-struct Head {
-    status: u16,
-    media_type: Option<&'static str>,
-    headers: Vec<(&'static str, String)>,
+/// An answer that is given over and over. Status and headers are handed to the
+/// runtime once, as a `Response` without a body that the next ones take them
+/// from: eight headers for less than the price of setting one.
+pub(super) struct Made {
+    head: Response,
+    headers: HeaderMap,
+    /// Text that JavaScript holds already.
+    body: Option<JsString>,
+    decision: String,
 }
 
-/// A `Response` without a body: the runtime takes status and headers of the next
-/// one from it, eight headers for less than the price of setting one.
-struct Made {
-    response: Response,
-    headers: HeaderMap,
-    decision: Option<String>,
+#[wasm_bindgen]
+extern "C" {
+    type Bodied;
+
+    #[wasm_bindgen(catch, constructor, js_class = "Response")]
+    fn new(body: &JsString, init: &Response) -> Result<Bodied, JsValue>;
 }
 
 impl Made {
-    fn of(head: &Head) -> Result<Self, JsValue> {
-        let response = build(head.status, &head.headers, head.media_type, None)?;
+    pub(super) fn of(answer: &Answer) -> Result<Self, JsValue> {
+        let (media_type, body) = match &answer.body {
+            Body::Empty => (None, None),
+            Body::Text(media_type, text) => (Some(*media_type), Some(text.as_str().into())),
+        };
+        let head = build(answer, media_type, None)?;
         Ok(Self {
-            headers: JsValue::from(response.headers()).unchecked_into(),
-            response,
-            decision: None,
+            headers: JsValue::from(head.headers()).unchecked_into(),
+            head,
+            body,
+            decision: String::new(),
         })
     }
 
-    fn tell(&mut self, decision: Option<String>) {
+    /// Once more, with its decision. Without a body it is the very same `Response`
+    /// each time, which has no state but its headers.
+    pub(super) fn again(&mut self, decision: String) -> Result<JsValue, JsValue> {
         if self.decision != decision {
-            if let Some(value) = &decision {
-                header::KATALO_DECISION.with(|name| self.headers.set(name, value));
-            }
+            header::KATALO_DECISION.with(|name| self.headers.set(name, &decision));
             self.decision = decision;
+        }
+        match &self.body {
+            None => Ok(JsValue::from(&self.head)),
+            Some(body) => Bodied::new(body, &self.head).map(JsValue::from),
         }
     }
 }
 
-/// How many heads a generation has. The older one goes when the younger is full.
+/// How much a generation keeps. The older one goes when the younger is full.
 const GENERATION: usize = 256;
 
-#[derive(Default)]
-struct Heads {
-    younger: FxHashMap<Head, Made>,
-    older: FxHashMap<Head, Made>,
+/// What was used lately, by two generations.
+pub(super) struct Generations<K, V> {
+    younger: FxHashMap<K, V>,
+    older: FxHashMap<K, V>,
 }
 
-impl Heads {
-    fn get(&mut self, head: Head) -> Result<&mut Made, JsValue> {
-        if !self.younger.contains_key(&head) {
-            let made = match self.older.remove(&head) {
-                Some(made) => made,
-                None => Made::of(&head)?,
-            };
-            if self.younger.len() >= GENERATION {
-                self.older = std::mem::take(&mut self.younger);
-            }
-            return Ok(self.younger.entry(head).or_insert(made));
+impl<K, V> Default for Generations<K, V> {
+    fn default() -> Self {
+        Self {
+            younger: FxHashMap::default(),
+            older: FxHashMap::default(),
         }
-        self.younger
-            .get_mut(&head)
-            .ok_or_else(|| JsValue::from_str("a head that was there"))
+    }
+}
+
+impl<K: Eq + Hash, V> Generations<K, V> {
+    /// What is kept under a key, if it is still `good`; else made anew.
+    pub(super) fn get<E>(
+        &mut self,
+        key: K,
+        good: impl FnOnce(&V) -> bool,
+        make: impl FnOnce() -> Result<V, E>,
+    ) -> Result<&mut V, E> {
+        let younger = self.younger.remove(&key);
+        let kept = younger.or_else(|| self.older.remove(&key)).filter(good);
+        let value = kept.map_or_else(make, Ok)?;
+        if self.younger.len() >= GENERATION {
+            self.older = std::mem::take(&mut self.younger);
+        }
+        Ok(self.younger.entry(key).insert_entry(value).into_mut())
+    }
+}
+
+/// A refusal without words of its own, up to the request's id.
+struct Refusal {
+    head: Response,
+    document: JsString,
+}
+
+impl Refusal {
+    fn of(problem: Problem, origin: &str) -> Result<Self, JsValue> {
+        let mut answer = problem.into_answer(origin, "");
+        let Body::Text(media_type, document) = std::mem::replace(&mut answer.body, Body::Empty)
+        else {
+            return Err(JsValue::from_str("a problem without a document"));
+        };
+        let document = document
+            .strip_suffix("\"\"}")
+            .ok_or_else(|| JsValue::from_str("a document that does not end with its id"))?;
+        Ok(Self {
+            head: build(&answer, Some(media_type), None)?,
+            document: document.into(),
+        })
     }
 }
 
 thread_local! {
-    static HEADS: RefCell<Heads> = RefCell::default();
+    static REFUSALS: RefCell<Refusals> = RefCell::default();
 }
 
-/// The same for answers that are given over and over: their status and headers
-/// are handed to the runtime once. An answer without a body is the very same
-/// `Response` each time, which has no state but its headers.
-pub(super) fn respond_again(mut answer: Answer) -> Result<Response, JsValue> {
-    let signed = answer.header("katalo-assertion");
-    if signed.is_some_and(|assertion| !assertion.is_empty()) {
-        return respond(&answer);
-    }
-    let place = answer
-        .headers
-        .iter()
-        .position(|(name, _)| *name == DECISION);
-    let decision = place.map(|place| answer.headers.swap_remove(place).1);
-    let (media_type, text) = match answer.body {
-        Body::Empty => (None, None),
-        Body::Text(media_type, text) => (Some(media_type), Some(text)),
-    };
-    let head = Head {
-        status: answer.status,
-        media_type,
-        headers: answer.headers,
-    };
-    HEADS.with_borrow_mut(|heads| {
-        let made = heads.get(head)?;
-        made.tell(decision);
-        let Some(text) = text else {
-            return Ok(Clone::clone(&made.response));
-        };
-        let init: &ResponseInit = made.response.unchecked_ref();
-        Response::new_with_opt_str_and_init(Some(&text), init)
+/// Origins under which refusals are kept; a deployment has one or a few.
+const ORIGINS: usize = 16;
+
+type Refusals = FxHashMap<String, Generations<ProblemKind, Refusal>>;
+
+fn refuse_again(
+    incoming: &Incoming,
+    problem: Problem,
+    kind: ProblemKind,
+) -> Result<Response, JsValue> {
+    let origin = incoming.origin();
+    REFUSALS.with_borrow_mut(|refusals| {
+        if refusals.len() >= ORIGINS && !refusals.contains_key(origin) {
+            refusals.clear();
+        }
+        let kept = refusals.entry(origin.to_owned()).or_default();
+        let refusal = kept.get(kind, |_| true, || Refusal::of(problem, origin))?;
+        incoming.refusal(&refusal.head, &refusal.document)
     })
+}
+
+/// The answer to a refused request, with a header more where there is one.
+pub(super) fn refusal(
+    incoming: &Incoming,
+    problem: Problem,
+    added: Option<(&'static str, String)>,
+) -> Result<JsValue, JsValue> {
+    let kind = problem.kind().filter(|_| added.is_none());
+    let response = match kind {
+        Some(kind) => refuse_again(incoming, problem, kind),
+        None => {
+            let mut answer = problem.into_answer(incoming.origin(), incoming.request_id());
+            answer.headers.extend(added);
+            respond(&answer)
+        }
+    };
+    response.map(JsValue::from)
+}
+
+/// The same, counted, and logged where it is worth that.
+pub(super) fn refuse(
+    incoming: &Incoming,
+    problem: Problem,
+    added: Option<(&'static str, String)>,
+) -> Result<JsValue, JsValue> {
+    log::refused(incoming, &problem);
+    refusal(incoming, problem, added)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::isolate::Edge;
 use super::object::change_log;
-use super::objects::{self, Address, Unanswered};
+use super::objects::{self, Unanswered};
 use super::{memory, registry};
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
@@ -96,14 +96,7 @@ async fn totals(edge: &Edge, page: Option<Page<OrganizationId>>) -> Option<Total
 }
 
 async fn relay(edge: &Edge, name: RelayName) -> Value {
-    let to = Address {
-        class: names::RELAY,
-        name: &name.to_string(),
-        location_hint: Some(name.region.hint()),
-        yields: false,
-    };
-    let reply = objects::ask_at(&edge.env, to, &RelayRequest::Status {}).await;
-    match reply {
+    match objects::ask_relay(&edge.env, name, &RelayRequest::Status {}).await {
         Ok(RelayReply::Status { proof_age_ms }) => {
             json!({ "name": name.to_string(), "answers": true, "proof_age_ms": proof_age_ms })
         }

@@ -251,6 +251,15 @@ pub struct Problem {
     pub is_basic: bool,
 }
 
+/// All that sets a problem without words of its own apart from another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ProblemKind {
+    code: Code,
+    status: Option<u16>,
+    retry_after: Option<u64>,
+    is_basic: bool,
+}
+
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
         let retry_after = matches!(code.status(), 429 | 503).then_some(1);
@@ -368,6 +377,27 @@ impl Problem {
         self.status.unwrap_or_else(|| self.code.status())
     }
 
+    /// Two problems of one kind are answered alike but for the request's id, which
+    /// is the document's last member. `None` where it has words of its own.
+    #[must_use]
+    pub const fn kind(&self) -> Option<ProblemKind> {
+        let is_plain = self.detail.is_none()
+            && self.field.is_none()
+            && self.scope.is_none()
+            && self.allow.is_none()
+            && self.extension.is_none();
+        if is_plain {
+            Some(ProblemKind {
+                code: self.code,
+                status: self.status,
+                retry_after: self.retry_after,
+                is_basic: self.is_basic,
+            })
+        } else {
+            None
+        }
+    }
+
     /// The `WWW-Authenticate` value: a bare challenge where nothing was
     /// presented (RFC 6750 section 3.1), else with its error.
     fn challenge(&self) -> Option<String> {
@@ -457,6 +487,45 @@ mod tests {
         let scope = header(Problem::from(&Denial::InsufficientScope("billing".into()))).unwrap();
         assert!(scope.contains(r#"error="insufficient_scope", scope="billing""#));
         assert_eq!(header(Code::WrongEnvironment.into()), None);
+    }
+
+    #[test]
+    fn a_kind_is_answered_alike_but_for_the_id_at_the_end() {
+        for code in Code::all() {
+            let problem = Problem::from(code);
+            assert!(problem.kind().is_some());
+            let Body::Text(_, text) = problem.into_answer("https://keys.example", "").body else {
+                panic!("no problem document")
+            };
+            assert!(text.ends_with(r#""request_id":""}"#), "{text}");
+        }
+        let plain = Problem::from(Code::InvalidRequest);
+        for other in [
+            plain.clone().because("another detail"),
+            Problem::invalid("name", "`name` is empty"),
+            Problem::method_not_allowed("GET"),
+            Problem::from(&Denial::InsufficientScope("billing".into())),
+            Problem::from(&Denial::RestrictedKey("billing".into())),
+        ] {
+            assert_eq!(other.kind(), None);
+        }
+        for other in [
+            Problem {
+                status: Some(401),
+                ..plain.clone()
+            },
+            Problem {
+                retry_after: Some(7),
+                ..plain.clone()
+            },
+            Problem {
+                is_basic: true,
+                ..plain.clone()
+            },
+            Code::NotFound.into(),
+        ] {
+            assert_ne!(other.kind(), plain.kind());
+        }
     }
 
     #[test]

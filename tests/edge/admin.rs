@@ -123,6 +123,35 @@ fn a_patch_merges() -> Result<()> {
 }
 
 #[test]
+fn the_own_usage_says_that_a_key_in_its_overlap_is_about_to_end() -> Result<()> {
+    let rig = quick().start()?;
+    let (admin, _) = acme(&rig)?;
+    let key = admin.issue_live(ACME, &["usage"])?;
+    let used = || {
+        rig.edge(0)
+            .call("GET", "/v1/key/usage")
+            .bearer(&key.secret)
+            .send()
+    };
+    let before = used()?;
+    assert_eq!(before.status, 200, "{before:?}");
+    assert_eq!(before.header("sunset"), None);
+    admin.rotate(ACME, &key.id, 2_592_000)?;
+    until("the edge knows", || {
+        let own = own_key(rig.edge(0), &key.secret)?;
+        Ok(own.header("sunset").is_some())
+    })?;
+    let retiring = used()?;
+    assert_eq!(retiring.status, 200, "{retiring:?}");
+    let own = own_key(rig.edge(0), &key.secret)?;
+    for name in ["deprecation", "sunset"] {
+        assert!(retiring.header(name).is_some(), "{retiring:?}");
+        assert_eq!(retiring.header(name), own.header(name));
+    }
+    Ok(())
+}
+
+#[test]
 fn rotations_make_a_chain_and_the_audit_names_the_keys() -> Result<()> {
     let rig = quick().start()?;
     let (admin, first) = acme(&rig)?;

@@ -236,6 +236,12 @@ fn quarantine_holds_a_key_to_the_policys_scopes_until_it_is_lifted() -> Result<(
     assert_eq!(used.header("katalo-restriction"), Some("leak"));
     let received = rig.upstream().take();
     assert_eq!(received[0].header("katalo-scopes"), ["usage"]);
+    let usage = edge
+        .call("GET", "/v1/key/usage")
+        .bearer(&key.secret)
+        .send()?;
+    assert_eq!(usage.status, 200, "{usage:?}");
+    assert_eq!(usage.header("katalo-restriction"), Some("leak"));
     let nowhere = edge.call("GET", "/v1/none").bearer(&key.secret).send()?;
     assert_problem(&nowhere, 404, "not_found");
     assert_eq!(nowhere.header("katalo-restriction"), Some("leak"));

@@ -2,8 +2,8 @@
 //!
 //! | file in build/ | made by |
 //! |---|---|
-//! | `index.js` | `shim/index.js`, as it is |
-//! | `katalo_keys.js` | wasm-bindgen: the glue |
+//! | `index.js`, `gateway.js` | `shim/`, as they are |
+//! | `katalo_keys.js`, `snippets/` | wasm-bindgen: the glue |
 //! | `katalo_keys_bg.wasm` | cargo, wasm-bindgen, wasm-opt |
 //! | `assets/` | [`assets`](crate::assets) |
 
@@ -48,11 +48,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         fs::write(&stamp, inputs)?;
     }
-    fs::copy(
-        project::root().join("shim/index.js"),
-        build.join("index.js"),
-    )
-    .context("cannot copy the shim")?;
+    for name in ["index.js", "gateway.js"] {
+        fs::copy(project::root().join("shim").join(name), build.join(name))
+            .context("cannot copy the shim")?;
+    }
     assets::run(&build)
 }
 

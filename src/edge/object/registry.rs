@@ -17,6 +17,7 @@ use worker::{Delay, DurableObject, Env, Response, Result, State, durable_object}
 
 use super::alarm;
 use super::sql::ObjectSql;
+use crate::edge::deadline::within;
 use crate::edge::registry::Said;
 use crate::edge::{isolate, kv, log, objects, rim};
 use crate::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
@@ -37,7 +38,7 @@ use crate::time::Timestamp;
 /// answered as not yet enforced, in milliseconds.
 const ACKNOWLEDGEMENT: u64 = 10_000;
 /// How long another object may take to answer.
-const ANSWER: Millis = Millis(2_000);
+const ANSWER: Duration = Duration::from_secs(2);
 /// How soon the alarm tries the change log again, in milliseconds.
 const TRY_AGAIN: u64 = 1_000;
 /// Edges' errands worked on at once: a quarter of a second's work, far less than
@@ -351,8 +352,8 @@ impl Registry {
         name: &str,
         message: &impl Serialize,
     ) -> Option<R> {
-        let asked = async { objects::ask(&self.env, class, name, message).await.ok() };
-        objects::within(ANSWER, asked).await
+        let asked = objects::ask(&self.env, class, name, message);
+        within(ANSWER, asked).await?.ok()
     }
 
     async fn ask_log(&self, message: &LogRequest) -> Option<LogReply> {

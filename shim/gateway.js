@@ -1,0 +1,64 @@
+// What was granted goes on to the API behind, bodies streamed. The crate says
+// what goes where and which headers stay behind; this carries it out.
+
+// Whether headers stay behind, by name, as the crate said when it was first asked.
+const MOST = 1024;
+const known = { request: new Map(), response: new Map() };
+
+function staysBehind(side, name, judge) {
+  const verdicts = known[side];
+  let verdict = verdicts.get(name);
+  if (verdict === undefined) {
+    if (verdicts.size >= MOST) verdicts.clear();
+    verdict = judge(name, side === "request");
+    verdicts.set(name, verdict);
+  }
+  return verdict;
+}
+
+// What `Connection` names holds for one connection (RFC 9110 section 7.6.1), but
+// it cannot name ours away: they are set afterwards.
+function strip(headers, side, judge) {
+  const names = [...headers.keys()];
+  const named = names.includes("connection") ? headers.get("connection").toLowerCase().split(",").map((name) => name.trim()) : [];
+  for (const name of names) {
+    if (staysBehind(side, name, judge) || named.includes(name)) headers.delete(name);
+  }
+}
+
+// `lines` has a name and its value by turns.
+function add(headers, lines) {
+  const parts = lines.split("\n");
+  for (let at = 0; at + 1 < parts.length; at += 2) headers.set(parts[at], parts[at + 1]);
+}
+
+function outgoing(request, behind, identity, signal, judge) {
+  // For a Worker the URL is taken over as it is, whatever the parser would make of it.
+  const moved = typeof behind === "string" ? new Request(behind, request) : request;
+  const sent = new Request(moved, { redirect: "manual", signal });
+  strip(sent.headers, "request", judge);
+  add(sent.headers, identity);
+  return sent;
+}
+
+// Of `plan`: a Worker or a URL, the headers for it, those for the client, and how
+// many milliseconds there are until the answer's head. `judge(name, isOfRequest)`
+// says whether a header stays behind. Gives the answer, or the code of the problem.
+export async function forward(request, [behind, identity, added, deadline], judge) {
+  const late = new AbortController();
+  // Cleared as soon as the head is there: a long stream is nobody's fault.
+  const timer = setTimeout(() => late.abort(), deadline);
+  try {
+    const sent = outgoing(request, behind, identity, late.signal, judge);
+    const answer = await (typeof behind === "string" ? fetch(sent) : behind.fetch(sent));
+    clearTimeout(timer);
+    // The answer stands in for the init: status and headers are taken from it.
+    const returned = new Response(answer.body, answer);
+    strip(returned.headers, "response", judge);
+    add(returned.headers, added);
+    return returned;
+  } catch {
+    clearTimeout(timer);
+    return late.signal.aborted ? "upstream_timeout" : "upstream_unavailable";
+  }
+}

@@ -1,0 +1,190 @@
+//! What a granted key is answered with. Most of it stays the same for as long as
+//! its records do, and is handed to the runtime once.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::JsString;
+use wasm_bindgen::prelude::*;
+
+use super::authorize::{Granted, Source};
+use super::gateway::lines;
+use super::respond::{Generations, Made, respond};
+use crate::http::{Answer, Body, Identity};
+use crate::key::{KeyRecord, KeyState, OrganizationRecord, PublicKeyId};
+use crate::time::Timestamp;
+
+/// Answers to one key, good for these very records.
+struct Kept {
+    key: Rc<KeyRecord>,
+    organization: Rc<OrganizationRecord>,
+    state: KeyState,
+    identity: Option<Made>,
+    own_key: Option<Made>,
+    forwarded: Option<JsString>,
+}
+
+thread_local! {
+    static KEPT: RefCell<Generations<PublicKeyId, Kept>> = RefCell::default();
+}
+
+/// That a key leaked and is held to fewer scopes.
+pub(super) fn restriction() -> (&'static str, String) {
+    ("katalo-restriction", "leak".to_owned())
+}
+
+impl Granted {
+    /// Who is calling.
+    pub(super) fn identity(&self) -> Identity {
+        Identity {
+            organization: self.organization.id.as_str().to_owned(),
+            key_id: self.id.into(),
+            environment: self.key.environment.as_str(),
+            scopes: self.key.scopes.to_string(),
+        }
+    }
+
+    /// `GET /v1/key`: what a client may know of its own key.
+    fn own_key(&self) -> Answer {
+        let at = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
+        Answer::json(
+            200,
+            &serde_json::json!({
+                "id": self.id,
+                "organization": self.organization.id,
+                "name": self.key.name,
+                "environment": self.key.environment,
+                "scopes": self.key.scopes,
+                "state": self.state,
+                "expires_at": at(self.key.expires_at),
+                "retires_at": at(self.key.retires_at),
+                "restriction": self.key.restricted.then_some("leak"),
+            }),
+        )
+    }
+
+    /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.
+    pub(super) fn decision(&self) -> String {
+        let source = match self.source {
+            Source::Memory | Source::Unproven => "memory",
+            Source::Kv => "kv",
+            Source::Registry => "registry",
+        };
+        let revision = self.key.revision.max(self.organization.revision);
+        let (age, revision) = (self.age.0.to_string(), revision.to_string());
+        let unproven = match self.source {
+            Source::Unproven => ", unproven",
+            _ => "",
+        };
+        [
+            "source=",
+            source,
+            ", age=",
+            &age,
+            ", revision=",
+            &revision,
+            unproven,
+        ]
+        .concat()
+    }
+
+    /// That the key leaked and is held to fewer scopes: in every answer.
+    pub(super) fn restriction(&self) -> Option<(&'static str, String)> {
+        self.key.restricted.then(restriction)
+    }
+
+    /// What the caller learns beside the answer: how the request was decided, and
+    /// that a key in its overlap is about to end (RFC 9745, RFC 8594).
+    pub(super) fn notices(&self) -> Vec<(&'static str, String)> {
+        let mut notices = vec![("katalo-decision", self.decision())];
+        notices.extend(self.standing());
+        notices
+    }
+
+    /// Those that stay the same while the records do.
+    fn standing(&self) -> Vec<(&'static str, String)> {
+        let mut notices = Vec::from_iter(self.restriction());
+        if self.state == KeyState::Retiring {
+            if let Some(since) = self.key.replaced_at {
+                notices.push(("deprecation", format!("@{}", since.0 / 1_000)));
+            }
+            if let Some(end) = self.key.retires_at {
+                notices.push(("sunset", end.to_http_date()));
+            }
+        }
+        notices
+    }
+
+    /// The answer to `/authorize`.
+    pub(super) fn answer_identity(&self, assertion: Option<String>) -> Result<JsValue, JsValue> {
+        let answer = |assertion, notices| {
+            let mut answer = Answer::new(200, Body::Empty);
+            answer.headers.extend(self.identity().headers(assertion));
+            answer.headers.extend(notices);
+            answer.with("cache-control", "no-store")
+        };
+        if assertion.is_some() {
+            return respond(&answer(assertion, self.notices())).map(JsValue::from);
+        }
+        self.kept(|kept| {
+            let made = match &mut kept.identity {
+                Some(made) => made,
+                none => none.insert(Made::of(&answer(None, self.standing()))?),
+            };
+            made.again(self.decision())
+        })
+    }
+
+    /// The answer to `/v1/key`.
+    pub(super) fn answer_own_key(&self) -> Result<JsValue, JsValue> {
+        self.kept(|kept| {
+            let made = match &mut kept.own_key {
+                Some(made) => made,
+                none => {
+                    let mut answer = self.own_key().with("cache-control", "no-store");
+                    answer.headers.extend(self.standing());
+                    none.insert(Made::of(&answer)?)
+                }
+            };
+            made.again(self.decision())
+        })
+    }
+
+    /// What the API behind learns of who is calling, by [`lines`].
+    pub(super) fn forwarded_identity(
+        &self,
+        assertion: Option<String>,
+    ) -> Result<JsString, JsValue> {
+        let identity = |assertion| {
+            let headers = self.identity().headers(assertion);
+            let told = headers.into_iter().filter(|(_, value)| !value.is_empty());
+            JsString::from(lines(told))
+        };
+        if assertion.is_some() {
+            return Ok(identity(assertion));
+        }
+        self.kept(|kept| {
+            let forwarded = kept.forwarded.get_or_insert_with(|| identity(None));
+            Ok(Clone::clone(forwarded))
+        })
+    }
+
+    fn kept<T>(&self, work: impl FnOnce(&mut Kept) -> Result<T, JsValue>) -> Result<T, JsValue> {
+        let is_good = |kept: &Kept| {
+            Rc::ptr_eq(&kept.key, &self.key)
+                && Rc::ptr_eq(&kept.organization, &self.organization)
+                && kept.state == self.state
+        };
+        let new = || {
+            Ok::<_, JsValue>(Kept {
+                key: Rc::clone(&self.key),
+                organization: Rc::clone(&self.organization),
+                state: self.state,
+                identity: None,
+                own_key: None,
+                forwarded: None,
+            })
+        };
+        KEPT.with_borrow_mut(|kept| work(kept.get(self.id.public, is_good, new)?))
+    }
+}
