@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<Vec<Size>> {
         "build/katalo_keys_bg.wasm",
         "build/katalo_keys.js",
         "build/index.js",
+        "build/gateway.js",
         "bench/peers/check.js",
         "target/bench/peers/hono-bearer.js",
         "target/bench/peers/hono-jwt.js",
