@@ -11,6 +11,11 @@ static STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// From now on Ctrl-C and SIGTERM do not end the program: [`stopped`] tells of them.
 pub(crate) fn stop_on_signals() -> Result<()> {
+    // Several steps of one run ask for it; there can be one handler.
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    if ASKED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
     ctrlc::set_handler(|| STOPPED.store(true, Ordering::Relaxed))
         .context("cannot listen for Ctrl-C")
 }
