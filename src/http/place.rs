@@ -119,8 +119,8 @@ impl<'a> Place<'a> {
     /// The place of a checked path.
     #[must_use]
     pub fn of(path: &'a str) -> Self {
-        if let Some((_, place)) = FIXED.into_iter().find(|(fixed, _)| *fixed == path) {
-            place
+        if let Some((_, place)) = FIXED.iter().find(|(fixed, _)| *fixed == path) {
+            place.clone()
         } else if path.starts_with("/v1/") {
             Self::Gateway
         } else if let Some(rest) = path.strip_prefix(ADMIN_PREFIX) {
