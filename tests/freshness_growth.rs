@@ -171,7 +171,7 @@ impl Deployment {
                 true => organization_record(number / 10),
                 false => key_record(),
             };
-            let entered = self.view.enter(&load, &subject, record);
+            let entered = (self.view).enter(&load, &subject, record, self.edge_clock());
             assert!(matches!(entered, Entered::Held), "{entered:?}");
         }
     }

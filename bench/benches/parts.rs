@@ -203,7 +203,7 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
             } else {
                 Held::Key(Rc::new(scene.key.clone()))
             };
-            view.enter(&load, &subject, record);
+            view.enter(&load, &subject, record, now);
         }
     }
     assert!(view.holds(&key) && view.holds(&organization));

@@ -349,7 +349,7 @@ fn enter(edge: &Edge, load: &Load, subject: Subject, record: Option<Held>) -> bo
         return false;
     };
     let entered = memory::with(edge.settings.at_most, |memory| {
-        memory.view.enter(load, &subject, record)
+        (memory.view).enter(load, &subject, record, rim::reading())
     });
     if matches!(entered, Entered::Behind)
         && let Some(subject) = RegistrySubject::parse(subject.as_str())
@@ -541,7 +541,7 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
                 ),
             ] {
                 if let Some(record) = record {
-                    memory.view.enter(load, &subject, record);
+                    (memory.view).enter(load, &subject, record, rim::reading());
                 }
             }
         }

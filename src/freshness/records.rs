@@ -6,8 +6,9 @@
 //! allocates nothing.
 //!
 //! Over the limit, the *second chance* hand goes round: a slot looked up since
-//! the hand last passed is spared once, the next one goes, requirement and all.
-//! So a view follows what it holds and no more.
+//! the hand last passed is spared once, one that is being loaded for as long as
+//! that may take, the next one goes, requirement and all. So a view follows what
+//! it holds and no more.
 
 use std::hash::{Hash, Hasher};
 
@@ -15,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use super::ask::Revision;
 use super::subject::Subject;
-use super::time::{EdgeClock, Reading};
+use super::time::{EdgeClock, Millis, Reading};
 
 /// What a view must know of a record; the rest is the caller's.
 pub trait Record {
@@ -41,10 +42,31 @@ pub(super) struct Slot<R> {
     /// changed since the registration is known.
     pub(super) answered: bool,
     /// Until when somebody is loading the record.
-    pub(super) loading_until: Option<Reading<EdgeClock>>,
+    loading_until: Option<Reading<EdgeClock>>,
     pub(super) record: Option<R>,
-    /// Used since the hand last passed.
+    /// Looked up since the hand last passed.
     used: bool,
+}
+
+impl<R> Slot<R> {
+    /// How long a load keeps others from loading the same record, and the hand
+    /// from its slot; a cancelled one does neither for longer.
+    pub(super) const LOADING: Millis = super::follower::Follower::<EdgeClock>::TURN;
+
+    pub(super) fn begin_loading(&mut self, now: Reading<EdgeClock>) {
+        self.loading_until = Some(now.ahead_by(Self::LOADING));
+    }
+
+    pub(super) fn end_loading(&mut self) {
+        self.loading_until = None;
+    }
+
+    /// Whether somebody is loading the record, by a clock that may have been
+    /// set back since.
+    pub(super) fn is_loading(&self, now: Reading<EdgeClock>) -> bool {
+        self.loading_until
+            .is_some_and(|until| now < until && until.since(&now) <= Self::LOADING)
+    }
 }
 
 /// The slots of a view.
@@ -133,16 +155,16 @@ impl<R: Record> Records<R> {
 
     /// Puts a record into its slot. Its revision becomes the least to be held
     /// there: what an edge has once shown it does not take back.
-    pub(super) fn put(&mut self, subject: &Subject, record: R) {
+    pub(super) fn put(&mut self, subject: &Subject, record: R, now: Reading<EdgeClock>) {
         let Some(slot) = self.get_mut(subject) else {
             return;
         };
         slot.required = slot.required.max(record.revision());
-        slot.loading_until = None;
+        slot.end_loading();
         let added = record.weight_bytes();
         let removed = slot.record.replace(record).map(|old| old.weight_bytes());
         self.weight = self.weight + added - removed.unwrap_or_default();
-        self.make_room(subject);
+        self.make_room(subject, now);
     }
 
     pub(super) fn clear(&mut self) {
@@ -152,15 +174,25 @@ impl<R: Record> Records<R> {
         self.hand = 0;
     }
 
-    /// Removes slots until the limit holds, but not the one just filled.
-    fn make_room(&mut self, filled: &Subject) {
-        while self.weight > self.limit && self.slots.len() > 1 {
+    /// Removes slots until the limit holds, but neither the one just filled nor
+    /// one that is being loaded. Where only those are left, the weight stays
+    /// above the limit until one of them is filled.
+    fn make_room(&mut self, filled: &Subject, now: Reading<EdgeClock>) {
+        let mut spared = 0;
+        // The first time round may have to take every slot's second chance.
+        while self.weight > self.limit && spared < 2 * self.slots.len() {
             if self.hand >= self.slots.len() {
                 self.hand = 0;
             }
             match self.slots.get_mut(self.hand) {
-                Some(slot) if slot.used || slot.subject == *filled => slot.used = false,
-                _ => self.remove_at(self.hand),
+                Some(slot) if slot.used || slot.subject == *filled || slot.is_loading(now) => {
+                    slot.used = false;
+                    spared += 1;
+                }
+                _ => {
+                    self.remove_at(self.hand);
+                    spared = 0;
+                }
             }
             // Past the place even where a slot was removed: the last one, and
             // that is the newest, has moved into it.
@@ -219,6 +251,54 @@ mod tests {
         Subject::parse(&format!("20abcdefghijk{n:017}")).unwrap()
     }
 
+    const NOW: Reading<EdgeClock> = Reading::at(1_000_000);
+
+    fn loading(records: &mut Records<Fake>, n: usize, now: Reading<EdgeClock>) -> u64 {
+        let slot = records.register(subject(n)).unwrap();
+        slot.begin_loading(now);
+        slot.serial
+    }
+
+    #[test]
+    fn what_is_being_loaded_stays_however_full_the_view() {
+        let limit = 10 * (SLOT_BYTES + size_of::<Fake>());
+        let mut records = Records::new(limit);
+        // Three loads at any time, the oldest of which ends.
+        let mut under_way: std::collections::VecDeque<_> =
+            (0..3).map(|n| (n, loading(&mut records, n, NOW))).collect();
+        for n in 3..1_000 {
+            under_way.push_back((n, loading(&mut records, n, NOW)));
+            let (filled, _) = under_way.pop_front().unwrap();
+            records.put(&subject(filled), Fake(0), NOW);
+            for (n, serial) in &under_way {
+                let kept = records.get(&subject(*n)).map(|slot| slot.serial);
+                assert_eq!(kept, Some(*serial), "{n} after {filled}");
+            }
+            assert!(records.weight() <= limit);
+        }
+    }
+
+    #[test]
+    fn loads_alone_may_pass_the_limit_until_they_are_over() {
+        let limit = 10 * (SLOT_BYTES + size_of::<Fake>());
+        let mut records = Records::new(limit);
+        for n in 0..100 {
+            loading(&mut records, n, NOW);
+        }
+        records.put(&subject(0), Fake(0), NOW);
+        assert_eq!(records.len(), 100);
+        // They were cancelled, or the clock was set back: nobody waits for them.
+        for over in [
+            NOW.ahead_by(Slot::<Fake>::LOADING),
+            NOW.back_by(Slot::<Fake>::LOADING).unwrap(),
+        ] {
+            let mut records = records.clone();
+            records.put(&subject(50), Fake(0), over);
+            assert!(records.weight() <= limit);
+            assert!(records.get(&subject(50)).is_some());
+        }
+    }
+
     #[test]
     fn the_limit_holds_and_what_is_used_stays() {
         let heap = 300;
@@ -226,7 +306,7 @@ mod tests {
         let mut records = Records::new(limit);
         for n in 0..1_000 {
             records.register(subject(n));
-            records.put(&subject(n), Fake(heap));
+            records.put(&subject(n), Fake(heap), NOW);
             let hot = subject(0);
             assert!(records.both(&hot, &hot).is_some(), "at {n}");
             assert!(records.weight() <= limit);

@@ -108,10 +108,6 @@ pub struct View<R> {
 }
 
 impl<R: Record> View<R> {
-    /// How long a load keeps others from loading the same record; a cancelled
-    /// one wedges nobody for longer.
-    pub const LOADING: Millis = Follower::<EdgeClock>::TURN;
-
     /// An empty view with a memory limit in bytes, and the edge's own setting
     /// of the bound ([`Bound::MAX`] for none).
     #[must_use]
@@ -196,13 +192,10 @@ impl<R: Record> View<R> {
             let Some(slot) = self.records.register(*subject) else {
                 continue;
             };
-            let taken = slot
-                .loading_until
-                .is_some_and(|until| now < until && until.since(&now) <= Self::LOADING);
-            if slot.record.is_some() || taken {
+            if slot.record.is_some() || slot.is_loading(now) {
                 continue;
             }
-            slot.loading_until = Some(now.ahead_by(Self::LOADING));
+            slot.begin_loading(now);
             slots.push((*subject, slot.serial));
             if !slot.answered {
                 unknown.push(*subject);
@@ -253,7 +246,14 @@ impl<R: Record> View<R> {
     }
 
     /// Enters a record that a load has read, from KV or strongly.
-    pub fn enter(&mut self, load: &Load, subject: &Subject, record: R) -> Entered<R> {
+    pub fn enter(
+        &mut self,
+        load: &Load,
+        subject: &Subject,
+        record: R,
+        now: Reading<EdgeClock>,
+    ) -> Entered<R> {
+        self.follower.observe(now);
         let registered = load.slots.iter().find(|(named, _)| named == subject);
         let slot = self.records.get(subject);
         let (Some((_, serial)), Some(slot)) = (registered, slot) else {
@@ -268,7 +268,7 @@ impl<R: Record> View<R> {
         if record.revision() < slot.required {
             return Entered::Behind;
         }
-        self.records.put(subject, record);
+        self.records.put(subject, record, now);
         Entered::Held
     }
 
@@ -278,7 +278,7 @@ impl<R: Record> View<R> {
             if let Some(slot) = self.records.get_mut(subject)
                 && slot.serial == *serial
             {
-                slot.loading_until = None;
+                slot.end_loading();
             }
         }
     }
@@ -367,7 +367,7 @@ mod tests {
         };
         view.accept(&ask, &answer, at(10_010));
         for subject in [key, organization] {
-            assert_eq!(view.enter(&load, &subject, Fake), Entered::Held);
+            assert_eq!(view.enter(&load, &subject, Fake, at(10_010)), Entered::Held);
         }
         let late = at(19_950);
         let found = view.lookup(&key, &organization, late, late);

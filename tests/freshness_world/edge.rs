@@ -268,7 +268,7 @@ impl World {
         subject: Subject,
         value: Option<Rec>,
     ) {
-        self.bring(number, load, subject, value);
+        self.bring(setup, number, load, subject, value);
         self.decide_waiting(setup, number);
     }
 
@@ -293,7 +293,14 @@ impl World {
         self.send(setup, message);
     }
 
-    fn bring(&mut self, number: u8, load: usize, subject: Subject, value: Option<Rec>) {
+    fn bring(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        load: usize,
+        subject: Subject,
+        value: Option<Rec>,
+    ) {
         let edge = &mut self.edges[usize::from(number)];
         let Some(loading) = edge.loads.get_mut(load) else {
             return;
@@ -305,7 +312,8 @@ impl World {
             loading.left.insert(subject, Brought::Behind);
             return;
         };
-        match edge.view.enter(&loading.load, &subject, record) {
+        let now = Reading::at(edge.clock.read(self.now, setup));
+        match edge.view.enter(&loading.load, &subject, record, now) {
             Entered::Held => {
                 loading.left.remove(&subject);
             }
@@ -323,7 +331,7 @@ impl World {
     }
 
     /// Tries once more to enter what KV brought before the answer came.
-    fn bring_unanswered(&mut self, number: u8) {
+    fn bring_unanswered(&mut self, setup: &Setup, number: u8) {
         let edge = &self.edges[usize::from(number)];
         let mut held = Vec::new();
         for (load, loading) in edge.loads.iter().enumerate().rev() {
@@ -339,7 +347,7 @@ impl World {
                 loading.left.get(&subject) == Some(&Brought::Unanswered(record))
             };
             if loads.get(load).is_some_and(waits) {
-                self.bring(number, load, subject, Some(record));
+                self.bring(setup, number, load, subject, Some(record));
             }
         }
     }
@@ -357,7 +365,7 @@ impl World {
                 if edge.view.accept(&ask, &answer, now) == Accepted::Reset {
                     edge.shown.clear();
                 }
-                self.bring_unanswered(number);
+                self.bring_unanswered(setup, number);
             }
             (Body::Unavailable, Context::Edge(life, ask)) if life == edge.life => {
                 let now = Reading::at(edge.clock.read(self.now, setup));
@@ -367,7 +375,7 @@ impl World {
                 let used = records.map(|(_, record, _)| record);
                 self.oracle.decided(&request.promise, used);
                 for (subject, record, keep) in records {
-                    self.bring_strong(number, subject, record, keep);
+                    self.bring_strong(setup, number, subject, record, keep);
                 }
             }
             _ => {}
@@ -376,12 +384,12 @@ impl World {
     }
 
     /// Enters a record read strongly into the load that waits for it.
-    fn bring_strong(&mut self, number: u8, subject: Subject, record: Rec, keep: bool) {
+    fn bring_strong(&mut self, setup: &Setup, number: u8, subject: Subject, record: Rec, keep: bool) {
         let edge = &mut self.edges[usize::from(number)];
         let wants = |loading: &Loading| loading.left.contains_key(&subject);
         if let Some(load) = edge.loads.iter().position(wants) {
             if keep {
-                self.bring(number, load, subject, Some(record));
+                self.bring(setup, number, load, subject, Some(record));
             } else {
                 let loading = edge.loads.remove(load);
                 edge.view.abandon(&loading.load);

@@ -60,17 +60,17 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Sees to it that the standard library for WebAssembly is there. With rustup,
-/// rust-toolchain.toml names it, and the first cargo call has brought it.
+/// Sees to it that the standard library for WebAssembly is there. With rustup
+/// the first cargo call brings it, as rust-toolchain.toml names it, unless
+/// `RUSTUP_AUTO_INSTALL` says not to.
 pub(crate) fn need_wasm_target() -> Result<()> {
     let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let target = std::path::Path::new(sysroot.trim()).join("lib/rustlib/wasm32-unknown-unknown");
-    if !target.exists() {
-        bail!(
-            "the Rust target for WebAssembly is missing; get it with: rustup target add wasm32-unknown-unknown"
-        );
+    if target.exists() {
+        return Ok(());
     }
-    Ok(())
+    run(Command::new("rustup").args(["target", "add", "wasm32-unknown-unknown"]))
+        .context("the Rust target for WebAssembly is missing")
 }
 
 fn name(command: &Command) -> String {
