@@ -315,27 +315,25 @@ async fn fill(
     let key_read = read_key(edge, asked, wants_key);
     let organization_read = read_organization(edge, asked, wants_organization);
     let (answered, key, organization) = join3(question, key_read, organization_read).await;
-    if key
+    let wrong = key
         .as_ref()
-        .is_some_and(|key| secret_is_wrong(&asked.digest, key))
-    {
+        .is_some_and(|key| secret_is_wrong(&asked.digest, key));
+    let mut brought = Vec::new();
+    brought.extend(key.map(|key| (asked.key, Held::Key(key))));
+    brought.extend(organization.map(|record| (asked.organization, Held::Organization(record))));
+    let all = brought.len() == load.subjects().count();
+    let left = enter(edge, &load, brought);
+    if wrong {
         // Whoever has a right secret may still want the record.
-        enter(edge, &load, asked.key, key.map(Held::Key));
         memory::with(edge.settings.at_most, |memory| memory.view.abandon(&load));
         return Some(Err(Problem::from(&Denial::InvalidKey)));
     }
-    let mut held = answered;
-    if wants_key {
-        held &= enter(edge, &load, asked.key, key.map(Held::Key));
-    }
-    if wants_organization {
-        held &= enter(
-            edge,
-            &load,
-            asked.organization,
-            organization.map(Held::Organization),
-        );
-    }
+    let held = match left {
+        Some(left) if answered && all => {
+            left.is_empty() || enter_when_answered(edge, region, &load, left).await
+        }
+        _ => false,
+    };
     if held {
         None
     } else {
@@ -343,20 +341,46 @@ async fn fill(
     }
 }
 
-/// Puts a record into the view, if it may be there.
-fn enter(edge: &Edge, load: &Load, subject: Subject, record: Option<Held>) -> bool {
-    let Some(record) = record else {
-        return false;
-    };
-    let entered = memory::with(edge.settings.at_most, |memory| {
-        (memory.view).enter(load, &subject, record, rim::reading())
+/// Asks once more, since other answers overtook the one to this load, and puts
+/// its records into the view; whether all are there.
+async fn enter_when_answered(
+    edge: &Edge,
+    region: Region,
+    load: &Load,
+    records: Vec<(Subject, Held)>,
+) -> bool {
+    let mut ask = memory::with(edge.settings.at_most, |memory| {
+        memory.view.ask_again(load, rim::reading())
     });
-    if matches!(entered, Entered::Behind)
-        && let Some(subject) = RegistrySubject::parse(subject.as_str())
-    {
-        report_behind(edge, subject);
+    ask_somebody(edge, region, &mut ask).await
+        && enter(edge, load, records).is_some_and(|left| left.is_empty())
+}
+
+/// Puts what a load has read into the view. What is left is what the view knows
+/// no requirement of; `None` where a record may not be there.
+fn enter(edge: &Edge, load: &Load, records: Vec<(Subject, Held)>) -> Option<Vec<(Subject, Held)>> {
+    let mut left = Some(Vec::new());
+    for (subject, record) in records {
+        let entered = memory::with(edge.settings.at_most, |memory| {
+            (memory.view).enter(load, &subject, record, rim::reading())
+        });
+        match entered {
+            Entered::Held => {}
+            Entered::Unanswered(record) => {
+                if let Some(left) = &mut left {
+                    left.push((subject, record));
+                }
+            }
+            Entered::Gone => left = None,
+            Entered::Behind => {
+                left = None;
+                if let Some(subject) = RegistrySubject::parse(subject.as_str()) {
+                    report_behind(edge, subject);
+                }
+            }
+        }
     }
-    matches!(entered, Entered::Held)
+    left
 }
 
 /// Has the registry write a record again that Workers KV holds in an older form,

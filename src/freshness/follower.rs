@@ -8,8 +8,11 @@
 //!   old; a clock that stood still before sending makes it older.
 //! - **Cursor and proof only grow.** An answer behind the cursor is discarded
 //!   whole, so what it says of single subjects is exact at the new cursor.
-//! - **An answer continues the cursor that asked.** One from before a reset
-//!   continues nothing and is discarded.
+//! - **An answer continues the cursor that asked**, or ends at the very cursor
+//!   that is known by now: of many who ask at once because nothing is known yet,
+//!   the first gives the cursor, and the others' answers are good where they
+//!   come to the same. One from before a reset continues nothing and is
+//!   discarded.
 //! - **A backward reading drops the proof**, and answers to questions sent
 //!   before it renew none: their sending was read on a clock that is gone.
 //! - **One asker.** The right to refresh is a flag that expires by itself, so
@@ -203,7 +206,9 @@ impl<C: Clock> Follower<C> {
         self.give_back_turn(ask);
         self.failed_at = None;
         let continues = ask.generation == self.generation
-            && (answer.reset || self.cursor.is_none() || ask.question.cursor.is_some());
+            && (answer.reset
+                || ask.question.cursor.is_some()
+                || self.cursor.is_none_or(|cursor| cursor == answer.cursor));
         let behind = self
             .cursor
             .is_some_and(|cursor| answer.cursor.is_behind(&cursor));

@@ -1,8 +1,11 @@
 //! What a check costs in I/O.
 
-use crate::support::{acme, assert_problem, forged_id, own_key, source, until_in_kv, wrong_secret};
+use crate::support::{
+    ACME, acme, assert_problem, forged_id, make_cold, own_key, source, until_in_kv, wrong_secret,
+};
 use anyhow::Result;
-use katalo_rig::{Class, Rig};
+use katalo_rig::{Caller, Class, Client, Issued, Rig};
+use std::{sync::Barrier, thread, time::Duration};
 
 /// Reads of KV by the first edge, calls of registries and of relays.
 fn spent(rig: &Rig) -> Result<[u64; 3]> {
@@ -62,9 +65,81 @@ fn a_warm_edge_answers_from_memory() -> Result<()> {
     let mut from_memory = 0;
     for _ in 0..500 {
         from_memory += u32::from(source(&own_key(rig.edge(0), &key.secret)?)? == "memory");
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(2));
     }
     assert!(from_memory >= 495, "{from_memory} of 500");
     assert_eq!(spent(&rig)?[..2], [kv, registry]);
+    Ok(())
+}
+
+/// The sources of these keys' decisions, all asked for at once.
+fn at_once(edge: &Client, keys: &[Issued]) -> Result<Vec<String>> {
+    let barrier = Barrier::new(keys.len());
+    thread::scope(|scope| {
+        let threads: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let (barrier, client) = (&barrier, Client::new(edge.address()));
+                scope.spawn(move || {
+                    let opened = client.get("/healthz");
+                    barrier.wait();
+                    opened?;
+                    source(&own_key(&client, &key.secret)?)
+                })
+            })
+            .collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined
+            .map(|source| source.expect("the thread ends"))
+            .collect()
+    })
+}
+
+#[test]
+fn keys_that_come_at_once_to_a_cold_edge_load_no_registry() -> Result<()> {
+    let rig = Rig::builder()
+        .variable("FRESHNESS_BOUND_MS", 5_000)
+        .start()?;
+    let (admin, _) = acme(&rig)?;
+    let keys: Vec<_> = (0..24)
+        .map(|_| admin.issue_live(ACME, &["read"]))
+        .collect::<Result<_>>()?;
+    for key in &keys {
+        until_in_kv(&rig, key)?;
+    }
+    for _ in 0..3 {
+        make_cold(rig.edge(0))?;
+        let [_, before, _] = spent(&rig)?;
+        let sources = at_once(rig.edge(0), &keys)?;
+        assert!(!sources.contains(&"registry".to_owned()), "{sources:?}");
+        assert_eq!(spent(&rig)?[1], before);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_answer_that_was_overtaken_is_asked_for_again() -> Result<()> {
+    let rig = Rig::builder()
+        .edges(2)
+        .variable("FRESHNESS_BOUND_MS", 800)
+        .start()?;
+    let (admin, overtaken) = acme(&rig)?;
+    admin.organization("globex")?;
+    let overtaking = admin.issue_live("globex", &["read"])?;
+    for key in [&overtaking, &overtaken] {
+        until_in_kv(&rig, key)?;
+    }
+    let edge = rig.edge(1);
+    let link = rig.link(Caller::Edge(1), Class::Relay);
+    // Longer than a relay believes an answer, less than an edge waits for it.
+    link.slow(Duration::from_millis(330))?;
+    let slow = Client::new(edge.address());
+    let late = thread::spawn(move || source(&own_key(&slow, &overtaken.secret)?));
+    thread::sleep(Duration::from_millis(50));
+    link.heal()?;
+    // The edge learns the log's end, and behind that something changes.
+    source(&own_key(edge, &overtaking.secret)?)?;
+    admin.revoke("globex", &overtaking.id)?;
+    assert_eq!(late.join().expect("the thread ends")?, "kv");
     Ok(())
 }

@@ -384,7 +384,14 @@ impl World {
     }
 
     /// Enters a record read strongly into the load that waits for it.
-    fn bring_strong(&mut self, setup: &Setup, number: u8, subject: Subject, record: Rec, keep: bool) {
+    fn bring_strong(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        subject: Subject,
+        record: Rec,
+        keep: bool,
+    ) {
         let edge = &mut self.edges[usize::from(number)];
         let wants = |loading: &Loading| loading.left.contains_key(&subject);
         if let Some(load) = edge.loads.iter().position(wants) {
