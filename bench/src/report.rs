@@ -12,7 +12,7 @@ use crate::{
 };
 use anyhow::Result;
 use serde::Serialize;
-use std::{fmt::Write as _, fs, process::Command};
+use std::{fmt::Write as _, fs, path::Path, process::Command};
 
 /// A run.
 #[derive(Serialize)]
@@ -42,33 +42,27 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .collect();
         rounds::run(options, &rows)?
     };
-    let rest = !options.requests_only;
-    let report = Report {
+    let mut report = Report {
         commit: commit(),
         processor: proc::processor(),
         rounds: options.rounds,
         rows,
-        memory: if rest { memory::run()? } else { Vec::new() },
-        start: if rest { start::run()? } else { Vec::new() },
-        growth: if rest {
-            growth::run(options.growth_keys)?
-        } else {
-            Vec::new()
-        },
+        memory: Vec::new(),
+        start: Vec::new(),
+        growth: Vec::new(),
         sizes: size::run()?,
     };
-    fs::create_dir_all(&options.out)?;
-    fs::write(
-        options.out.join("bench.json"),
-        serde_json::to_string_pretty(&report)?,
-    )?;
-    plot::costs(&options.out.join("costs.svg"), &report.rows)?;
-    if rest {
-        plot::growth(&options.out.join("growth.svg"), &report.growth)?;
+    // What is measured is not lost where a later part fails.
+    report.write(&options.out)?;
+    if !options.requests_only {
+        report.memory = memory::run()?;
+        report.write(&options.out)?;
+        report.start = start::run()?;
+        report.write(&options.out)?;
+        report.growth = growth::run(options.growth_keys)?;
+        report.write(&options.out)?;
     }
-    let text = report.table();
-    fs::write(options.out.join("bench.md"), &text)?;
-    print!("{text}");
+    print!("{}", report.table());
     Ok(())
 }
 
@@ -86,6 +80,17 @@ fn commit() -> String {
 }
 
 impl Report {
+    fn write(&self, out: &Path) -> Result<()> {
+        fs::create_dir_all(out)?;
+        fs::write(out.join("bench.json"), serde_json::to_string_pretty(self)?)?;
+        fs::write(out.join("bench.md"), self.table())?;
+        plot::costs(&out.join("costs.svg"), &self.rows)?;
+        if !self.growth.is_empty() {
+            plot::growth(&out.join("growth.svg"), &self.growth)?;
+        }
+        Ok(())
+    }
+
     fn table(&self) -> String {
         let mut text = format!(
             "Commit {}, {}, {} rounds. Ratios are medians over the rounds, with the least and the most.\n\n",
