@@ -108,9 +108,8 @@ export class ChangeLog {
 
   async fetch(request) {
     const id = await request.text();
-    const [meta] = this.sql.exec("SELECT incarnation, lease, wait FROM meta WHERE one = 1").raw();
-    const [[head]] = this.sql.exec("SELECT coalesce(max(seq), 0) FROM subject").raw();
+    const [meta] = this.sql.exec("SELECT incarnation, lease, wait, (SELECT coalesce(max(seq), 0) FROM subject) FROM meta WHERE one = 1").raw();
     const required = [...this.sql.exec("SELECT revision FROM subject WHERE subject = ?", id).raw()];
-    return new Response(JSON.stringify({ meta, head, required }));
+    return new Response(JSON.stringify({ meta, required }));
   }
 }

@@ -43,21 +43,17 @@ pub trait LogStore {
     /// Why storage failed.
     type Error;
 
-    /// The row beside the subjects; none in a new log.
+    /// The row beside the subjects, and the greatest sequence number. Neither
+    /// in a new log.
     ///
     /// # Errors
     /// If storage fails, as for every method here.
-    fn meta(&self) -> Result<Option<LogMeta>, Self::Error>;
+    fn meta_and_head(&self) -> Result<Option<(LogMeta, u64)>, Self::Error>;
     /// Writes that row.
     ///
     /// # Errors
     /// If storage fails.
     fn set_meta(&mut self, meta: &LogMeta) -> Result<(), Self::Error>;
-    /// The greatest sequence number; zero in an empty log.
-    ///
-    /// # Errors
-    /// If storage fails.
-    fn head(&self) -> Result<u64, Self::Error>;
     /// Writes the row of the change's subject, which belongs to
     /// `organization`.
     ///
@@ -131,7 +127,7 @@ impl<S: LogStore> ChangeLog<S> {
     /// # Errors
     /// If storage fails; then nothing may be answered.
     pub fn append(&mut self, append: &Append, now: Reading<LogClock>) -> Result<Ack, S::Error> {
-        let meta = self.meta(now)?;
+        let (meta, head) = self.meta_and_head(now)?;
         let organization = append.subject.organization();
         let known = self.store.revision_of(append.subject)?;
         let greatest = self.store.greatest_revision_of(organization)?;
@@ -139,7 +135,7 @@ impl<S: LogStore> ChangeLog<S> {
             let change = Change {
                 subject: append.subject,
                 revision: append.revision,
-                seq: self.store.head()? + 1,
+                seq: head + 1,
             };
             self.store.upsert_subject(&change, organization)?;
         }
@@ -155,10 +151,10 @@ impl<S: LogStore> ChangeLog<S> {
     /// # Errors
     /// If storage fails.
     pub fn ask(&mut self, question: &Question, now: Reading<LogClock>) -> Result<Answer, S::Error> {
-        let meta = self.meta(now)?;
+        let (meta, seq) = self.meta_and_head(now)?;
         let head = Cursor {
             incarnation: meta.incarnation,
-            seq: self.store.head()?,
+            seq,
         };
         let changes = self.changes_for(question.cursor, head)?;
         let mut required = Vec::new();
@@ -207,7 +203,7 @@ impl<S: LogStore> ChangeLog<S> {
     /// # Errors
     /// If storage fails; the old bound then holds.
     pub fn set_bound(&mut self, bound: Bound, now: Reading<LogClock>) -> Result<(), S::Error> {
-        let meta = self.meta(now)?;
+        let (meta, _) = self.meta_and_head(now)?;
         let changed = LogMeta {
             lease: bound,
             wait_for: meta.wait_for.max(bound),
@@ -223,14 +219,14 @@ impl<S: LogStore> ChangeLog<S> {
     /// # Errors
     /// If storage fails.
     pub fn status(&mut self, now: Reading<LogClock>) -> Result<(LogMeta, u64), S::Error> {
-        Ok((self.meta(now)?, self.store.head()?))
+        self.meta_and_head(now)
     }
 
     /// The row beside the subjects, after lowering what is waited for if the
-    /// old leases have run out.
-    fn meta(&mut self, now: Reading<LogClock>) -> Result<LogMeta, S::Error> {
-        let mut meta = match self.store.meta()? {
-            Some(meta) => meta,
+    /// old leases have run out, and the head.
+    fn meta_and_head(&mut self, now: Reading<LogClock>) -> Result<(LogMeta, u64), S::Error> {
+        let (mut meta, head) = match self.store.meta_and_head()? {
+            Some(both) => both,
             None => {
                 let new = LogMeta {
                     incarnation: self.incarnation,
@@ -238,7 +234,7 @@ impl<S: LogStore> ChangeLog<S> {
                     wait_for: Bound::DEFAULT,
                 };
                 self.store.set_meta(&new)?;
-                new
+                (new, 0)
             }
         };
         if meta.wait_for > meta.lease {
@@ -250,7 +246,7 @@ impl<S: LogStore> ChangeLog<S> {
                 self.store.set_meta(&meta)?;
             }
         }
-        Ok(meta)
+        Ok((meta, head))
     }
 
     /// Changes after `cursor`; none if it cannot be continued.
@@ -264,6 +260,9 @@ impl<S: LogStore> ChangeLog<S> {
         };
         if cursor.incarnation != head.incarnation || head.is_behind(&cursor) {
             return Ok(None);
+        }
+        if cursor == head {
+            return Ok(Some(Vec::new()));
         }
         let changes = self
             .store

@@ -48,16 +48,17 @@ fn bound(row: &Row, column: usize) -> Result<Bound, SqlError> {
 impl<S: Sql> LogStore for SqlLog<S> {
     type Error = SqlError;
 
-    fn meta(&self) -> Result<Option<LogMeta>, SqlError> {
-        let rows = self.0.query(sql::META, &[])?;
+    fn meta_and_head(&self) -> Result<Option<(LogMeta, u64)>, SqlError> {
+        let rows = self.0.query(sql::META_AND_HEAD, &[])?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        Ok(Some(LogMeta {
+        let meta = LogMeta {
             incarnation: Incarnation::from_stored(row.unsigned(0)?),
             lease: bound(row, 1)?,
             wait_for: bound(row, 2)?,
-        }))
+        };
+        Ok(Some((meta, row.unsigned(3)?)))
     }
 
     fn set_meta(&mut self, meta: &LogMeta) -> Result<(), SqlError> {
@@ -69,10 +70,6 @@ impl<S: Sql> LogStore for SqlLog<S> {
         self.0
             .query(sql::SET_META, &parameters.map(Value::from))
             .map(|_| ())
-    }
-
-    fn head(&self) -> Result<u64, SqlError> {
-        self.number(sql::HEAD, &[])
     }
 
     fn upsert_subject(&mut self, change: &Change, organization: Subject) -> Result<(), SqlError> {

@@ -33,8 +33,9 @@ impl MapStore {
 impl LogStore for MapStore {
     type Error = Infallible;
 
-    fn meta(&self) -> Result<Option<LogMeta>, Infallible> {
-        Ok(self.meta)
+    fn meta_and_head(&self) -> Result<Option<(LogMeta, u64)>, Infallible> {
+        let head = self.rows.values().map(|row| row.seq).max().unwrap_or(0);
+        Ok(self.meta.map(|meta| (meta, head)))
     }
 
     fn set_meta(&mut self, meta: &LogMeta) -> Result<(), Infallible> {
@@ -44,10 +45,6 @@ impl LogStore for MapStore {
         }
         self.meta = Some(meta);
         Ok(())
-    }
-
-    fn head(&self) -> Result<u64, Infallible> {
-        Ok(self.rows.values().map(|row| row.seq).max().unwrap_or(0))
     }
 
     fn upsert_subject(&mut self, change: &Change, _: Subject) -> Result<(), Infallible> {

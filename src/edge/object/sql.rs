@@ -9,10 +9,13 @@ use crate::sql::{Row, Sql, SqlError, Value};
 
 #[wasm_bindgen]
 extern "C" {
-    /// `Array.from`, which runs the cursor to its end. The crate's own cursor
-    /// methods do not catch what SQLite throws while stepping.
-    #[wasm_bindgen(js_namespace = Array, js_name = from, catch)]
-    fn array_from(iterable: &JsValue) -> Result<Array, JsValue>;
+    /// A cursor's rows as arrays.
+    type RawRows;
+
+    /// Runs the cursor to its end. The crate's own cursor methods do not catch
+    /// what SQLite throws while stepping.
+    #[wasm_bindgen(method, catch, js_name = toArray)]
+    fn to_array(this: &RawRows) -> Result<Array, JsValue>;
 
     #[wasm_bindgen(extends = DurableObjectStorage)]
     type TransactionalStorage;
@@ -79,10 +82,11 @@ impl Sql for ObjectSql {
     fn query(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
         let parameters = parameters.iter().map(to_js).collect::<Result<Array, _>>()?;
         let cursor = self.sql.exec(statement, parameters).map_err(thrown)?;
-        let rows = array_from(&cursor.raw()).map_err(thrown)?;
+        let rows: RawRows = JsValue::from(cursor.raw()).unchecked_into();
+        let rows = rows.to_array().map_err(thrown)?;
         rows.iter()
             .map(|row| {
-                Array::from(&row)
+                row.unchecked_into::<Array>()
                     .iter()
                     .map(|value| from_js(&value))
                     .collect::<Result<Vec<_>, _>>()
