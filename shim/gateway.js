@@ -19,7 +19,9 @@ function staysBehind(side, name, judge) {
 // What `Connection` names holds for one connection (RFC 9110 section 7.6.1), but
 // it cannot name ours away: they are set afterwards.
 function strip(headers, side, judge) {
-  const names = [...headers.keys()];
+  // Cheaper than the iterator of names.
+  const names = [];
+  headers.forEach((_, name) => names.push(name));
   const named = names.includes("connection") ? headers.get("connection").toLowerCase().split(",").map((name) => name.trim()) : [];
   for (const name of names) {
     if (staysBehind(side, name, judge) || named.includes(name)) headers.delete(name);
@@ -32,33 +34,37 @@ function add(headers, lines) {
   for (let at = 0; at + 1 < parts.length; at += 2) headers.set(parts[at], parts[at + 1]);
 }
 
-function outgoing(request, behind, identity, signal, judge) {
-  // For a Worker the URL is taken over as it is, whatever the parser would make of it.
-  const moved = typeof behind === "string" ? new Request(behind, request) : request;
+function outgoing(request, url, identity, signal, judge) {
+  const moved = url === undefined ? request : new Request(url, request);
   const sent = new Request(moved, { redirect: "manual", signal });
   strip(sent.headers, "request", judge);
   add(sent.headers, identity);
   return sent;
 }
 
-// Of `plan`: a Worker or a URL, the headers for it, those for the client, and how
-// many milliseconds there are until the answer's head. `judge(name, isOfRequest)`
-// says whether a header stays behind. Gives the answer, or the code of the problem.
-export async function forward(request, [behind, identity, added, deadline], judge) {
+// Of `plan`: the binding of a Worker or a URL, the headers for it, those for the
+// client, and how many milliseconds there are until the answer's head.
+// `judge(name, isOfRequest)` says whether a header stays behind, `refuse(code)` makes
+// the answer where there is none.
+export async function forward(request, env, [binding, url, identity, added, deadline], judge, refuse) {
+  // What is merely no longer waited for would go on until this request's last errand
+  // is done.
   const late = new AbortController();
   // Cleared as soon as the head is there: a long stream is nobody's fault.
   const timer = setTimeout(() => late.abort(), deadline);
+  let answer;
   try {
-    const sent = outgoing(request, behind, identity, late.signal, judge);
-    const answer = await (typeof behind === "string" ? fetch(sent) : behind.fetch(sent));
-    clearTimeout(timer);
-    // The answer stands in for the init: status and headers are taken from it.
-    const returned = new Response(answer.body, answer);
-    strip(returned.headers, "response", judge);
-    add(returned.headers, added);
-    return returned;
+    const sent = outgoing(request, url, identity, late.signal, judge);
+    // A Worker gets the URL as it is, whatever the parser would make of it.
+    answer = await (url === undefined ? env[binding].fetch(sent) : fetch(sent));
   } catch {
+    return refuse(late.signal.aborted ? "upstream_timeout" : "upstream_unavailable");
+  } finally {
     clearTimeout(timer);
-    return late.signal.aborted ? "upstream_timeout" : "upstream_unavailable";
   }
+  // The answer stands in for the init: status and headers are taken from it.
+  const returned = new Response(answer.body, answer);
+  strip(returned.headers, "response", judge);
+  add(returned.headers, added);
+  return returned;
 }

@@ -9,6 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import * as crate from "./katalo_keys.js";
 import { forward } from "./gateway.js";
+import { reply } from "./objects.js";
 
 // Each wake of a future goes through here. The runtime's own costs several
 // microseconds, a promise's reaction a fraction of one.
@@ -117,28 +118,34 @@ const judge = (name, isOfRequest) => enter(() => crate.stays_behind(name, isOfRe
 
 // An array is the plan of what goes on to the API behind, with whether the key
 // leaked at its end.
-async function carryOut(plan, request) {
-  const outcome = await forward(request, plan, judge);
-  if (outcome instanceof Response) return outcome;
-  const { headers, url } = request;
-  return enter(() => crate.not_forwarded(request, headers, url, headers.get("authorization"), outcome, plan[4]));
+function carryOut(plan, request, env) {
+  const refuse = (code) => {
+    try {
+      const { headers, url } = request;
+      return enter(() => crate.not_forwarded(request, headers, url, headers.get("authorization"), code, plan.at(-1)));
+    } catch (error) {
+      return failed(error, request);
+    }
+  };
+  return forward(request, env, plan, judge, refuse);
 }
 
-// `handle` gives a Response or a plan where it can at once, else a Promise of either.
-async function settled(promise, request) {
+async function settled(promise, request, env) {
   try {
     const answer = await promise;
-    return Array.isArray(answer) ? await carryOut(answer, request) : answer;
+    return Array.isArray(answer) ? await carryOut(answer, request, env) : answer;
   } catch (error) {
     return failed(error, request);
   }
 }
 
 export default {
+  // `handle` gives a Response or a plan where it can at once, else a Promise of either.
   fetch(request, env, ctx) {
     try {
       const answer = enter(() => handle(request, env, ctx));
-      return answer instanceof Response ? answer : settled(answer, request);
+      if (answer instanceof Response) return answer;
+      return Array.isArray(answer) ? carryOut(answer, request, env) : settled(answer, request, env);
     } catch (error) {
       return failed(error, request);
     }
@@ -152,29 +159,35 @@ function durable(name) {
     #inner;
     #generation;
 
-    async #call(method, ...values) {
+    #call(method, ...values) {
+      return enter(() => {
+        if (this.#generation !== generation) {
+          this.#inner = new crate[name](this.ctx, this.env);
+          this.#generation = generation;
+        }
+        return this.#inner[method](...values);
+      });
+    }
+
+    // What was written since the last await must not be committed by half: to abort
+    // takes it back, and ends the other calls to this object too.
+    async #whole(work) {
       try {
-        return await enter(() => {
-          if (this.#generation !== generation) {
-            this.#inner = new crate[name](this.ctx, this.env);
-            this.#generation = generation;
-          }
-          return this.#inner[method](...values);
-        });
+        return await work();
       } catch (error) {
-        // What was written since the last await must not be committed by half:
-        // to abort takes it back, and ends the other calls to this object too.
         if (error instanceof Trapped) this.ctx.abort(error.message);
         throw error;
       }
     }
 
     fetch(request) {
-      return this.#call("fetch", request);
+      const take = (yields) => this.#call("enter", yields);
+      const answer = (...message) => this.#call("answer", ...message);
+      return this.#whole(() => reply(request, take, answer));
     }
 
     alarm() {
-      return this.#call("alarm");
+      return this.#whole(() => this.#call("alarm"));
     }
   };
 }

@@ -25,6 +25,6 @@ export function refusal(head, document, headers, id) {
 }
 
 // What `forward` of the gateway takes.
-export function plan(behind, identity, added, deadline, isRestricted) {
-  return [behind, identity, added, deadline, isRestricted];
+export function plan(binding, url, identity, added, deadline, isRestricted) {
+  return [binding, url, identity, added, deadline, isRestricted];
 }

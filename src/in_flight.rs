@@ -25,6 +25,19 @@ struct Taken {
 #[must_use]
 pub struct Place(u64);
 
+impl Place {
+    /// The place's number, for a caller that can only keep numbers.
+    #[must_use]
+    pub fn into_number(self) -> f64 {
+        self.0 as f64
+    }
+
+    /// The place of this number.
+    pub fn from_number(number: f64) -> Self {
+        Self(number as u64)
+    }
+}
+
 impl InFlight {
     /// Room for `most`, each for `lasts` milliseconds at most.
     #[must_use]

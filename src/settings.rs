@@ -107,6 +107,12 @@ pub struct Given {
     pub relay_region: Option<String>,
     /// [`names::UPSTREAM_TIMEOUT_MS`]
     pub upstream_timeout: Option<String>,
+    /// [`names::UPSTREAM_URL`]
+    pub upstream_url: Option<String>,
+    /// Whether [`names::UPSTREAM`] is bound.
+    pub has_upstream: bool,
+    /// Whether [`names::UPSTREAM_TEST`] is bound.
+    pub has_upstream_test: bool,
 }
 
 /// Settings that can be worked with. No `Debug`: they hold secrets.
@@ -130,6 +136,10 @@ pub struct Settings {
     pub log_sample_percent: u8,
     /// How long the API may take until its headers are there.
     pub upstream_timeout: Duration,
+    /// The API behind, for live keys.
+    pub upstream: Option<Upstream>,
+    /// Whether there is one for test keys, bound as [`names::UPSTREAM_TEST`].
+    pub has_upstream_test: bool,
     /// What the registries are told.
     pub registry: RegistrySettings,
     /// What a proxy shows to be believed about the client's address.
@@ -138,6 +148,15 @@ pub struct Settings {
     pub assertion_secret: Option<zeroize::Zeroizing<String>>,
     /// The one-time token, unless the operator took it away.
     pub bootstrap_token: Option<zeroize::Zeroizing<String>>,
+}
+
+/// Where the API behind is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Upstream {
+    /// In a Worker, bound as [`names::UPSTREAM`].
+    Worker,
+    /// At a URL without a path, from [`names::UPSTREAM_URL`].
+    Url(String),
 }
 
 /// Why the Worker cannot start to serve. Never holds a secret.
@@ -280,6 +299,11 @@ impl Settings {
             serve_unproven,
             relay_replicas: relay_replicas.unwrap_or(1),
             relay_region,
+            upstream: match given.upstream_url.filter(|url| !url.is_empty()) {
+                _ if given.has_upstream => Some(Upstream::Worker),
+                url => url.map(|url| Upstream::Url(url.trim_end_matches('/').to_owned())),
+            },
+            has_upstream_test: given.has_upstream_test,
             upstream_timeout: upstream_timeout.map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
             github_public_keys,
             log_sample_percent: log_sample_percent.unwrap_or(100),

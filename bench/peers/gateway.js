@@ -9,16 +9,18 @@ const DEADLINE_MS = 30_000;
 
 function strip(headers, isStripped) {
   const named = (headers.get("connection") ?? "").toLowerCase().split(",").map((name) => name.trim());
-  for (const name of [...headers.keys()]) if (isStripped(name) || named.includes(name)) headers.delete(name);
+  const names = [];
+  headers.forEach((_, name) => names.push(name));
+  for (const name of names) if (isStripped(name) || named.includes(name)) headers.delete(name);
 }
 
 export default {
   async fetch(request, env) {
     const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), DEADLINE_MS);
     const outgoing = new Request(request, { redirect: "manual", signal: deadline.signal });
     strip(outgoing.headers, (name) => FROM_REQUEST.has(name) || OURS.test(name));
     for (const name in IDENTITY) outgoing.headers.set(name, IDENTITY[name]);
-    const timer = setTimeout(() => deadline.abort(), DEADLINE_MS);
     const answer = await env.UPSTREAM.fetch(outgoing);
     clearTimeout(timer);
     const returned = new Response(answer.body, answer);

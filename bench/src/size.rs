@@ -33,6 +33,8 @@ pub(crate) fn run() -> Result<Vec<Size>> {
         "build/katalo_keys.js",
         "build/index.js",
         "build/gateway.js",
+        "build/objects.js",
+        "build/runtime.js",
         "bench/peers/check.js",
         "target/bench/peers/hono-bearer.js",
         "target/bench/peers/hono-jwt.js",

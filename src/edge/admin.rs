@@ -294,8 +294,8 @@ impl<'a> Caller<'a> {
             cursor: page.cursor,
             limit: page.limit,
         };
-        let listed: Page<Listed> =
-            objects::ask(&self.edge.env, names::DIRECTORY, directory::NAME, &order).await?;
+        let to = objects::Address::of(names::DIRECTORY, directory::NAME);
+        let listed: Page<Listed> = objects::ask(&self.edge.env, to, &order).await?;
         Ok(Page {
             items: listed.items.into_iter().map(|listed| listed.id).collect(),
             next_cursor: listed.next_cursor,

@@ -11,11 +11,10 @@ use futures_util::future::join3;
 use serde::de::DeserializeOwned;
 use worker::Delay;
 
-use super::deadline::within;
 use super::isolate::Edge;
 use super::memory;
 use super::object::change_log;
-use super::objects;
+use super::objects::{self, Address};
 use super::{kv, registry, rim};
 use crate::freshness::failover::{Failover, Hop, Region, RelayName};
 use crate::freshness::follower::Ask;
@@ -34,8 +33,6 @@ use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secre
 
 /// How often a waiting request looks at the view, in milliseconds.
 const LOOK_EVERY: u64 = 5;
-/// How long a read of Workers KV may take before it counts as a miss.
-const KV_DEADLINE: Duration = Duration::from_secs(1);
 
 /// A question: may this key do this, now, from there?
 pub(super) struct Asked<'a> {
@@ -400,7 +397,7 @@ fn report_behind(edge: &Edge, subject: RegistrySubject) {
 async fn read_kv<R: DeserializeOwned>(edge: &Edge, subject: RegistrySubject) -> Option<Rc<R>> {
     let name = subject.kv_name();
     let read = kv::read(&edge.env, &edge.settings.keyring, &name);
-    match within(KV_DEADLINE, read).await? {
+    match read.await {
         kv::Value::Missing => None,
         kv::Value::Unreadable => {
             report_behind(edge, subject);
@@ -444,12 +441,12 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> 
         ask.sent_again(rim::reading());
         let deadline = Duration::from_millis(deadline.0);
         let answer = match hop {
-            Hop::Relay(name) => within(deadline, ask_relay(edge, name, ask)).await,
-            Hop::ChangeLog => within(deadline, ask_change_log(edge, ask)).await,
+            Hop::Relay(name) => ask_relay(edge, name, ask, deadline).await,
+            Hop::ChangeLog => ask_change_log(edge, ask, deadline).await,
             // Proves single records, not the view: the caller's last resort.
             Hop::Registry => break,
         };
-        if let Some(answer) = answer.flatten() {
+        if let Some(answer) = answer {
             memory::with(settings.at_most, |memory| {
                 memory.view.accept(ask, &answer, rim::reading())
             });
@@ -466,17 +463,23 @@ async fn ask_relay(
     edge: &Edge,
     name: RelayName,
     ask: &Ask<EdgeClock>,
+    deadline: Duration,
 ) -> Option<freshness::Answer> {
     let message = RelayRequest::Ask(ask.question.clone());
-    match objects::ask_relay(&edge.env, name, &message).await {
+    match objects::ask_relay(&edge.env, name, &message, deadline).await {
         Ok(RelayReply::Answer(answer)) => Some(answer),
         _ => None,
     }
 }
 
-async fn ask_change_log(edge: &Edge, ask: &Ask<EdgeClock>) -> Option<freshness::Answer> {
+async fn ask_change_log(
+    edge: &Edge,
+    ask: &Ask<EdgeClock>,
+    deadline: Duration,
+) -> Option<freshness::Answer> {
     let message = LogRequest::Ask(ask.question.clone());
-    match objects::ask(&edge.env, names::CHANGE_LOG, change_log::NAME, &message).await {
+    let to = Address::of(names::CHANGE_LOG, change_log::NAME).within(deadline);
+    match objects::ask(&edge.env, to, &message).await {
         Ok(LogReply::Answer(answer)) => Some(answer),
         _ => None,
     }
@@ -532,10 +535,9 @@ async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
         };
         Some((place, required))
     })?;
-    let deadline = Duration::from_millis(Failover::TOTAL.0);
-    let read = within(deadline, registry::read(&edge.env, id, required)).await;
+    let read = registry::read(&edge.env, id, required).await;
     memory::with(at_most, |memory| memory.strong_reads.leave(place));
-    read.flatten()
+    read
 }
 
 /// Asks the registry, whose answer proves these two records for this request.

@@ -7,27 +7,8 @@ use web_sys::{Headers, Response};
 
 #[wasm_bindgen]
 extern "C" {
-    /// A Durable Object namespace.
-    pub(super) type Namespace;
-
-    #[wasm_bindgen(method, catch, js_name = getByName)]
-    pub(super) fn get_by_name(
-        this: &Namespace,
-        name: &str,
-        options: &JsValue,
-    ) -> Result<Fetcher, JsValue>;
-
-    /// A Durable Object's stub or a service binding: what can be fetched from.
-    pub(super) type Fetcher;
-
-    #[wasm_bindgen(method, catch, js_name = fetch)]
-    pub(super) fn fetch(this: &Fetcher, url: &str, init: &JsValue) -> Result<Promise, JsValue>;
-
     /// A Workers KV namespace.
     pub(super) type Kv;
-
-    #[wasm_bindgen(method, catch)]
-    pub(super) fn get(this: &Kv, name: &str) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub(super) fn put(this: &Kv, name: &str, value: &str) -> Result<Promise, JsValue>;
@@ -75,7 +56,7 @@ extern "C" {
     pub(super) fn global_fetch(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
 }
 
-#[wasm_bindgen(module = "/shim/runtime.js")]
+#[wasm_bindgen(raw_module = "./runtime.js")]
 extern "C" {
     /// The platform's ray id, else one of our own.
     #[wasm_bindgen(js_name = requestId)]
@@ -91,15 +72,35 @@ extern "C" {
         id: Option<&str>,
     ) -> Result<Response, JsValue>;
 
-    /// What `forward` of the gateway takes: where to, headers for the API and for
-    /// the client, milliseconds until the answer's head, whether the key leaked.
+    /// What `forward` of the gateway takes: the binding of a Worker or a URL,
+    /// headers for the API and for the client, milliseconds until the answer's
+    /// head, whether the key leaked.
     pub(super) fn plan(
-        behind: &JsValue,
+        binding: &JsString,
+        url: Option<String>,
         identity: &JsString,
-        added: &str,
+        added: &JsString,
         deadline: f64,
         is_restricted: bool,
     ) -> JsValue;
+}
+
+#[wasm_bindgen(raw_module = "./objects.js")]
+extern "C" {
+    /// An object's answer: its text, a status other than 200, or `undefined` where
+    /// there is none within so many milliseconds.
+    pub(super) fn ask(
+        namespace: &JsValue,
+        name: &str,
+        location_hint: Option<&str>,
+        yields: bool,
+        message: &str,
+        milliseconds: Option<f64>,
+    ) -> Promise;
+
+    /// A value of Workers KV, a text; `null` where there is none, `undefined`
+    /// where it does not come within so many milliseconds.
+    pub(super) fn read(kv: &JsValue, name: &str, milliseconds: f64) -> Promise;
 }
 
 /// Names of headers that are read or set again and again.
@@ -132,11 +133,6 @@ pub(super) fn object(members: &[(&str, &JsValue)]) -> JsValue {
         let _ = Reflect::set(&object, &JsValue::from_str(name), value);
     }
     object.into()
-}
-
-/// A flag of a thrown value (`retryable`, `overloaded`).
-pub(super) fn flag(error: &JsValue, name: &str) -> bool {
-    Reflect::get(error, &JsValue::from_str(name)).is_ok_and(|value| value.is_truthy())
 }
 
 /// A response's body as text.

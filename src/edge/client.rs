@@ -328,7 +328,7 @@ fn forward(
     now: Timestamp,
 ) -> Result<JsValue, JsValue> {
     let refuse = |problem: Problem| refuse(incoming, problem, granted.restriction());
-    let Some(behind) = gateway::behind(edge, incoming, granted.key.environment) else {
+    let Some(behind) = gateway::behind(&edge.settings, incoming, granted.key.environment) else {
         return refuse(match granted.key.environment {
             Environment::Test => Problem::from(Code::WrongEnvironment)
                 .because("There is no test upstream here: use a `live` key."),
@@ -345,7 +345,7 @@ fn forward(
     let plan = gateway::Plan {
         behind,
         identity: granted.forwarded_identity(assertion)?,
-        added: gateway::lines(granted.notices()),
+        added: granted.forwarded_notices()?,
         deadline: edge.settings.upstream_timeout,
         is_restricted: granted.key.restricted,
     };

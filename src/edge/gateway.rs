@@ -1,6 +1,7 @@
 //! `/v1/*`: what was granted goes on to the API behind. The shim carries it out;
 //! here is said what goes where, and what stays behind.
 
+use std::thread::LocalKey;
 use std::time::Duration;
 
 use js_sys::JsString;
@@ -9,20 +10,18 @@ use web_sys::{Headers, Request};
 
 use super::bindings;
 use super::incoming::Incoming;
-use super::isolate::Edge;
 use super::respond::refuse;
 use crate::http::{Code, is_stripped_from_request, is_stripped_from_response};
 use crate::key::Environment;
-use crate::settings::names;
+use crate::settings::{Settings, Upstream, names};
 
 /// What `forward` of the shim does.
 pub(super) struct Plan {
-    /// As [`behind`] gives it.
-    pub(super) behind: JsValue,
+    pub(super) behind: Behind,
     /// Headers for the API, by [`lines`].
     pub(super) identity: JsString,
     /// Headers for the client, by [`lines`].
-    pub(super) added: String,
+    pub(super) added: JsString,
     /// How long the API may take until its headers are there.
     pub(super) deadline: Duration,
     /// Whether the key leaked: a refusal says so too.
@@ -31,13 +30,17 @@ pub(super) struct Plan {
 
 impl From<Plan> for JsValue {
     fn from(plan: Plan) -> Self {
-        bindings::plan(
-            &plan.behind,
-            &plan.identity,
-            &plan.added,
-            plan.deadline.as_millis() as f64,
-            plan.is_restricted,
-        )
+        let Behind { binding, url } = plan.behind;
+        binding.with(|binding| {
+            bindings::plan(
+                binding,
+                url,
+                &plan.identity,
+                &plan.added,
+                plan.deadline.as_millis() as f64,
+                plan.is_restricted,
+            )
+        })
     }
 }
 
@@ -53,20 +56,30 @@ pub(super) fn lines(headers: impl IntoIterator<Item = (&'static str, String)>) -
     lines
 }
 
-/// The API behind for this environment: a Worker, or a URL. `None` where there is
-/// none.
-pub(super) fn behind(edge: &Edge, incoming: &Incoming, of: Environment) -> Option<JsValue> {
-    let env = &edge.env;
-    match of {
-        Environment::Test => bindings::binding(env, names::UPSTREAM_TEST),
-        Environment::Live | Environment::Admin => {
-            bindings::binding(env, names::UPSTREAM).or_else(|| {
-                let origin = super::objects::variable(env, names::UPSTREAM_URL)?;
-                let origin = origin.trim_end_matches('/');
-                Some([origin, incoming.target()].concat().into())
-            })
-        }
-    }
+/// Where the API behind is: in a Worker by its binding, or at a URL.
+pub(super) struct Behind {
+    binding: &'static LocalKey<JsString>,
+    url: Option<String>,
+}
+
+thread_local! {
+    static UPSTREAM: JsString = names::UPSTREAM.into();
+    static UPSTREAM_TEST: JsString = names::UPSTREAM_TEST.into();
+}
+
+/// The API behind for this environment, if there is one.
+pub(super) fn behind(settings: &Settings, incoming: &Incoming, of: Environment) -> Option<Behind> {
+    let binding = match of {
+        Environment::Test => &UPSTREAM_TEST,
+        Environment::Live | Environment::Admin => &UPSTREAM,
+    };
+    let url = match (of, &settings.upstream) {
+        (Environment::Test, _) => settings.has_upstream_test.then_some(None)?,
+        (_, Some(Upstream::Worker)) => None,
+        (_, Some(Upstream::Url(origin))) => Some([origin, incoming.target()].concat()),
+        (_, None) => return None,
+    };
+    Some(Behind { binding, url })
 }
 
 /// Whether a header of this name, in lower case, stays behind. The shim asks once

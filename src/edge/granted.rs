@@ -22,6 +22,8 @@ struct Kept {
     identity: Option<Made>,
     own_key: Option<Made>,
     forwarded: Option<JsString>,
+    /// What goes along with an API's answer, and the decision in it.
+    notices: Option<(String, JsString)>,
 }
 
 thread_local! {
@@ -169,6 +171,19 @@ impl Granted {
         })
     }
 
+    /// What the caller learns beside the API's answer, by [`lines`].
+    pub(super) fn forwarded_notices(&self) -> Result<JsString, JsValue> {
+        self.kept(|kept| {
+            let decision = self.decision();
+            let again = kept.notices.take().filter(|(made, _)| *made == decision);
+            let (_, notices) = kept.notices.insert(match again {
+                Some(again) => again,
+                None => (decision, lines(self.notices()).into()),
+            });
+            Ok(Clone::clone(notices))
+        })
+    }
+
     fn kept<T>(&self, work: impl FnOnce(&mut Kept) -> Result<T, JsValue>) -> Result<T, JsValue> {
         let is_good = |kept: &Kept| {
             Rc::ptr_eq(&kept.key, &self.key)
@@ -183,6 +198,7 @@ impl Granted {
                 identity: None,
                 own_key: None,
                 forwarded: None,
+                notices: None,
             })
         };
         KEPT.with_borrow_mut(|kept| work(kept.get(self.id.public, is_good, new)?))

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use worker::worker_sys::Context;
 
+use super::bindings::binding;
 use super::objects::variable;
 use crate::settings::{Given, Settings, names};
 
@@ -52,6 +53,9 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         relay_replicas: variable(env, names::RELAY_REPLICAS),
         relay_region: variable(env, names::RELAY_REGION),
         upstream_timeout: variable(env, names::UPSTREAM_TIMEOUT_MS),
+        upstream_url: variable(env, names::UPSTREAM_URL),
+        has_upstream: binding(env, names::UPSTREAM).is_some(),
+        has_upstream_test: binding(env, names::UPSTREAM_TEST).is_some(),
     };
     match Settings::read(given) {
         Ok(settings) => Some(Rc::new(settings)),

@@ -9,6 +9,9 @@ use crate::json;
 use crate::key::Keyring;
 use crate::settings::names;
 
+/// How long a read may take before it counts as a miss, in milliseconds.
+const DEADLINE_MS: f64 = 1_000.0;
+
 /// What Workers KV holds under a name.
 pub(super) enum Value<R> {
     /// Nothing, or nothing in time.
@@ -42,8 +45,9 @@ pub(super) async fn read<R: DeserializeOwned>(
 }
 
 async fn read_text(env: &JsValue, name: &str) -> Option<String> {
-    let kv: Kv = bindings::binding(env, names::KEYS)?.unchecked_into();
-    JsFuture::from(kv.get(name).ok()?).await.ok()?.as_string()
+    let kv = bindings::binding(env, names::KEYS)?;
+    let value = bindings::read(&kv, name, DEADLINE_MS);
+    JsFuture::from(value).await.ok()?.as_string()
 }
 
 /// Writes a record under its seal.

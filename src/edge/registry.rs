@@ -1,9 +1,12 @@
 //! Questions to a registry's object.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 use super::objects::{self, Address, Unanswered};
+use crate::freshness::failover::Failover;
 use crate::key::{KeyId, OrganizationId, OrganizationTag};
 use crate::registry::message::{
     Actor, Command, MESSAGE_VERSION, Outcome, Records, Reply, Request, Required,
@@ -36,20 +39,24 @@ pub(super) async fn ask(
     tag: OrganizationTag,
     request: &Request,
 ) -> Result<Reply, Unanswered> {
-    said(env, tag, request)
+    said(env, tag, request, None)
         .await?
         .reply
         .ok_or(Unanswered::Unreachable)
 }
 
-async fn said(env: &JsValue, tag: OrganizationTag, request: &Request) -> Result<Said, Unanswered> {
-    let to = Address {
-        class: names::REGISTRY,
-        name: tag.as_str(),
-        location_hint: None,
-        yields: request.yields(),
+async fn said(
+    env: &JsValue,
+    tag: OrganizationTag,
+    request: &Request,
+    deadline: Option<Duration>,
+) -> Result<Said, Unanswered> {
+    let to = Address::of(names::REGISTRY, tag.as_str()).yielding(request.yields());
+    let to = match deadline {
+        Some(deadline) => to.within(deadline),
+        None => to,
     };
-    objects::ask_at(env, to, request).await
+    objects::ask(env, to, request).await
 }
 
 /// A request on the edge's own behalf.
@@ -93,6 +100,9 @@ pub(super) async fn tell_platform(env: &JsValue, command: Command) -> Result<Rep
     tell_organization(env, &OrganizationId::platform(), command).await
 }
 
+/// How long a strong read may take.
+const READ: Duration = Duration::from_millis(Failover::TOTAL.0);
+
 /// A strong read.
 pub(super) struct Read {
     pub(super) records: Records,
@@ -100,13 +110,13 @@ pub(super) struct Read {
 }
 
 /// Reads a key's and its organization's records at the source; `None` where the
-/// registry does not answer. It hears what is required of them, and so whether it
+/// registry does not answer in time. It hears what is required of them, and so whether it
 /// has lost a change.
 pub(super) async fn read(env: &JsValue, id: &KeyId, required: Required) -> Option<Read> {
     let key = id.public;
     let request = by_system(Command::Records { key, required }, String::new());
     let tag = id.public.organization_tag();
-    let said = said(env, tag, &request).await.ok()?;
+    let said = said(env, tag, &request, Some(READ)).await.ok()?;
     match said.reply? {
         Ok(Outcome::Records(records)) => Some(Read {
             records: *records,

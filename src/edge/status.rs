@@ -1,11 +1,13 @@
 //! `GET /admin/v1/status`: how the installation stands.
 
+use std::time::Duration;
+
 use futures_util::future::{join_all, join4};
 use serde_json::{Value, json};
 
 use super::isolate::Edge;
 use super::object::change_log;
-use super::objects::{self, Unanswered};
+use super::objects::{self, Address, Unanswered};
 use super::{memory, registry};
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
@@ -18,6 +20,8 @@ use crate::time::Timestamp;
 
 /// From how many days without use a key counts as unused.
 const UNUSED_FOR_DAYS: u32 = 90;
+/// How long the change log and relays may take before they count as silent.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The status as this edge sees it. A part that does not answer is `null`, so
 /// that the page still tells what is wrong. `page` has the organizations that the
@@ -30,8 +34,7 @@ pub(super) async fn answer(
 ) -> Answer {
     let log = objects::ask::<LogReply>(
         &edge.env,
-        names::CHANGE_LOG,
-        change_log::NAME,
+        Address::of(names::CHANGE_LOG, change_log::NAME).within(PATIENCE),
         &LogRequest::Status {},
     );
     let relays = join_all(
@@ -96,7 +99,7 @@ async fn totals(edge: &Edge, page: Option<Page<OrganizationId>>) -> Option<Total
 }
 
 async fn relay(edge: &Edge, name: RelayName) -> Value {
-    match objects::ask_relay(&edge.env, name, &RelayRequest::Status {}).await {
+    match objects::ask_relay(&edge.env, name, &RelayRequest::Status {}, PATIENCE).await {
         Ok(RelayReply::Status { proof_age_ms }) => {
             json!({ "name": name.to_string(), "answers": true, "proof_age_ms": proof_age_ms })
         }

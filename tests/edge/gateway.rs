@@ -394,6 +394,29 @@ fn no_request_is_smuggled_through() -> Result<()> {
 }
 
 #[test]
+fn an_upstream_that_never_answers_is_hung_up_on() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    let silent = std::thread::spawn(move || -> Result<Duration> {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let began = Instant::now();
+        // A request, then nothing more, and the end; or an error after ten seconds.
+        while stream.read(&mut [0; 4_096])? > 0 {}
+        Ok(began.elapsed())
+    });
+    let rig = Rig::builder()
+        .variable("UPSTREAM_TIMEOUT_MS", "300")
+        .upstream_url(Some(&origin))
+        .start()?;
+    let (_, key) = acme(&rig)?;
+    assert_problem(&read(rig.edge(0), &key.secret)?, 504, "upstream_timeout");
+    let open = silent.join().expect("the thread ends")?;
+    assert!(open < Duration::from_secs(5), "{open:?}");
+    Ok(())
+}
+
+#[test]
 fn an_upstream_that_takes_its_time() -> Result<()> {
     let rig = Rig::builder()
         .variable("UPSTREAM_TIMEOUT_MS", "300")

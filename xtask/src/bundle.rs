@@ -2,8 +2,8 @@
 //!
 //! | file in build/ | made by |
 //! |---|---|
-//! | `index.js`, `gateway.js` | `shim/`, as they are |
-//! | `katalo_keys.js`, `snippets/` | wasm-bindgen: the glue |
+//! | `index.js` and what it imports | `shim/`, as they are |
+//! | `katalo_keys.js` | wasm-bindgen: the glue |
 //! | `katalo_keys_bg.wasm` | cargo, wasm-bindgen, wasm-opt |
 //! | `assets/` | [`assets`](crate::assets) |
 
@@ -24,6 +24,8 @@ const FEATURES: [&str; 6] = [
     "--enable-reference-types",
     "--enable-sign-ext",
 ];
+
+const SHIM: [&str; 4] = ["index.js", "gateway.js", "objects.js", "runtime.js"];
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Options {
@@ -48,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         fs::write(&stamp, inputs)?;
     }
-    for name in ["index.js", "gateway.js"] {
+    for name in SHIM {
         fs::copy(project::root().join("shim").join(name), build.join(name))
             .context("cannot copy the shim")?;
     }

@@ -8,14 +8,17 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
-use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
+use worker::State;
+use worker::worker_sys::types::DurableObjectState;
 
 use super::sql::ObjectSql;
-use crate::edge::{log, objects, rim};
+use crate::edge::objects::{self, ObjectAnswer};
+use crate::edge::{log, rim};
 use crate::freshness::change_log::ChangeLog as Log;
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::sql_log::{self, SqlLog};
 use crate::freshness::{Bound, Incarnation};
+use crate::json;
 use crate::random::Randomness as _;
 use crate::settings::names;
 use crate::sql::SqlError;
@@ -25,13 +28,17 @@ use crate::sql::SqlError;
 pub(in crate::edge) const NAME: &str = "log";
 
 /// The object.
-#[durable_object(fetch)]
+#[wasm_bindgen]
 pub struct ChangeLog {
     log: RefCell<Log<SqlLog<ObjectSql>>>,
 }
 
-impl DurableObject for ChangeLog {
-    fn new(state: State, env: Env) -> Self {
+#[wasm_bindgen]
+impl ChangeLog {
+    /// The object at its start.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: &JsValue) -> Self {
+        let state = State::from(state);
         let sql = Rc::new(ObjectSql::of(&state));
         let mut bits = [0; 8];
         rim::Crypto.fill(&mut bits);
@@ -39,7 +46,7 @@ impl DurableObject for ChangeLog {
             SqlLog::over(Rc::clone(&sql)),
             Incarnation::from_random(u64::from_be_bytes(bits)),
         );
-        if let Err(error) = prepare(&sql, &mut log, env.as_ref()) {
+        if let Err(error) = prepare(&sql, &mut log, env) {
             log::storage_failed("ChangeLog", &error);
         }
         Self {
@@ -47,8 +54,22 @@ impl DurableObject for ChangeLog {
         }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let request: LogRequest = objects::message(&request.text().await?)?;
+    /// Every message has its place: none takes longer than it takes to answer.
+    pub fn enter(&self, _yields: bool) -> Option<f64> {
+        Some(0.0)
+    }
+
+    /// What it says to a message.
+    pub fn answer(&self, message: &str) -> JsValue {
+        self.say(message).into()
+    }
+}
+
+impl ChangeLog {
+    fn say(&self, message: &str) -> ObjectAnswer {
+        let Ok(request) = json::from_str::<LogRequest>(message) else {
+            return ObjectAnswer::Unread;
+        };
         let now = rim::reading();
         // No await from here on.
         let mut log = self.log.borrow_mut();
@@ -61,10 +82,10 @@ impl DurableObject for ChangeLog {
                 .map(|(meta, head)| LogReply::Status(meta.into_status(head))),
         };
         match reply {
-            Ok(reply) => Response::from_json(&reply),
+            Ok(reply) => ObjectAnswer::reply(&reply),
             Err(error) => {
                 log::storage_failed("ChangeLog", &error);
-                Response::error("storage", 500)
+                ObjectAnswer::Failed
             }
         }
     }
@@ -75,7 +96,7 @@ fn prepare(
     sql: &ObjectSql,
     log: &mut Log<SqlLog<ObjectSql>>,
     env: &JsValue,
-) -> std::result::Result<(), SqlError> {
+) -> Result<(), SqlError> {
     sql_log::create_tables(sql)?;
     let wanted =
         objects::variable(env, names::FRESHNESS_BOUND_MS).and_then(|text| text.parse().ok());

@@ -2,37 +2,58 @@
 //!
 //! **Atomicity.** One statement an event.
 
-use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
+use wasm_bindgen::prelude::*;
+use worker::State;
+use worker::worker_sys::types::DurableObjectState;
 
 use super::sql::ObjectSql;
-use crate::edge::{log, objects};
+use crate::edge::log;
+use crate::edge::objects::ObjectAnswer;
+use crate::json;
 use crate::registry::directory;
 
 /// The one name there is.
 pub(in crate::edge) const NAME: &str = "directory";
 
 /// The object.
-#[durable_object(fetch)]
+#[wasm_bindgen]
 pub struct Directory {
     sql: ObjectSql,
 }
 
-impl DurableObject for Directory {
-    fn new(state: State, _: Env) -> Self {
-        let sql = ObjectSql::of(&state);
+#[wasm_bindgen]
+impl Directory {
+    /// The object at its start.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState) -> Self {
+        let sql = ObjectSql::of(&State::from(state));
         if let Err(error) = directory::migrate(&sql) {
             log::storage_failed("Directory", &error);
         }
         Self { sql }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let order: directory::Order = objects::message(&request.text().await?)?;
+    /// Every message has its place: none takes longer than it takes to answer.
+    pub fn enter(&self, _yields: bool) -> Option<f64> {
+        Some(0.0)
+    }
+
+    /// What it says to a message.
+    pub fn answer(&self, message: &str) -> JsValue {
+        self.say(message).into()
+    }
+}
+
+impl Directory {
+    fn say(&self, message: &str) -> ObjectAnswer {
+        let Ok(order) = json::from_str::<directory::Order>(message) else {
+            return ObjectAnswer::Unread;
+        };
         match directory::handle(&self.sql, &order) {
-            Ok(page) => Response::from_json(&page),
+            Ok(page) => ObjectAnswer::reply(&page),
             Err(error) => {
                 log::storage_failed("Directory", &error);
-                Response::error("storage", 500)
+                ObjectAnswer::Failed
             }
         }
     }

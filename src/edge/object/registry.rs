@@ -12,18 +12,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wasm_bindgen::JsValue;
-use worker::{Delay, DurableObject, Env, Response, Result, State, durable_object};
+use wasm_bindgen::prelude::*;
+use worker::worker_sys::types::DurableObjectState;
+use worker::{Delay, State};
 
 use super::alarm;
 use super::sql::ObjectSql;
-use crate::edge::deadline::within;
+use crate::edge::objects::{self, Address, ObjectAnswer};
 use crate::edge::registry::Said;
-use crate::edge::{isolate, kv, log, objects, rim};
+use crate::edge::{isolate, kv, log, rim};
 use crate::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
-use crate::in_flight::InFlight;
+use crate::in_flight::{InFlight, Place};
+use crate::json;
 use crate::key::{OrganizationId, OrganizationTag};
 use crate::registry::message::{
     Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Records, Reply, Request,
@@ -55,7 +57,7 @@ const HEARINGS: usize = 4;
 const BATCH: u64 = 100;
 
 /// The object.
-#[durable_object(alarm)]
+#[wasm_bindgen]
 pub struct Registry {
     state: State,
     env: JsValue,
@@ -95,12 +97,16 @@ fn tag_of(request: &Request) -> Option<OrganizationTag> {
     }
 }
 
-impl DurableObject for Registry {
-    fn new(state: State, env: Env) -> Self {
+#[wasm_bindgen]
+impl Registry {
+    /// The object at its start.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: JsValue) -> Self {
+        let state = State::from(state);
         let sql = ObjectSql::of(&state);
         Self {
             state,
-            env: env.into(),
+            env,
             sql,
             wait: RefCell::new(None),
             taken_up: Cell::new(0),
@@ -109,48 +115,57 @@ impl DurableObject for Registry {
         }
     }
 
-    async fn fetch(&self, request: worker::Request) -> Result<Response> {
-        let yields = request.inner().url() == objects::YIELDING_URL;
-        let in_flight = if yields { &self.errands } else { &self.orders };
-        let place = in_flight.borrow_mut().enter(rim::now().0);
-        let Some(place) = place else {
-            return objects::overloaded();
-        };
-        let response = self.reply(request).await;
-        in_flight.borrow_mut().leave(place);
-        response
+    /// Takes a place for a message that has yet to be read. None where there is
+    /// too much to do; what `yields` is refused first.
+    pub fn enter(&self, yields: bool) -> Option<f64> {
+        let place = self.in_flight(yields).borrow_mut().enter(rim::now().0);
+        place.map(Place::into_number)
     }
 
-    async fn alarm(&self) -> Result<Response> {
+    /// What it says to the message that took this place.
+    pub async fn answer(&self, message: String, yields: bool, place: f64) -> JsValue {
+        let answer = self.say(&message).await;
+        let in_flight = self.in_flight(yields);
+        in_flight.borrow_mut().leave(Place::from_number(place));
+        answer.into()
+    }
+
+    /// The alarm went off.
+    pub async fn alarm(&self) {
         if let Some(settings) = isolate::settings(&self.env)
             && let Err(error) = self.carry_on(&settings).await
         {
             log::storage_failed("Registry", &error);
         }
-        Response::empty()
     }
 }
 
 impl Registry {
-    async fn reply(&self, mut request: worker::Request) -> Result<Response> {
-        let request: Request = objects::message(&request.text().await?)?;
-        let Some(settings) = isolate::settings(&self.env) else {
-            return Response::error("misconfigured", 500);
+    const fn in_flight(&self, yields: bool) -> &RefCell<InFlight> {
+        if yields { &self.errands } else { &self.orders }
+    }
+
+    async fn say(&self, message: &str) -> ObjectAnswer {
+        let Ok(request) = json::from_str(message) else {
+            return ObjectAnswer::Unread;
         };
-        match self.answer(&settings, &request).await {
-            Ok(said) => Response::from_json(&said),
+        let Some(settings) = isolate::settings(&self.env) else {
+            return ObjectAnswer::Failed;
+        };
+        match self.carry_out(&settings, &request).await {
+            Ok(said) => ObjectAnswer::reply(&said),
             Err(error) => {
                 log::storage_failed("Registry", &error);
-                Response::error("storage", 500)
+                ObjectAnswer::Failed
             }
         }
     }
 
-    async fn answer(
+    async fn carry_out(
         &self,
         settings: &Rc<Settings>,
         request: &Request,
-    ) -> std::result::Result<Said, SqlError> {
+    ) -> Result<Said, SqlError> {
         let Some(tag) = tag_of(request) else {
             return Ok(Said::only(Some(Err(registry::message::Refusal::NotFound))));
         };
@@ -188,7 +203,7 @@ impl Registry {
         request: &Request,
         tag: OrganizationTag,
         subjects: [(Subject, registry::Revision); 2],
-    ) -> std::result::Result<Said, SqlError> {
+    ) -> Result<Said, SqlError> {
         for _ in 0..HEARINGS {
             let reply = self.handle(settings, request)?;
             let may_keep = match &reply {
@@ -210,11 +225,7 @@ impl Registry {
     }
 
     /// The reply, and what it changed taken up.
-    fn handle(
-        &self,
-        settings: &Settings,
-        request: &Request,
-    ) -> std::result::Result<Reply, SqlError> {
+    fn handle(&self, settings: &Settings, request: &Request) -> Result<Reply, SqlError> {
         let reply = registry::handle(
             &self.sql,
             &settings.keyring,
@@ -254,11 +265,7 @@ impl Registry {
     /// Makes sure, once after every start, that the registry lost nothing the
     /// change log knows of; whether it may serve. An organization that does not
     /// exist has lost nothing, unless it is about to be made.
-    async fn make_sure(
-        &self,
-        tag: OrganizationTag,
-        creates: bool,
-    ) -> std::result::Result<bool, SqlError> {
+    async fn make_sure(&self, tag: OrganizationTag, creates: bool) -> Result<bool, SqlError> {
         if self.wait.borrow().is_none() {
             if !creates && !registry::exists(&self.sql)? {
                 return Ok(true);
@@ -297,7 +304,7 @@ impl Registry {
 
     /// It was restored from a backup: what was lost is locked, at a revision
     /// past all that was ever shown.
-    fn recover(&self) -> std::result::Result<(), SqlError> {
+    fn recover(&self) -> Result<(), SqlError> {
         let mut wait = self.wait.borrow_mut();
         let Some(wait) = wait.as_mut() else {
             return Ok(());
@@ -318,7 +325,7 @@ impl Registry {
 
     /// Takes new rows of the outbox up, and has the alarm carry on with them if
     /// this process does not live to.
-    fn take_up_changes(&self) -> std::result::Result<(), SqlError> {
+    fn take_up_changes(&self) -> Result<(), SqlError> {
         let mut wait = self.wait.borrow_mut();
         let Some(wait) = wait.as_mut() else {
             return Ok(());
@@ -352,8 +359,8 @@ impl Registry {
         name: &str,
         message: &impl Serialize,
     ) -> Option<R> {
-        let asked = objects::ask(&self.env, class, name, message);
-        within(ANSWER, asked).await?.ok()
+        let to = Address::of(class, name).within(ANSWER);
+        objects::ask(&self.env, to, message).await.ok()
     }
 
     async fn ask_log(&self, message: &LogRequest) -> Option<LogReply> {
@@ -418,7 +425,7 @@ impl Registry {
 
     /// Waits until these changes are enforced, or until the acknowledgement has
     /// failed to come for too long.
-    async fn wait_for(&self, awaited: &[Awaited]) -> std::result::Result<(), SqlError> {
+    async fn wait_for(&self, awaited: &[Awaited]) -> Result<(), SqlError> {
         let give_up = rim::now().plus(ACKNOWLEDGEMENT);
         loop {
             self.settle()?;
@@ -455,7 +462,7 @@ impl Registry {
     }
 
     /// Notes what is enforced by now.
-    fn settle(&self) -> std::result::Result<(), SqlError> {
+    fn settle(&self) -> Result<(), SqlError> {
         let mut wait = self.wait.borrow_mut();
         let Some(wait) = wait.as_mut() else {
             return Ok(());
@@ -471,7 +478,7 @@ impl Registry {
 
     /// The alarm: does what is left of the outbox, and sets itself again while
     /// something is.
-    async fn carry_on(&self, settings: &Settings) -> std::result::Result<(), SqlError> {
+    async fn carry_on(&self, settings: &Settings) -> Result<(), SqlError> {
         let Some(tag) = registry::tag(&self.sql)? else {
             return Ok(());
         };
@@ -505,7 +512,7 @@ impl Registry {
 
     /// Writes a batch to Workers KV: what the change log has acknowledged, since
     /// no revision may be seen anywhere that the log does not know.
-    async fn publish(&self, settings: &Settings) -> std::result::Result<(), SqlError> {
+    async fn publish(&self, settings: &Settings) -> Result<(), SqlError> {
         for row in outbox::pending_publications(&self.sql, rim::now(), BATCH)? {
             if !self.may_keep(&[row.subject]) {
                 outbox::put_off(&self.sql, row.subject, rim::now())?;

@@ -7,15 +7,18 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use wasm_bindgen::JsValue;
-use worker::{Delay, DurableObject, Env, Request, Response, Result, State, durable_object};
+use wasm_bindgen::prelude::*;
+use worker::Delay;
+use worker::worker_sys::types::DurableObjectState;
 
 use super::change_log;
-use crate::edge::{objects, rim};
+use crate::edge::objects::{self, Address, ObjectAnswer};
+use crate::edge::rim;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::relay::{Relay as Shared, Serve};
 use crate::freshness::{Millis, Question};
-use crate::in_flight::InFlight;
+use crate::in_flight::{InFlight, Place};
+use crate::json;
 use crate::settings::names;
 
 /// Questions worked on at once. An isolate has one under way, so more are more
@@ -28,43 +31,53 @@ const QUESTION_LASTS: u64 = 4_000;
 const LOOK_EVERY: u64 = 5;
 
 /// The object.
-#[durable_object(fetch)]
+#[wasm_bindgen]
 pub struct Relay {
     env: JsValue,
     relay: RefCell<Shared>,
     questions: RefCell<InFlight>,
 }
 
-impl DurableObject for Relay {
-    fn new(_: State, env: Env) -> Self {
+#[wasm_bindgen]
+impl Relay {
+    /// The object at its start.
+    #[wasm_bindgen(constructor)]
+    pub fn new(_: DurableObjectState, env: JsValue) -> Self {
         Self {
-            env: env.into(),
+            env,
             relay: RefCell::new(Shared::new()),
             questions: RefCell::new(InFlight::new(QUESTIONS, QUESTION_LASTS)),
         }
     }
 
-    async fn fetch(&self, request: Request) -> Result<Response> {
+    /// Takes a place for a message that has yet to be read; none where there is
+    /// too much to do.
+    pub fn enter(&self, _yields: bool) -> Option<f64> {
         let place = self.questions.borrow_mut().enter(rim::now().0);
-        let Some(place) = place else {
-            return objects::overloaded();
-        };
-        let response = self.reply(request).await;
-        self.questions.borrow_mut().leave(place);
-        response
+        place.map(Place::into_number)
+    }
+
+    /// What it says to the message that took this place.
+    pub async fn answer(&self, message: String, _yields: bool, place: f64) -> JsValue {
+        let answer = self.say(&message).await;
+        let mut questions = self.questions.borrow_mut();
+        questions.leave(Place::from_number(place));
+        answer.into()
     }
 }
 
 impl Relay {
-    async fn reply(&self, mut request: Request) -> Result<Response> {
-        let request: RelayRequest = objects::message(&request.text().await?)?;
+    async fn say(&self, message: &str) -> ObjectAnswer {
+        let Ok(request) = json::from_str(message) else {
+            return ObjectAnswer::Unread;
+        };
         let reply = match request {
             RelayRequest::Ask(question) => self.serve(&question).await,
             RelayRequest::Status {} => RelayReply::Status {
                 proof_age_ms: self.relay.borrow().age(rim::reading()),
             },
         };
-        Response::from_json(&reply)
+        ObjectAnswer::reply(&reply)
     }
 
     async fn serve(&self, question: &Question) -> RelayReply {
@@ -82,9 +95,8 @@ impl Relay {
                 }
                 Serve::AskLog(ask) => {
                     let message = LogRequest::Ask(ask.question.clone());
-                    let reply =
-                        objects::ask(&self.env, names::CHANGE_LOG, change_log::NAME, &message)
-                            .await;
+                    let to = Address::of(names::CHANGE_LOG, change_log::NAME);
+                    let reply = objects::ask(&self.env, to, &message).await;
                     let mut relay = self.relay.borrow_mut();
                     match reply {
                         Ok(LogReply::Answer(answer)) => relay.accept(&ask, &answer, rim::reading()),
