@@ -3,7 +3,7 @@
 //! thought of.
 
 use crate::{
-    browser::Scratch,
+    browser::{self, Scratch},
     bundle, node, project, python,
     ready::{self, Ready},
     server::Server,
@@ -20,9 +20,6 @@ use std::{
 
 /// The smallest freshness bound: most requests are changes, and wait for it.
 const BOUND_MS: &str = "200";
-
-/// What signs leak reports: nobody has its other half, and nothing is fetched.
-const GITHUB_PUBLIC_KEYS: &str = r#"{"public_keys":[{"key_identifier":"none","key":"-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEubmOuBgWmdWe8hczlnZMQmm5VUZA\nH81YroxpYpGc1Lm8VwUuStWB2nFqn3CWACSiMuy0PvEjWdZpoEM+WAJTJQ==\n-----END PUBLIC KEY-----\n","is_current":true}]}"#;
 
 /// For how long it runs unless told otherwise, in seconds.
 pub(crate) const USUAL: u64 = 60;
@@ -57,7 +54,7 @@ pub(crate) fn run() -> Result<()> {
         &[
             ("FRESHNESS_BOUND_MS", BOUND_MS),
             ("KEY_TRANSFER", "on"),
-            ("GITHUB_PUBLIC_KEYS", GITHUB_PUBLIC_KEYS),
+            ("GITHUB_PUBLIC_KEYS", &browser::leak_reporter()?),
         ],
     )?;
     let ready = Ready::make(server.origin(), &token)?;
