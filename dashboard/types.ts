@@ -141,7 +141,7 @@ export interface Status {
     failures_suppressed: number;
   } | null;
   root_keys: { current: string; entries: string[] };
-  weakened: string[];
+  weakened_by: { setting: string; at_most_ms: number | null; text: string }[];
 }
 
 /** The organization that owns the admin keys. */

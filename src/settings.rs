@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
 use crate::http::leaks::SigningKey;
@@ -322,22 +324,44 @@ impl Settings {
 }
 
 impl Settings {
-    /// Settings that weaken a guarantee, in plain words, for the status.
+    /// Settings that weaken a guarantee, for the status.
     #[must_use]
-    pub fn weakened(&self) -> Vec<String> {
+    pub fn weakened(&self) -> Vec<Weakened> {
         let mut weakened = Vec::new();
         if self.bootstrap_token.is_some() {
-            weakened.push("BOOTSTRAP_TOKEN is set: whoever holds an unused one can make an admin key. Take it away after use.".to_owned());
+            weakened.push(Weakened {
+                setting: names::BOOTSTRAP_TOKEN,
+                at_most_ms: None,
+                text: "BOOTSTRAP_TOKEN is set: whoever holds an unused one can make an admin key. Take it away after use.".to_owned(),
+            });
         }
         if self.registry.transfer {
-            weakened
-                .push("Export and import of keys with their digests is switched on.".to_owned());
+            weakened.push(Weakened {
+                setting: names::KEY_TRANSFER,
+                at_most_ms: None,
+                text: "Export and import of keys with their digests is switched on.".to_owned(),
+            });
         }
-        if let Some(Millis(most)) = self.serve_unproven {
-            weakened.push(format!("ON_UNPROVEN is serve: an edge that cannot prove freshness lets clients in on what it last knew, up to {most} ms old. A revoked key may be accepted there for that long after its revocation was enforced."));
+        if let Some(most) = self.serve_unproven {
+            weakened.push(Weakened {
+                setting: names::ON_UNPROVEN,
+                at_most_ms: Some(most),
+                text: format!("ON_UNPROVEN is serve: an edge that cannot prove freshness lets clients in on what it last knew, up to {} ms old. A revoked key may be accepted there for that long after its revocation was enforced.", most.0),
+            });
         }
         weakened
     }
+}
+
+/// A setting that weakens a guarantee.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Weakened {
+    /// Its name.
+    pub setting: &'static str,
+    /// How old what is served may be, where that is what it allows.
+    pub at_most_ms: Option<Millis>,
+    /// What it allows, in plain English.
+    pub text: String,
 }
 
 /// Reads a secret that may be absent. A short one could be guessed; the operator
@@ -388,7 +412,7 @@ mod tests {
         for said in [None, Some(""), Some("refuse")] {
             let settings = read(said, Some("60000")).unwrap();
             assert_eq!(settings.serve_unproven, None);
-            assert_eq!(settings.weakened(), Vec::<String>::new());
+            assert_eq!(settings.weakened(), Vec::<Weakened>::new());
         }
     }
 
@@ -396,8 +420,10 @@ mod tests {
     fn serving_unproven_has_an_end_and_is_told() {
         let settings = read(Some("serve"), Some("60000")).unwrap();
         assert_eq!(settings.serve_unproven, Some(Millis(60_000)));
-        let weakened = settings.weakened().concat();
-        assert!(weakened.contains("ON_UNPROVEN") && weakened.contains("60000 ms"));
+        let weakened = settings.weakened().pop().unwrap();
+        assert_eq!(weakened.setting, names::ON_UNPROVEN);
+        assert_eq!(weakened.at_most_ms, Some(Millis(60_000)));
+        assert!(weakened.text.contains("ON_UNPROVEN") && weakened.text.contains("60000 ms"));
         for (said, at_most) in [
             (Some("serve"), None),
             (Some("serve"), Some("999")),

@@ -64,6 +64,13 @@ pub(crate) fn check(secrets: &Secrets, kv: SocketAddr) -> Worker {
         .bind("PEPPER", Binding::Text(secrets.pepper.clone()))
 }
 
+/// The same, which asks a relay and a change log for each key it has not met.
+pub(crate) fn check_with_log(secrets: &Secrets, kv: SocketAddr) -> Worker {
+    check(secrets, kv)
+        .bind("RELAY", Binding::Objects("Relay"))
+        .bind("CHANGE_LOG", Binding::Objects("ChangeLog"))
+}
+
 /// The same text with its last digit changed: its checksum no longer holds.
 fn mistyped(key: &str) -> String {
     let (rest, last) = key.split_at(key.len() - 1);
@@ -89,10 +96,7 @@ impl Field {
         let asking = check(&secrets, kv.address)
             .bind("RELAY", Binding::Objects("Relay"))
             .start()?;
-        let same_reads = check(&secrets, kv.address)
-            .bind("RELAY", Binding::Objects("Relay"))
-            .bind("CHANGE_LOG", Binding::Objects("ChangeLog"))
-            .start()?;
+        let same_reads = check_with_log(&secrets, kv.address).start()?;
         let bearer = Worker::bundled("hono-bearer.js")
             .bind("KEYS", Binding::Kv(kv.address))
             .start()?;

@@ -85,7 +85,7 @@ pub(crate) fn growth(path: &Path, growth: &[Growth]) -> Result<()> {
         .margin_right(40)
         .x_label_area_size(30)
         .y_label_area_size(50)
-        .build_cartesian_2d((900..largest + largest / 10).log_scale(), 0.0..most * 1.15)
+        .build_cartesian_2d((900..largest + largest / 10).log_scale(), 0.0..most * 1.5)
         .map_err(failed)?;
     chart
         .configure_mesh()
@@ -93,6 +93,7 @@ pub(crate) fn growth(path: &Path, growth: &[Growth]) -> Result<()> {
         .bold_line_style(INK.mix(0.15))
         .axis_style(INK)
         .label_style(text(13, HPos::Center))
+        .y_label_formatter(&|cost| format!("{cost:.0}"))
         .draw()
         .map_err(failed)?;
     let colors = [

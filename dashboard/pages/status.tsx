@@ -27,13 +27,20 @@ function Fact({ title, bad, children }: { title: string; bad?: boolean; children
   );
 }
 
+/** What a setting allows: in the reader's language, if this version knows it. */
+function Weakened({ setting, at_most_ms: atMost, text }: Status["weakened_by"][number]) {
+  const known = t().status.weakenedBy;
+  if (!Object.hasOwn(known, setting)) return <li lang="en">{text}</li>;
+  return <li>{known[setting]?.(format.seconds(atMost ?? 0))}</li>;
+}
+
 function Shown({ status }: { status: Status }) {
   const text = t().status;
   const { change_log: log, platform } = status;
   const bound = log?.bound_ms ?? status.freshness_bound_ms;
   const relaysDown = status.relays.filter((relay) => !relay.answers);
   const pending = platform ? platform.outbox.appends + platform.outbox.publications : 0;
-  const bad = log === null || platform === null || relaysDown.length > 0 || status.weakened.length > 0;
+  const bad = log === null || platform === null || relaysDown.length > 0 || status.weakened_by.length > 0;
   return (
     <>
       <Note kind={bad ? "warn" : "good"}>
@@ -49,17 +56,15 @@ function Shown({ status }: { status: Status }) {
           )}
           {log && log.wait_for_ms > log.bound_ms && <p class="hint">{text.wait(format.seconds(log.wait_for_ms))}</p>}
         </Fact>
-        <Fact title={text.weakened} bad={status.weakened.length > 0}>
-          {status.weakened.length === 0 ? (
+        <Fact title={text.weakened} bad={status.weakened_by.length > 0}>
+          {status.weakened_by.length === 0 ? (
             <p>{text.weakenedNone}</p>
           ) : (
             <>
               <p>{text.weakenedHint}</p>
               <ul>
-                {status.weakened.map((setting) => (
-                  <li key={setting} lang="en">
-                    {setting}
-                  </li>
+                {status.weakened_by.map((weakened) => (
+                  <Weakened key={weakened.setting} {...weakened} />
                 ))}
               </ul>
             </>

@@ -442,6 +442,13 @@ export const da: Text = {
     weakened: "Svækkede indstillinger",
     weakenedNone: "Ingen: alle garantier holder som beskrevet.",
     weakenedHint: "Disse indstillinger svækker en garanti:",
+    weakenedBy: {
+      BOOTSTRAP_TOKEN: () =>
+        "BOOTSTRAP_TOKEN er sat: hvem der har et ubrugt, kan lave en adminnøgle. Fjern det efter brug.",
+      KEY_TRANSFER: () => "KEY_TRANSFER er slået til: nøgler kan eksporteres med deres digests og importeres.",
+      ON_UNPROVEN: (age) =>
+        `ON_UNPROVEN er serve: en edge, der ikke kan bevise, at den er ajour, lukker klienter ind efter det, den sidst vidste, op til ${age} gammelt. En tilbagekaldt nøgle kan blive godtaget dér så længe, efter at tilbagekaldelsen trådte i kraft.`,
+    },
     unused: (n) => `${count(n, "adminnøgle er", "adminnøgler er")} ikke brugt i 90 dage: overvej at tilbagekalde.`,
     exposed: (n) => `${count(n, "adminnøgle er", "adminnøgler er")} sendt af en browser.`,
     preflights: "Sider, der kan indeholde en nøgle",

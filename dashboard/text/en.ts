@@ -433,6 +433,13 @@ export const en = {
     weakened: "Weakened settings",
     weakenedNone: "None: every guarantee holds as documented.",
     weakenedHint: "These settings weaken a guarantee:",
+    weakenedBy: {
+      BOOTSTRAP_TOKEN: () =>
+        "BOOTSTRAP_TOKEN is set: whoever holds an unused one can make an admin key. Take it away after use.",
+      KEY_TRANSFER: () => "KEY_TRANSFER is on: keys can be exported with their digests, and imported.",
+      ON_UNPROVEN: (age: string) =>
+        `ON_UNPROVEN is serve: an edge that cannot prove freshness lets clients in on what it last knew, up to ${age} old. A revoked key may be accepted there for that long after its revocation was enforced.`,
+    } as Record<string, (age: string) => string>,
     unused: (n: number) => `${count(n, "admin key was", "admin keys were")} not used for 90 days: consider revoking.`,
     exposed: (n: number) => `${count(n, "admin key was", "admin keys were")} sent by a browser.`,
     preflights: "Pages that may hold a key",

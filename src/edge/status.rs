@@ -53,6 +53,7 @@ pub(super) async fn answer(
     };
     let (records, bytes) = memory::with(edge.settings.at_most, |memory| memory.view.size());
     let keyring = &edge.settings.keyring;
+    let weakened = edge.settings.weakened();
     Answer::json(
         200,
         &json!({
@@ -68,7 +69,8 @@ pub(super) async fn answer(
                 "current": keyring.current_name().to_string(),
                 "entries": keyring.names().map(String::from).collect::<Vec<_>>(),
             },
-            "weakened": edge.settings.weakened(),
+            "weakened": weakened.iter().map(|weakened| &weakened.text).collect::<Vec<_>>(),
+            "weakened_by": weakened,
         }),
     )
     .with("cache-control", "no-store")

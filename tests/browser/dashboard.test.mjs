@@ -585,6 +585,25 @@ describe("a status that is not well", () => {
 });
 
 describe("languages", () => {
+  visit("what weakens a guarantee, as far as this version knows it", async (page) => {
+    await page.route("**/admin/v1/status", async (route) => {
+      const response = await route.fetch();
+      const status = await response.json();
+      status.weakened_by.push(
+        { setting: "ON_UNPROVEN", at_most_ms: 60_000, text: "not shown" },
+        { setting: "TO_COME", at_most_ms: null, text: "A later version's setting." },
+      );
+      await route.fulfill({ response, json: status });
+    });
+    await signIn(page, ready.admin_key, "#/status");
+    await page.getByText("up to 60 seconds old").waitFor();
+    await page.getByRole("button", { name: "DA" }).click();
+    await page.getByText("BOOTSTRAP_TOKEN er sat").waitFor();
+    await page.getByText("op til 60 sekunder gammelt").waitFor();
+    const unknown = page.getByText("A later version's setting.");
+    assert.equal(await unknown.getAttribute("lang"), "en");
+  });
+
   visit(
     "Danish for a Danish browser, English by the switch, kept in the address alone",
     async (page) => {

@@ -284,7 +284,7 @@ describe("injected script", () => {
       if (body.platform) body.platform.preflights = [{ origin: markup, count: 1, last_at: at }];
       if (body.platform) body.platform.keys_per_ring_entry = { [markup]: 1 };
       if (body.root_keys) body.root_keys.entries = [markup];
-      if (body.change_log) body.weakened = [markup];
+      if (body.change_log) body.weakened_by = [{ setting: markup, at_most_ms: null, text: markup }];
       await route.fulfill({ response, json: body });
     });
     await page.route("**/usage?*", (route) =>

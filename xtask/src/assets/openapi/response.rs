@@ -513,7 +513,12 @@ fn status() -> Value {
             "root_keys": object("The ring.", &[], json!({
                 "current": text(), "entries": { "type": "array", "items": text() },
             })),
-            "weakened": { "type": "array", "items": text(), "description": "Settings that weaken a guarantee." },
+            "weakened": { "type": "array", "items": text(), "description": "What settings that weaken a guarantee allow." },
+            "weakened_by": { "type": "array", "items": object("A setting that weakens a guarantee.", &[], json!({
+                "setting": text(),
+                "at_most_ms": { "type": ["integer", "null"], "minimum": 0, "description": "How old what is served may be." },
+                "text": text(),
+            })) },
         }),
     )
 }
