@@ -16,10 +16,6 @@
 //! | `object` | the Durable Objects |
 //! | `log`, `metrics` | what the operator sees |
 //! | `isolate`, `incoming`, `respond`, `bindings`, `deadline`, `rim` | the runtime's parts |
-#![allow(
-    missing_docs,
-    reason = "the constructor and methods that the object macro writes carry none"
-)]
 
 mod admin;
 mod authorize;
