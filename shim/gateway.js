@@ -52,19 +52,18 @@ export async function forward(request, env, [binding, url, identity, added, dead
   const late = new AbortController();
   // Cleared as soon as the head is there: a long stream is nobody's fault.
   const timer = setTimeout(() => late.abort(), deadline);
-  let answer;
   try {
     const sent = outgoing(request, url, identity, late.signal, judge);
     // A Worker gets the URL as it is, whatever the parser would make of it.
-    answer = await (url === undefined ? env[binding].fetch(sent) : fetch(sent));
+    const answer = await (url === undefined ? env[binding].fetch(sent) : fetch(sent));
+    // The answer stands in for the init: status and headers are taken from it.
+    const returned = new Response(answer.body, answer);
+    strip(returned.headers, "response", judge);
+    add(returned.headers, added);
+    return returned;
   } catch {
     return refuse(late.signal.aborted ? "upstream_timeout" : "upstream_unavailable");
   } finally {
     clearTimeout(timer);
   }
-  // The answer stands in for the init: status and headers are taken from it.
-  const returned = new Response(answer.body, answer);
-  strip(returned.headers, "response", judge);
-  add(returned.headers, added);
-  return returned;
 }

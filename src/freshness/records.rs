@@ -15,6 +15,7 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::FxHashMap;
 
 use super::ask::Revision;
+use super::follower::Follower;
 use super::subject::Subject;
 use super::time::{EdgeClock, Millis, Reading};
 
@@ -51,7 +52,7 @@ pub(super) struct Slot<R> {
 impl<R> Slot<R> {
     /// How long a load keeps others from loading the same record, and the hand
     /// from its slot; a cancelled one does neither for longer.
-    pub(super) const LOADING: Millis = super::follower::Follower::<EdgeClock>::TURN;
+    pub(super) const LOADING: Millis = Follower::<EdgeClock>::TURN;
 
     pub(super) fn begin_loading(&mut self, now: Reading<EdgeClock>) {
         self.loading_until = Some(now.ahead_by(Self::LOADING));

@@ -394,6 +394,22 @@ fn no_request_is_smuggled_through() -> Result<()> {
 }
 
 #[test]
+fn an_answer_that_cannot_be_passed_on_is_a_problem() -> Result<()> {
+    let rig = Rig::builder().start()?;
+    let (_, key) = acme(&rig)?;
+    rig.upstream().answer(|_| Reply {
+        status: 600,
+        ..Reply::default()
+    });
+    // Decided with I/O, then from memory.
+    for _ in 0..2 {
+        let answer = read(rig.edge(0), &key.secret)?;
+        assert_problem(&answer, 502, "upstream_unavailable");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_upstream_that_never_answers_is_hung_up_on() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let origin = format!("http://{}", listener.local_addr()?);
