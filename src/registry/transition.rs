@@ -13,7 +13,7 @@ use super::message::{
 use super::settings::RegistrySettings;
 use super::store::{Key, Organization, Revocation};
 use crate::key::{
-    Brand, Environment, KeyDigest, KeyState, OrganizationId, PublicKeyId, Revision, Scopes,
+    Brand, Environment, KeyDigest, KeyState, OrganizationId, PublicKeyId, Revision, Scope, Scopes,
 };
 use crate::time::Timestamp;
 
@@ -105,20 +105,18 @@ impl Scene<'_> {
         ))
     }
 
-    fn check_scopes(&self, scopes: &Scopes) -> Result<(), Refusal> {
-        let known = |scope: &str| {
-            if self.organization.id.is_platform() {
-                ADMIN_SCOPES.contains(&scope)
-            } else {
-                let known = self.settings.client_scopes.as_ref();
-                known.is_none_or(|known| known.contains(scope))
-            }
+    /// That there are such scopes: for clients' keys those that a route or the
+    /// operator names, for admin keys their own.
+    pub(super) fn check_scopes(&self, scopes: &Scopes) -> Result<(), Refusal> {
+        let known: Vec<&str> = if self.organization.id.is_platform() {
+            ADMIN_SCOPES.to_vec()
+        } else {
+            let known = self.settings.client_scopes.iter();
+            known.map(Scope::as_str).collect()
         };
-        match scopes.iter().find(|scope| !known(scope.as_str())) {
-            Some(unknown) => Err(Refusal::field(
-                "scopes",
-                format!("there is no scope {unknown}"),
-            )),
+        let unknown = scopes.iter().find(|scope| !known.contains(&scope.as_str()));
+        match unknown {
+            Some(unknown) => Err(Refusal::field("scopes", unknown_scope(unknown, &known))),
             None => Ok(()),
         }
     }
@@ -126,6 +124,18 @@ impl Scene<'_> {
     fn of_key(&self, action: &'static str, before: &Key, after: Key, decides: bool) -> Change {
         Change::of_key(action, self.brand, before, after, self.revision, decides)
     }
+}
+
+/// Most scopes that a refusal names.
+const NAMED: usize = 50;
+
+fn unknown_scope(scope: &Scope, known: &[&str]) -> String {
+    let named = known.get(..NAMED).unwrap_or(known).join(", ");
+    let more = match known.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("there is no scope {scope}; there are {named}{more}")
 }
 
 /// What a new key takes from an order or from its predecessor.
@@ -251,17 +261,16 @@ pub(super) fn patch(scene: &Scene<'_>, key: &Key, order: &PatchKey) -> Step {
     let reaches_otherwise = after.expires_at != key.expires_at
         || after.allowed_ips != key.allowed_ips
         || after.restriction != key.restriction;
-    if new_scopes {
-        scene.check_scopes(&after.scopes)?;
-    }
+    // What it had stays, also where no route asks for it any more.
+    let added = after.scopes.without(&key.scopes);
+    scene.check_scopes(&added)?;
     if after.expires_at != key.expires_at {
         scene.check_expiry(after.expires_at, key.created_at)?;
     }
     let granted = if reaches_otherwise {
         Some(after.scopes.clone())
-    } else if new_scopes {
-        let held = |scope: &&crate::key::Scope| !key.scopes.contains(scope.as_str());
-        Scopes::new(after.scopes.iter().filter(held).cloned().collect())
+    } else if !added.is_empty() {
+        Some(added)
     } else {
         None
     };

@@ -123,6 +123,26 @@ fn a_patch_merges() -> Result<()> {
 }
 
 #[test]
+fn a_scope_is_one_that_a_route_or_the_operator_names() -> Result<()> {
+    let rig = quick().variable("CLIENT_SCOPES", "refund").start()?;
+    let (admin, key) = acme(&rig)?;
+    let issue = |scope: &str| {
+        let body = json!({ "name": "n", "environment": "live", "scopes": ["read", scope] });
+        post(&admin, &at(ACME, "/keys"), &body)
+    };
+    let change = |scope: &str| patch(&admin, ACME, &key, &json!({ "scopes": ["read", scope] }));
+    assert_eq!(issue("refund")?.status, 201);
+    enforced(change("refund"));
+    for answer in [issue("nonsense")?, change("nonsense")?] {
+        assert_problem(&answer, 400, "invalid_request");
+        assert_eq!(answer.json()?["field"], "scopes");
+        let known = "there are billing, create, read, refund, regenerate, usage";
+        assert!(answer.text().contains(known), "{answer:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_own_usage_says_that_a_key_in_its_overlap_is_about_to_end() -> Result<()> {
     let rig = quick().start()?;
     let (admin, _) = acme(&rig)?;
