@@ -5,6 +5,7 @@ use super::handle::{Registry, Stop};
 use super::message::{Actor, Admin, Command, Refusal};
 use super::sql as texts;
 use super::store::{Key, Organization, first};
+use super::transition::Scene;
 use crate::key::{OrganizationId, Revision, Scope, Scopes};
 use crate::sql::SqlError;
 
@@ -178,34 +179,43 @@ fn lacks(scope: &str) -> Refusal {
     })
 }
 
-/// Whether `actor` may put an admin key with these scopes and this reach into
-/// somebody's hands. For keys of other organizations there is nothing to lack.
+/// Whether the actor may put this admin key, with these of its scopes, into
+/// somebody's hands: nobody hands on a scope, an organization, a network or a day
+/// that their own key does not have. For keys of other organizations there is
+/// nothing to lack.
 ///
 /// # Errors
 /// `insufficient_scope` with the first scope that the actor lacks; `not_found`
-/// where the reach is beyond the actor's.
-pub(super) fn permit_grant(
-    actor: &Actor,
-    organization: &OrganizationId,
-    scopes: &Scopes,
-    bound: Option<&OrganizationId>,
-) -> Result<(), Refusal> {
-    let (Actor::Key(admin) | Actor::Session(admin)) = actor else {
+/// where the reach is beyond the actor's; `invalid_request` for `expires_at` or
+/// `allowed_ips` where the key outlives the actor's or works from elsewhere.
+pub(super) fn permit_grant(scene: &Scene<'_>, key: &Key, scopes: &Scopes) -> Result<(), Refusal> {
+    let (Actor::Key(admin) | Actor::Session(admin)) = scene.actor else {
         return Ok(());
     };
-    if !organization.is_platform() {
+    if !scene.organization.id.is_platform() {
         return Ok(());
     }
-    if let Some(scope) = scopes
-        .iter()
-        .find(|scope| !admin.scopes.contains(scope.as_str()))
-    {
+    if let Some(scope) = scopes.without(&admin.scopes).iter().next() {
         return Err(Refusal::InsufficientScope {
             scope: scope.clone(),
         });
     }
-    if admin.bound_organization.is_some() && admin.bound_organization.as_ref() != bound {
+    if admin.bound_organization.is_some() && admin.bound_organization != key.bound_organization {
         return Err(Refusal::NotFound);
+    }
+    let own = scene.acting.as_ref().ok_or(Refusal::NotFound)?;
+    if let Some(latest) = own.end()
+        && key.end().is_none_or(|end| end > latest)
+    {
+        let detail = format!(
+            "a key that you hand on ends when your own does at the latest: {}",
+            latest.to_rfc3339()
+        );
+        return Err(Refusal::field("expires_at", detail));
+    }
+    if !own.allowed_ips.cover(&key.allowed_ips) {
+        let detail = "a key that you hand on works from networks of your own key alone";
+        return Err(Refusal::field("allowed_ips", detail));
     }
     Ok(())
 }

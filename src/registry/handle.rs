@@ -327,9 +327,16 @@ impl Registry<'_> {
     }
 
     pub(super) fn scene<'s>(&'s self, held: &'s Organization) -> Result<Scene<'s>, SqlError> {
+        let acting = match &self.request.actor {
+            Actor::Key(admin) | Actor::Session(admin) if held.id.is_platform() => {
+                Key::load(self.sql, &admin.id.public)?
+            }
+            _ => None,
+        };
         Ok(Scene {
             organization: held,
             actor: &self.request.actor,
+            acting,
             who: &self.who,
             brand: self.keyring.brand(),
             settings: self.settings,

@@ -23,6 +23,8 @@ const DAY: u64 = 86_400_000;
 pub(super) struct Scene<'a> {
     pub(super) organization: &'a Organization,
     pub(super) actor: &'a Actor,
+    /// In `_platform`, the administrator's own key as it stands here.
+    pub(super) acting: Option<Key>,
     pub(super) who: &'a Who,
     pub(super) brand: Brand,
     pub(super) settings: &'a RegistrySettings,
@@ -174,7 +176,6 @@ pub(super) fn issue(
     }
     let scopes = order.scopes.scopes();
     scene.check_scopes(scopes)?;
-    permit_grant(scene.actor, &scene.organization.id, scopes, bound)?;
     let expires_at = order.expires_at.map(|at| at.0);
     scene.check_expiry(expires_at, scene.now)?;
     let key = scene.begin(
@@ -189,6 +190,7 @@ pub(super) fn issue(
             expires_at,
         },
     );
+    permit_grant(scene, &key, scopes)?;
     Ok(made("key.issue", scene, key))
 }
 
@@ -275,8 +277,7 @@ pub(super) fn patch(scene: &Scene<'_>, key: &Key, order: &PatchKey) -> Step {
         None
     };
     if let Some(granted) = granted {
-        let bound = key.bound_organization.as_ref();
-        permit_grant(scene.actor, &scene.organization.id, &granted, bound)?;
+        permit_grant(scene, &after, &granted)?;
     }
     let decides = new_scopes || reaches_otherwise;
     Ok(Some(scene.of_key("key.change", key, after, decides)))
@@ -296,9 +297,6 @@ pub(super) fn rotate(
     if !scene.organization.api_access {
         return Err(Refusal::IssuingDisabled);
     }
-    let bound = key.bound_organization.as_ref();
-    // The successor's secret goes to the actor.
-    permit_grant(scene.actor, &scene.organization.id, &key.scopes, bound)?;
     let latest = scene.latest_expiry(scene.now);
     let expires_at = match (key.expires_at, latest) {
         (Some(at), Some(latest)) => Some(at.min(latest)),
@@ -312,10 +310,12 @@ pub(super) fn rotate(
             scopes: &key.scopes,
             allowed_ips: &key.allowed_ips,
             metadata: &key.metadata,
-            bound_organization: bound,
+            bound_organization: key.bound_organization.as_ref(),
             expires_at,
         },
     );
+    // The successor's secret goes to the actor.
+    permit_grant(scene, &successor, &successor.scopes)?;
     successor.replaces = Some(key.id);
     let mut after = key.clone();
     after.replaced_by = Some(successor.id);
@@ -355,8 +355,7 @@ pub(super) fn set_disabled(scene: &Scene<'_>, key: &Key, disabled: bool) -> Step
         return Ok(None);
     }
     if !disabled {
-        let bound = key.bound_organization.as_ref();
-        permit_grant(scene.actor, &scene.organization.id, &key.scopes, bound)?;
+        permit_grant(scene, key, &key.scopes)?;
     }
     let mut after = key.clone();
     after.disabled = disabled;

@@ -477,6 +477,15 @@ fn an_administrator_who_is_tied_sees_one_organization() -> Result<()> {
     let answer = issue_admin(&few, &json!({ "scopes": ["keys:write"] }))?;
     assert_problem(&answer, 403, "insufficient_scope");
     assert_eq!(answer.json()?["scope"], "keys:write");
+    // An administrator for a week makes nobody one for a month.
+    let ends = |days| json!({ "scopes": ["admins:write"], "expires_at": days_ahead(days) });
+    let week = administrator(&rig, &issue_admin(&admin, &ends(7))?)?;
+    for longer in [ends(30), json!({ "scopes": ["admins:write"] })] {
+        let answer = issue_admin(&week, &longer)?;
+        assert_problem(&answer, 400, "invalid_request");
+        assert_eq!(answer.json()?["field"], "expires_at");
+    }
+    assert_eq!(issue_admin(&week, &ends(6))?.status, 201);
     let answer = post(
         &few,
         &at(PLATFORM, &format!("/keys/{id}/rotate")),

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use crate::notes::status;
 use crate::world::{
-    HOUR, SECOND, World, changed, disable, enable, issue, organization, revoke, root, scopes,
+    HOUR, SECOND, World, admin_of, changed, disable, enable, issue, organization, revoke, root,
+    scopes,
 };
 
 #[derive(Clone, Debug)]
@@ -288,7 +289,9 @@ fn failure() -> Command {
 fn command(model: &Model, act: &Act) -> Option<(Command, Actor)> {
     let of = |place: u8| model.key(place).map(|place| model.keys[place].view.id);
     let by_system = |command| Some((command, Actor::System));
-    let by_root = |command| Some((command, root()));
+    // Whose key it is, the last-admin rule does not ask.
+    let first = model.keys.first();
+    let by_root = |command| Some((command, first.map_or_else(root, |key| admin_of(&key.view))));
     match act {
         Act::Bootstrap(token) => {
             let token_digest = format!("t{token}");
