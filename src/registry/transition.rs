@@ -90,6 +90,15 @@ impl Scene<'_> {
         if expires_at.is_some_and(|at| at <= self.now) {
             return Err(Refusal::field("expires_at", "must lie in the future"));
         }
+        self.check_lifetime(expires_at, created_at)
+    }
+
+    /// That a key's life is within the organization's greatest.
+    pub(super) fn check_lifetime(
+        &self,
+        expires_at: Option<Timestamp>,
+        created_at: Timestamp,
+    ) -> Result<(), Refusal> {
         let Some(latest) = self.latest_expiry(created_at) else {
             return Ok(());
         };
