@@ -114,7 +114,7 @@ impl Registry<'_> {
                 self.bootstrap(held, token_digest, randomness)
             }
             (Command::RevokeSelf { .. }, Some(held)) => self.revoke_self(&held),
-            (_, held) if meant.is_platform() => match (self.note(&meant), held) {
+            (_, held) if meant.is_platform() => match (self.note(&meant, held.as_ref()), held) {
                 (Some(noted), _) => noted,
                 (None, None) => Ok(absent(self.request)?),
                 (None, Some(held)) => self.act(&held, randomness),
@@ -367,7 +367,7 @@ impl Registry<'_> {
         }
     }
 
-    fn occasion<'s>(&'s self, held: &'s Organization) -> Occasion<'s> {
+    pub(super) fn occasion<'s>(&'s self, held: &'s Organization) -> Occasion<'s> {
         Occasion {
             organization: held,
             who: &self.who,

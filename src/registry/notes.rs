@@ -10,7 +10,7 @@ use super::handle::{Registry, Stop};
 use super::message::{Command, Outcome, Preflight, Refusal};
 use super::sql as texts;
 use super::store::{self, Key, Organization, first};
-use crate::key::{KeyId, OrganizationId, PublicKeyId, Revision};
+use crate::key::{KeyId, OrganizationId, PublicKeyId};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 
@@ -67,7 +67,11 @@ impl Registry<'_> {
 
     /// A note in `_platform`, which takes them before its first admin key too;
     /// `None` where the command is no such note.
-    pub(super) fn note(&self, platform: &OrganizationId) -> Option<Result<Outcome, Stop>> {
+    pub(super) fn note(
+        &self,
+        platform: &OrganizationId,
+        held: Option<&Organization>,
+    ) -> Option<Result<Outcome, Stop>> {
         let noted = match &self.request.command {
             Command::NotePreflight { origin, count } => self.note_preflight(origin, *count),
             Command::NoteFailedAuthentication {
@@ -79,7 +83,7 @@ impl Registry<'_> {
             Command::NoteDeletion {
                 organization,
                 revision,
-            } => self.note_deletion(platform, organization, *revision),
+            } => self.note_deletion(platform, held, organization, *revision),
             _ => return None,
         };
         Some(noted.map(|()| Outcome::Done {}))
@@ -149,25 +153,6 @@ impl Registry<'_> {
             store::set_meta(self.sql, FAILURES_OF, hour.max(counted))?;
             store::set_meta(self.sql, NOTED, noted + u64::from(kept))?;
             store::set_meta(self.sql, SUPPRESSED, suppressed + u64::from(!kept))
-        })?;
-        Ok(())
-    }
-
-    fn note_deletion(
-        &self,
-        platform: &OrganizationId,
-        organization: &OrganizationId,
-        revision: Revision,
-    ) -> Result<(), Stop> {
-        let row = [organization.as_str().into(), revision.into()];
-        if first(self.sql, texts::DELETION, &row)?.is_some() {
-            return Ok(());
-        }
-        self.sql.transaction(&mut || {
-            self.sql.query(texts::INSERT_DELETION, &row)?;
-            let subject = About::organization(organization);
-            let after = [("revision", revision.into())];
-            self.record(platform, "organization.delete", &subject, &after)
         })?;
         Ok(())
     }

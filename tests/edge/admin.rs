@@ -427,6 +427,23 @@ fn lifetimes_unused_keys_and_the_status() -> Result<()> {
     Ok(())
 }
 
+/// Its audit can still be read, but by nobody who was tied to it: whoever has the
+/// id next has not made them.
+#[test]
+fn tied_administrators_end_with_their_organization() -> Result<()> {
+    let rig = quick().start()?;
+    let (admin, _) = acme(&rig)?;
+    let order = json!({ "scopes": ["organizations:read"], "bound_organization": ACME });
+    let tied = administrator(&rig, &issue_admin(&admin, &order)?)?;
+    get(&tied, &at(ACME, ""))?;
+    let deleted = admin.call("DELETE", &at(ACME, "")).json(&json!({})).send();
+    enforced(deleted);
+    let answer = tied.call("GET", &at(ACME, "")).send()?;
+    assert_problem(&answer, 401, "revoked_key");
+    get(&admin, &at(ACME, ""))?;
+    Ok(())
+}
+
 #[test]
 fn an_administrator_who_is_tied_sees_one_organization() -> Result<()> {
     let rig = quick().start()?;
