@@ -15,6 +15,9 @@ pub const TWO_STATES: &str = "two states under one revision";
 /// What was taken stays taken, until somebody gives it back.
 pub const CAME_BACK: &str = "a right that was taken came back by itself";
 
+/// What no request may be decided on, and nobody be told.
+pub const GUARANTEE: [&str; 3] = [OLDER, TWO_STATES, CAME_BACK];
+
 /// The violation of monotonic reads.
 pub const WENT_BACK: &str = "an edge went back to an older state";
 
