@@ -1,7 +1,7 @@
 //! What relay and edge share.
 
-use katalo_keys::freshness::follower::{Accepted, Follower, Turn};
-use katalo_keys::freshness::{Answer, Bound, EdgeClock, Incarnation, Millis, Reading};
+use crate::freshness::follower::{Accepted, Follower, Turn};
+use crate::freshness::{Answer, Bound, EdgeClock, Incarnation, Millis, Reading};
 
 use super::{answer, cursor, key};
 

@@ -2,12 +2,10 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use katalo_keys::freshness::follower::Accepted;
-use katalo_keys::freshness::records::{Record, SLOT_BYTES};
-use katalo_keys::freshness::view::{Entered, Load, Lookup, Refresh, View};
-use katalo_keys::freshness::{
-    Answer, Bound, EdgeClock, Millis, Question, Reading, Revision, Subject,
-};
+use crate::freshness::follower::Accepted;
+use crate::freshness::records::{Record, SLOT_BYTES};
+use crate::freshness::view::{Entered, Load, Lookup, Refresh, View};
+use crate::freshness::{Answer, Bound, EdgeClock, Millis, Question, Reading, Revision, Subject};
 
 use super::{V, answer, change, cursor, key, organization, required};
 

@@ -1,8 +1,8 @@
 //! When a registry may say `enforced`, serve, and publish.
 
-use katalo_keys::freshness::ask::{Standing, StandingQuestion};
-use katalo_keys::freshness::commit_wait::{CommitWait, Enforcement, Recovery, Unsettled};
-use katalo_keys::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision, Subject};
+use crate::freshness::ask::{Standing, StandingQuestion};
+use crate::freshness::commit_wait::{CommitWait, Enforcement, Recovery, Unsettled};
+use crate::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision, Subject};
 
 use super::{V, key, organization, required};
 

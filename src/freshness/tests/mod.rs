@@ -1,12 +1,6 @@
-//! The state machines of `katalo_keys::freshness`, rule by rule: each test is a
-//! sentence of `docs/freshness.md` or of a module's head. What becomes of the
-//! rules together is in `freshness_model` and `freshness_simulation`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test that panics has failed"
-)]
+//! The state machines, rule by rule: each test is a sentence of
+//! `docs/freshness.md` or of a module's head. What becomes of the rules together
+//! is in `tests/freshness_model.rs` and `tests/freshness_simulation.rs`.
 
 mod change_log;
 mod commit_wait;
@@ -14,7 +8,7 @@ mod follower;
 mod relay;
 mod view;
 
-#[path = "../support/sqlite.rs"]
+#[path = "../../../tests/support/sqlite.rs"]
 #[allow(
     dead_code,
     unreachable_pub,
@@ -22,8 +16,8 @@ mod view;
 )]
 mod sqlite;
 
-use katalo_keys::freshness::ask::{Answer, Change, Cursor, Incarnation, Required, Version};
-use katalo_keys::freshness::{Bound, Millis, Revision, Subject};
+use crate::freshness::ask::{Answer, Change, Cursor, Incarnation, Required, Version};
+use crate::freshness::{Bound, Millis, Revision, Subject};
 
 const V: Version = Version::CURRENT;
 

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use katalo_keys::freshness::ask::{Standing, StandingQuestion};
-use katalo_keys::freshness::change_log::{ChangeLog, LogMeta};
-use katalo_keys::freshness::sql_log::{SqlLog, create_tables};
-use katalo_keys::freshness::{
+use crate::freshness::ask::{Standing, StandingQuestion};
+use crate::freshness::change_log::{ChangeLog, LogMeta};
+use crate::freshness::sql_log::{SqlLog, create_tables};
+use crate::freshness::{
     Answer, Append, Bound, Cursor, Incarnation, LogClock, Millis, Question, Reading, Revision,
     Subject,
 };

@@ -1,9 +1,9 @@
 //! A relay answers from memory what it can prove, and asks the log for the
 //! rest.
 
-use katalo_keys::freshness::follower::Ask;
-use katalo_keys::freshness::relay::{Relay, Serve};
-use katalo_keys::freshness::{
+use crate::freshness::follower::Ask;
+use crate::freshness::relay::{Relay, Serve};
+use crate::freshness::{
     Answer, Bound, Change, Cursor, Incarnation, Millis, Question, Reading, RelayClock, Revision,
     Subject,
 };
