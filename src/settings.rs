@@ -106,6 +106,8 @@ pub struct Given {
     pub unproven_at_most: Option<String>,
     /// [`names::ROUTES`], as JSON
     pub routes: Option<String>,
+    /// [`names::FRESHNESS_BOUND_MS`]
+    pub bound: Option<String>,
     /// [`names::FRESHNESS_AT_MOST_MS`]
     pub at_most: Option<String>,
     /// [`names::RELAY_REPLICAS`]
@@ -243,11 +245,18 @@ impl Settings {
             "30 to 3650",
             |text| text.parse().ok().filter(|days| (30..=3650).contains(days)),
         )?;
+        let milliseconds = |text: &str| Bound::new(text.parse().ok()?);
+        let bound = value(
+            given.bound,
+            names::FRESHNESS_BOUND_MS,
+            "200 to 600000",
+            milliseconds,
+        )?;
         let at_most = value(
             given.at_most,
             names::FRESHNESS_AT_MOST_MS,
             "200 to 600000",
-            |text| Bound::new(text.parse().ok()?),
+            milliseconds,
         )?;
         let serves = value(
             given.on_unproven,
@@ -324,6 +333,7 @@ impl Settings {
             registry: RegistrySettings {
                 transfer: transfer.unwrap_or(usual.transfer),
                 client_scopes: routes.scopes().chain(more_scopes).collect(),
+                wait: bound.unwrap_or(Bound::DEFAULT).wait(),
                 retention_days: retention_days.unwrap_or(usual.retention_days),
             },
             keyring: Keyring::parse(brand, &root_keys).map_err(SettingsError::Keyring)?,

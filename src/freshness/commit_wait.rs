@@ -18,6 +18,12 @@
 //! is in memory, because another process would measure it on another clock:
 //! after a restart each remaining row is appended and waited for again.
 //!
+//! **What comes later.** A change may alter decisions from an instant that lies
+//! ahead: a rotated key works on until its overlap ends. Where every lease that
+//! predates the change is over by then, no request is ever decided otherwise than
+//! it says, and the change is enforced from its acknowledgement on. That is no
+//! longer so once the clock was set back, by which the instant was named.
+//!
 //! **Restored from a backup.** Before a registry that has just started serves
 //! anything, it asks the log what that knows beyond the registry's revision
 //! ([`CommitWait::standing_question`]). If there is something, the registry was
@@ -43,6 +49,9 @@ pub struct Unsettled {
     /// Whether anybody's rights changed, so that the wait counts. Issuing and
     /// renaming only need the append.
     pub waits: bool,
+    /// Until then the old state and the new one decide alike; none where they
+    /// differ at once.
+    pub from: Option<Reading<RegistryClock>>,
 }
 
 /// Whether a change is enforced everywhere.
@@ -78,6 +87,7 @@ enum Check {
 struct Progress {
     revision: Revision,
     waits: bool,
+    from: Option<Reading<RegistryClock>>,
     /// When the acknowledgement came, and the wait it stated.
     acknowledged: Option<(Reading<RegistryClock>, Millis)>,
 }
@@ -180,25 +190,34 @@ impl CommitWait {
                 subject,
                 revision: recovery.revision,
                 waits: true,
+                from: None,
             });
         }
     }
 
-    /// A change is committed; told again it says nothing new. A row of the same subject that was still waiting
-    /// is replaced: whoever waits for it waits for the new one. A right that
-    /// changed before is not settled by a renaming after.
+    /// A change is committed; told again it says nothing new. A row of the same
+    /// subject that was still waiting is replaced: whoever waits for it waits for
+    /// the new one. A right that changed before is not settled by a renaming
+    /// after, and not put off by a change that alters decisions later.
     pub fn committed(&mut self, row: Unsettled) {
         self.revision = self.revision.max(row.revision);
         let earlier = self.unsettled.get(&row.subject);
         if earlier.is_some_and(|earlier| earlier.revision == row.revision) {
             return;
         }
-        let waits = row.waits || earlier.is_some_and(|earlier| earlier.waits);
+        let (waits, from) = match earlier {
+            Some(earlier) if earlier.waits && row.waits => {
+                (true, earlier.from.zip(row.from).map(|(a, b)| a.min(b)))
+            }
+            Some(earlier) if earlier.waits => (true, earlier.from),
+            _ => (row.waits, row.from),
+        };
         self.unsettled.insert(
             row.subject,
             Progress {
                 revision: row.revision,
                 waits,
+                from,
                 acknowledged: None,
             },
         );
@@ -280,6 +299,7 @@ impl CommitWait {
                 subject: *subject,
                 revision: progress.revision,
                 waits: progress.waits,
+                from: progress.from,
             })
             .collect()
     }
@@ -308,11 +328,12 @@ impl CommitWait {
         self.unsettled.len()
     }
 
-    /// A backward step begins every wait anew: what passed before it was
-    /// measured on a clock that is gone.
+    /// A backward step begins every wait anew, to its end: what passed before it
+    /// was measured on a clock that is gone, and what lay ahead named on it.
     fn observe(&mut self, now: Reading<RegistryClock>) {
         if self.read.is_some_and(|read| now < read) {
             for progress in self.unsettled.values_mut() {
+                progress.from = None;
                 if let Some((at, _)) = &mut progress.acknowledged {
                     *at = now;
                 }
@@ -328,7 +349,9 @@ impl Progress {
             return Enforcement::Unacknowledged;
         };
         let left = wait.less(now.since(at));
-        if self.waits && left > Millis::ZERO {
+        let over = at.ahead_by(*wait);
+        let is_before_anything = self.from.is_some_and(|from| over <= from);
+        if self.waits && left > Millis::ZERO && !is_before_anything {
             Enforcement::Waiting(left)
         } else {
             Enforcement::Enforced

@@ -247,6 +247,7 @@ pub(super) fn awaits(sql: &dyn Sql, subjects: &[Subject]) -> Result<Vec<Awaited>
             awaits.push(Awaited {
                 subject,
                 revision: row.unsigned(0)?,
+                from: None,
             });
         }
     }

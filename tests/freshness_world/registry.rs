@@ -317,6 +317,7 @@ impl Registry {
             subject,
             revision: record.revision,
             waits: true,
+            from: None,
         };
         self.stored.rows.insert(subject, row);
     }

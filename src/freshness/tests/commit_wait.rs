@@ -17,6 +17,7 @@ const fn row(subject: Subject, revision: u64) -> Unsettled {
         subject,
         revision: Revision(revision),
         waits: true,
+        from: None,
     }
 }
 
