@@ -61,6 +61,25 @@ pub trait LogStore {
     /// If storage fails.
     fn upsert_subject(&mut self, change: &Change, organization: Subject)
     -> Result<(), Self::Error>;
+    /// Notes through which revision an organization's keys are revoked at once, as
+    /// of its own revision `at`.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn set_revoked_through(
+        &mut self,
+        organization: Subject,
+        at: Revision,
+        through: Revision,
+    ) -> Result<(), Self::Error>;
+    /// That revision, and the one that it is as of; none if it was never noted.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn revoked_through(
+        &self,
+        organization: Subject,
+    ) -> Result<Option<(Revision, Revision)>, Self::Error>;
     /// Subjects whose row is after `seq`, in order, at most `limit`.
     ///
     /// # Errors
@@ -139,6 +158,14 @@ impl<S: LogStore> ChangeLog<S> {
             };
             self.store.upsert_subject(&change, organization)?;
         }
+        // Told again too: a version of the log that did not know of it may have
+        // taken the change.
+        if let Some(through) = append.revoked_through
+            && known.is_none_or(|known| known <= append.revision)
+        {
+            let at = append.revision;
+            self.store.set_revoked_through(organization, at, through)?;
+        }
         Ok(Ack {
             v: Version::CURRENT,
             wait_ms: meta.wait_for.wait(),
@@ -190,11 +217,16 @@ impl<S: LogStore> ChangeLog<S> {
         )?;
         let more = beyond.len() > Standing::PAGE;
         beyond.truncate(Standing::PAGE);
+        let own = self.store.revision_of(organization)?;
+        let noted = self.store.revoked_through(organization)?;
         Ok(Standing {
             v: Version::CURRENT,
             greatest: self.store.greatest_revision_of(organization)?,
             beyond,
             more,
+            revoked_through: noted
+                .filter(|(_, at)| Some(*at) == own)
+                .map(|(through, _)| through),
         })
     }
 

@@ -32,6 +32,13 @@
 //! its *most restrictive* state (a key disabled, an organization without API
 //! access) and appends those: what was enforced stays enforced, and what the
 //! operator wants back is enabled again on purpose.
+//!
+//! A revocation of all keys at once is a change of the organization that API
+//! access does not bring back. So each change of an organization is appended with
+//! the revision through which its keys are revoked; the log has it before the
+//! change is enforced, and a registry that lost the organization's last change
+//! takes it over. Where the log was not told, every key is revoked that the
+//! registry then knows.
 
 use std::collections::BTreeMap;
 
@@ -52,6 +59,9 @@ pub struct Unsettled {
     /// Until then the old state and the new one decide alike; none where they
     /// differ at once.
     pub from: Option<Reading<RegistryClock>>,
+    /// Of an organization: through which revision of issue its keys are revoked at
+    /// once.
+    pub revoked_through: Option<Revision>,
 }
 
 /// Whether a change is enforced everywhere.
@@ -72,6 +82,9 @@ pub struct Recovery {
     pub revision: Revision,
     /// Whose changes are lost; the registry may not even know some of them.
     pub lost: Vec<Subject>,
+    /// Every key issued at or below this revision is revoked, besides those that
+    /// the registry has revoked itself. Zero where no such revocation is lost.
+    pub revoked_through: Revision,
 }
 
 /// How the registry stands to what the log knows.
@@ -88,6 +101,7 @@ struct Progress {
     revision: Revision,
     waits: bool,
     from: Option<Reading<RegistryClock>>,
+    revoked_through: Option<Revision>,
     /// When the acknowledgement came, and the wait it stated.
     acknowledged: Option<(Reading<RegistryClock>, Millis)>,
 }
@@ -161,15 +175,22 @@ impl CommitWait {
         self.check = if standing.greatest <= self.revision && seen.is_empty() {
             Check::Current
         } else {
+            let lost: Vec<Subject> = seen.iter().map(|required| required.subject).collect();
+            let revoked_through = if lost.contains(&self.organization) {
+                standing.revoked_through.unwrap_or(self.revision)
+            } else {
+                Revision::default()
+            };
             Check::Behind(Recovery {
                 revision: standing.greatest.max(self.revision).next(),
-                lost: seen.iter().map(|required| required.subject).collect(),
+                lost,
+                revoked_through,
             })
         };
     }
 
-    /// What a restored registry must do: in one transaction take over the
-    /// revision, write each lost subject anew in its most restrictive state,
+    /// What a restored registry must do: in one transaction take over both
+    /// revisions, write each lost subject anew in its most restrictive state,
     /// and a row for it that waits. Then [`Self::recovered`].
     #[must_use]
     pub fn recovery(&self) -> Option<&Recovery> {
@@ -179,8 +200,9 @@ impl CommitWait {
         }
     }
 
-    /// The transaction of [`Self::recovery`] is committed.
-    pub fn recovered(&mut self) {
+    /// The transaction of [`Self::recovery`] is committed; through which revision
+    /// the organization's keys are revoked now, if there is one.
+    pub fn recovered(&mut self, revoked_through: Option<Revision>) {
         let Check::Behind(recovery) = std::mem::replace(&mut self.check, Check::Current) else {
             return;
         };
@@ -191,6 +213,7 @@ impl CommitWait {
                 revision: recovery.revision,
                 waits: true,
                 from: None,
+                revoked_through: revoked_through.filter(|_| subject == self.organization),
             });
         }
     }
@@ -218,6 +241,7 @@ impl CommitWait {
                 revision: row.revision,
                 waits,
                 from,
+                revoked_through: row.revoked_through,
                 acknowledged: None,
             },
         );
@@ -233,6 +257,7 @@ impl CommitWait {
             v: Version::CURRENT,
             subject: *subject,
             revision: progress.revision,
+            revoked_through: progress.revoked_through,
         })
     }
 
@@ -261,6 +286,8 @@ impl CommitWait {
             self.check = Check::Behind(Recovery {
                 revision: self.revision.next(),
                 lost: vec![subject],
+                // Nobody was ever promised that change.
+                revoked_through: Revision::default(),
             });
         }
     }
@@ -300,6 +327,7 @@ impl CommitWait {
                 revision: progress.revision,
                 waits: progress.waits,
                 from: progress.from,
+                revoked_through: progress.revoked_through,
             })
             .collect()
     }

@@ -12,6 +12,9 @@
 ///   whatever the size of the log, and gives the head at its end.
 /// - `log_subject_by_organization` gives an organization's greatest revision
 ///   at the end of its range, and what a restored registry lost in order.
+/// - `log_revoked` has one row per organization for ever: through which revision
+///   its keys are revoked at once, as of a revision of its own. A table to itself,
+///   since a version that does not know of it writes `log_subject`.
 /// - `log_meta` has one row.
 pub const SCHEMA: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS log_subject (
@@ -23,6 +26,11 @@ pub const SCHEMA: &[&str] = &[
     "CREATE UNIQUE INDEX IF NOT EXISTS log_subject_by_seq ON log_subject (seq)",
     "CREATE INDEX IF NOT EXISTS log_subject_by_organization
         ON log_subject (organization, revision, subject)",
+    "CREATE TABLE IF NOT EXISTS log_revoked (
+        organization TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        through INTEGER NOT NULL
+    ) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS log_meta (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         incarnation INTEGER NOT NULL,
@@ -50,6 +58,15 @@ pub const SET_META: &str =
 pub const UPSERT_SUBJECT: &str =
     "INSERT INTO log_subject (subject, organization, revision, seq) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision, seq = excluded.seq";
+
+/// `set_revoked_through`: organization, its revision, through. One row written.
+pub const SET_REVOKED: &str =
+    "INSERT INTO log_revoked (organization, revision, through) VALUES (?1, ?2, ?3)
+    ON CONFLICT (organization) DO UPDATE SET
+        revision = excluded.revision, through = excluded.through";
+
+/// `revoked_through`: organization. No row: never noted. One row read.
+pub const REVOKED: &str = "SELECT through, revision FROM log_revoked WHERE organization = ?1";
 
 /// `changes_since`: seq, limit. Rows: subject, revision, seq. As many rows
 /// read as returned.
@@ -109,6 +126,7 @@ mod tests {
                 "log_subject_by_seq (seq>?)",
             ),
             (REVISION_OF, &["a"], "PRIMARY KEY (subject=?)"),
+            (REVOKED, &["a"], "PRIMARY KEY (organization=?)"),
             (
                 GREATEST_REVISION_OF,
                 &["a"],

@@ -82,6 +82,28 @@ impl<S: Sql> LogStore for SqlLog<S> {
         self.0.query(sql::UPSERT_SUBJECT, &parameters).map(|_| ())
     }
 
+    fn set_revoked_through(
+        &mut self,
+        organization: Subject,
+        at: Revision,
+        through: Revision,
+    ) -> Result<(), SqlError> {
+        let parameters = [organization.as_str().into(), at.0.into(), through.0.into()];
+        self.0.query(sql::SET_REVOKED, &parameters).map(|_| ())
+    }
+
+    fn revoked_through(
+        &self,
+        organization: Subject,
+    ) -> Result<Option<(Revision, Revision)>, SqlError> {
+        let rows = self
+            .0
+            .query(sql::REVOKED, &[organization.as_str().into()])?;
+        rows.first()
+            .map(|row| Ok((Revision(row.unsigned(0)?), Revision(row.unsigned(1)?))))
+            .transpose()
+    }
+
     fn changes_since(&self, seq: u64, limit: usize) -> Result<Vec<Change>, SqlError> {
         let parameters = [seq.into(), (limit as u64).into()];
         let rows = self.0.query(sql::CHANGES_SINCE, &parameters)?;

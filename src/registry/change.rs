@@ -138,14 +138,7 @@ impl Change {
             )?;
         }
         if let Some(reason) = self.sweep {
-            sql.query(
-                texts::INSERT_SWEEP,
-                &[
-                    self.revision.into(),
-                    occasion.now.0.into(),
-                    reason.as_str().into(),
-                ],
-            )?;
+            put_sweep(sql, self.revision, occasion.now, reason)?;
         }
         if let Some(key) = &self.key {
             key.update(sql)?;
@@ -196,6 +189,17 @@ impl Change {
             },
         )
     }
+}
+
+/// Puts down that all keys issued up to `through` were revoked.
+pub(super) fn put_sweep(
+    sql: &dyn Sql,
+    through: Revision,
+    at: Timestamp,
+    reason: RevocationReason,
+) -> Result<(), SqlError> {
+    let row = [through.into(), at.0.into(), reason.as_str().into()];
+    sql.query(texts::INSERT_SWEEP, &row).map(|_| ())
 }
 
 /// The members in which two sets of facts differ, as they were and as they are.

@@ -19,6 +19,8 @@ pub(super) const ORGANIZATION: &str = "SELECT id, name, api_access, keys_revoked
     max_key_lifetime_days, created_at, deleted_at, effective_at, revision,
     EXISTS (SELECT 1 FROM outbox WHERE subject = ?1 AND decides = 1 AND enforced = 0), leak_policy
     FROM organization WHERE one = 1";
+pub(super) const KEYS_REVOKED_THROUGH: &str =
+    "SELECT keys_revoked_through FROM organization WHERE one = 1";
 pub(super) const ORGANIZATION_ID: &str = "SELECT id FROM organization WHERE one = 1";
 pub(super) const PUT_ORGANIZATION: &str = "INSERT INTO organization (one, id, name, api_access,
         keys_revoked_through, max_key_lifetime_days, created_at, deleted_at, effective_at,

@@ -128,6 +128,7 @@ fn a_registry_hears_from_an_edge_of_a_change_that_it_lost() -> Result<()> {
         subject: Subject::parse(public).ok().context("a subject")?,
         // Later than the key's, and no news of the organization.
         revision: Revision(4),
+        revoked_through: None,
     });
     let answer = Client::new(rig.objects_address())
         .call("POST", "/__rig/object/ChangeLog/log")

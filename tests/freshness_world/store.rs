@@ -13,6 +13,7 @@ use super::{Mutant, Setup};
 pub struct MapStore {
     meta: Option<LogMeta>,
     rows: BTreeMap<Subject, Change>,
+    revoked: BTreeMap<Subject, (Revision, Revision)>,
     wait_lowered_at_once: bool,
 }
 
@@ -25,6 +26,7 @@ impl MapStore {
                 wait_for: setup.bound,
             }),
             rows: BTreeMap::new(),
+            revoked: BTreeMap::new(),
             wait_lowered_at_once: setup.mutant == Some(Mutant::WaitLoweredAtOnce),
         }
     }
@@ -50,6 +52,23 @@ impl LogStore for MapStore {
     fn upsert_subject(&mut self, change: &Change, _: Subject) -> Result<(), Infallible> {
         self.rows.insert(change.subject, *change);
         Ok(())
+    }
+
+    fn set_revoked_through(
+        &mut self,
+        organization: Subject,
+        at: Revision,
+        through: Revision,
+    ) -> Result<(), Infallible> {
+        self.revoked.insert(organization, (through, at));
+        Ok(())
+    }
+
+    fn revoked_through(
+        &self,
+        organization: Subject,
+    ) -> Result<Option<(Revision, Revision)>, Infallible> {
+        Ok(self.revoked.get(&organization).copied())
     }
 
     fn changes_since(&self, seq: u64, limit: usize) -> Result<Vec<Change>, Infallible> {

@@ -208,7 +208,7 @@ fn a_restored_registry_locks_what_it_lost() {
     let never_known_here = ["a", "b", "c"].map(|name| elsewhere.key(name))[2].id;
     let unknown = Subject::Key(never_known_here.public);
     let lost = [Subject::Key(a.id.public), world.subject(), unknown];
-    registry::recover(&world.sql, 91, &lost, world.now).unwrap();
+    registry::recover(&world.sql, 91, &lost, 0, world.now).unwrap();
     assert_eq!(registry::revision(&world.sql).unwrap(), 91);
     let pending = appends(&world);
     assert_eq!(pending.len(), 3);
@@ -238,7 +238,8 @@ fn a_restored_registry_locks_what_it_lost() {
     assert_eq!(world.key("c").revision, 93);
     let entry = &world.audit()[3];
     assert_eq!(entry["action"], "registry.recover");
-    assert_eq!(entry["before"], json!({"revision": 3}));
+    let before = json!({"revision": 3, "keys_revoked_through": 0});
+    assert_eq!(entry["before"], before);
     assert_eq!(entry["after"]["locked"], 3);
 }
 

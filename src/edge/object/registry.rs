@@ -283,7 +283,10 @@ impl Registry {
             };
             let revision = Revision(registry::revision(&self.sql)?);
             let rows = outbox::pending_appends(&self.sql, 0)?;
-            let rows = rows.iter().filter_map(unsettled);
+            let revoked_through = registry::keys_revoked_through(&self.sql)?;
+            let rows = rows
+                .iter()
+                .filter_map(|entry| unsettled(entry, revoked_through));
             *self.wait.borrow_mut() = Some(CommitWait::start(organization, revision, rows));
             self.taken_up.set(revision.0);
         }
@@ -324,8 +327,9 @@ impl Registry {
             .iter()
             .filter_map(|subject| Subject::parse(subject.as_str()))
             .collect();
-        registry::recover(&self.sql, recovery.revision.0, &lost, rim::now())?;
-        wait.recovered();
+        let through = recovery.revoked_through.0;
+        registry::recover(&self.sql, recovery.revision.0, &lost, through, rim::now())?;
+        wait.recovered(registry::keys_revoked_through(&self.sql)?.map(Revision));
         self.taken_up.set(recovery.revision.0);
         Ok(())
     }
@@ -339,11 +343,12 @@ impl Registry {
             return Ok(());
         };
         let rows = outbox::pending_appends(&self.sql, self.taken_up.get())?;
+        let revoked_through = registry::keys_revoked_through(&self.sql)?;
         for entry in &rows {
             let awaited = awaited.iter().find(|awaited| {
                 (awaited.subject, awaited.revision) == (entry.subject, entry.revision)
             });
-            if let Some(row) = unsettled(entry) {
+            if let Some(row) = unsettled(entry, revoked_through) {
                 wait.committed(Unsettled {
                     // Both are readings of this machine's clock.
                     from: awaited
@@ -558,11 +563,15 @@ impl Registry {
     }
 }
 
-fn unsettled(row: &Entry) -> Option<Unsettled> {
+/// A row of the outbox, and through which revision the organization's keys are
+/// revoked at once, both read in the same turn.
+fn unsettled(row: &Entry, revoked_through: Option<registry::Revision>) -> Option<Unsettled> {
+    let is_organization = matches!(row.subject, Subject::Organization(_));
     Some(Unsettled {
         subject: log_subject(row.subject)?,
         revision: Revision(row.revision),
         waits: row.decides,
         from: None,
+        revoked_through: revoked_through.filter(|_| is_organization).map(Revision),
     })
 }

@@ -57,6 +57,7 @@ impl Log {
             v: V,
             subject,
             revision: Revision(revision),
+            revoked_through: None,
         };
         let ack = self.log.append(&append, now).unwrap();
         (ack.wait_ms, ack.greatest)
@@ -321,6 +322,7 @@ fn where_storage_fails_nothing_is_answered() {
         v: V,
         subject: key(1),
         revision: Revision(6),
+        revoked_through: None,
     };
     for statements in 0..4 {
         log.database.fail_after(statements);

@@ -18,6 +18,7 @@ const fn row(subject: Subject, revision: u64) -> Unsettled {
         revision: Revision(revision),
         waits: true,
         from: None,
+        revoked_through: None,
     }
 }
 
@@ -26,6 +27,7 @@ const fn append(subject: Subject, revision: u64) -> Append {
         v: V,
         subject,
         revision: Revision(revision),
+        revoked_through: None,
     }
 }
 
@@ -43,6 +45,7 @@ const fn standing(greatest: u64) -> Standing {
         greatest: Revision(greatest),
         beyond: Vec::new(),
         more: false,
+        revoked_through: None,
     }
 }
 
@@ -320,13 +323,14 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
     let recovery = Recovery {
         revision: Revision(13),
         lost: vec![key(1), key(2), key(3)],
+        revoked_through: Revision(0),
     };
     assert_eq!(wait.recovery(), Some(&recovery));
     assert_eq!(wait.standing_question(), None);
     assert!(!wait.may_serve());
 
     // Each lost subject's new state is a change that waits like any other.
-    wait.recovered();
+    wait.recovered(None);
     assert!(wait.may_serve());
     assert_eq!(wait.recovery(), None);
     for subject in recovery.lost {
@@ -350,6 +354,7 @@ fn a_greater_revision_alone_is_jumped_past() {
     let recovery = Recovery {
         revision: Revision(10),
         lost: Vec::new(),
+        revoked_through: Revision(0),
     };
     assert_eq!(wait.recovery(), Some(&recovery));
 }
@@ -383,13 +388,14 @@ fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on()
     let recovery = Recovery {
         revision: Revision(7),
         lost: vec![key(2)],
+        revoked_through: Revision(0),
     };
     assert_eq!(wait.recovery(), Some(&recovery));
     // What it hears meanwhile changes nothing: it is about to jump.
     wait.acknowledged(&append(key(1), 5), &ack(8), at(10_002));
     wait.heard_of(key(3), Revision(8), Revision(1));
     assert_eq!(wait.recovery(), Some(&recovery));
-    wait.recovered();
+    wait.recovered(None);
     // And the next acknowledgement says so again.
     wait.acknowledged(&append(key(2), 7), &ack(8), at(10_003));
     assert!(!wait.may_serve());
@@ -416,6 +422,7 @@ fn a_record_below_what_an_edge_requires_is_locked_at_once() {
     let recovery = Recovery {
         revision: Revision(5),
         lost: vec![key(1)],
+        revoked_through: Revision(0),
     };
     assert_eq!(wait.recovery(), Some(&recovery));
 }
@@ -428,6 +435,6 @@ fn while_it_asks_where_it_stands_nothing_else_is_concluded() {
     let question = wait.standing_question().unwrap();
     wait.standing_answered(&question, &standing(4));
     assert!(wait.may_serve());
-    wait.recovered();
+    wait.recovered(None);
     assert!(wait.may_serve(), "there was nothing to recover");
 }

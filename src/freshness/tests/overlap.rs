@@ -21,6 +21,7 @@ fn serving() -> CommitWait {
         greatest: Revision(1),
         beyond: Vec::new(),
         more: false,
+        revoked_through: None,
     };
     wait.standing_answered(&question, &current);
     wait
@@ -33,6 +34,7 @@ fn row(revision: u64, from: Option<u64>) -> Unsettled {
         revision: Revision(revision),
         waits: true,
         from: from.map(at),
+        revoked_through: None,
     }
 }
 
@@ -41,6 +43,7 @@ fn acknowledge(wait: &mut CommitWait, revision: u64, now: u64) -> Enforcement {
         v: V,
         subject: key(1),
         revision: Revision(revision),
+        revoked_through: None,
     };
     let ack = Ack {
         v: V,
