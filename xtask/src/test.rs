@@ -191,7 +191,7 @@ fn lint_wasm(_: &Options) -> Result<()> {
 
 fn native_tests(_: &Options) -> Result<()> {
     let packages = ["--workspace", "--exclude=katalo-edge-tests", "--locked"];
-    let tested = test(&packages, &[]);
+    let tested = test(&packages, []);
     let documented = tools::run(tools::cargo().args(["test", "--doc"]).args(packages));
     tested.and(documented)
 }
@@ -220,32 +220,61 @@ fn dry_run(_: &Options) -> Result<()> {
     )
 }
 
+/// Edge tests that take the whole machine, by a part of their names, as
+/// .config/nextest.toml has them: beside them no other's deadlines would hold.
+const EXCLUSIVE: [&str; 2] = ["overload::", "administrators::"];
+
 fn edge_tests(options: &Options) -> Result<()> {
-    test(
-        &["--package=katalo-edge-tests", "--locked"],
-        &prerequisites::tests_left_out(&options.without),
-    )
+    let package = ["--package=katalo-edge-tests", "--locked"];
+    let left_out = prerequisites::tests_left_out(&options.without);
+    let skip = |names: &[&str]| -> Vec<String> {
+        let names = names.iter().chain(&left_out);
+        names
+            .flat_map(|name| ["--skip".to_owned(), (*name).to_owned()])
+            .collect()
+    };
+    if has_nextest() {
+        return test(&package, skip(&[]));
+    }
+    let beside = test(&package, skip(&EXCLUSIVE));
+    let mut alone = EXCLUSIVE.map(str::to_owned).to_vec();
+    alone.push("--test-threads=1".to_owned());
+    alone.extend(skip(&[]));
+    beside.and(test(&package, alone))
 }
 
-/// Runs tests, but those that have one of `left_out` in their names: by
-/// cargo-nextest where it is installed, in parallel and each in a process of its
-/// own. A failure cancels nothing.
-fn test(arguments: &[&str], left_out: &[&str]) -> Result<()> {
-    let nextest = Command::new("cargo-nextest")
+/// Whether cargo-nextest is installed: it runs each test in a process of its own.
+fn has_nextest() -> bool {
+    Command::new("cargo-nextest")
         .arg("--version")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
-        .is_ok_and(|status| status.success());
+        .is_ok_and(|status| status.success())
+}
+
+/// Runs tests, with `filters` for their harness. A failure cancels nothing.
+fn test(arguments: &[&str], filters: impl IntoIterator<Item = String>) -> Result<()> {
     let mut cargo = tools::cargo();
-    if nextest {
+    if has_nextest() {
         cargo.args(["nextest", "run", "--no-tests=pass"]);
     } else {
         cargo.args(["test", "--all-targets"]);
     }
     cargo.arg("--no-fail-fast").args(arguments).arg("--");
-    for name in left_out {
-        cargo.args(["--skip", name]);
+    tools::run(cargo.args(filters).env("PATH", prerequisites::path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nextest_runs_the_same_tests_alone() {
+        let file = project::root().join(".config/nextest.toml");
+        let text = std::fs::read_to_string(file).expect("nextest's configuration");
+        let names = EXCLUSIVE.map(|name| name.trim_end_matches("::"));
+        let filter = format!("test(/^({})::/)", names.join("|"));
+        assert!(text.contains(&filter), "{filter} is not in {text}");
     }
-    tools::run(cargo.env("PATH", prerequisites::path()))
 }
