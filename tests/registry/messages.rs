@@ -4,7 +4,8 @@
 use katalo_keys::key::{KeyId, OrganizationId};
 use katalo_keys::registry::Subject;
 use katalo_keys::registry::message::{
-    Actor, Command, LeakSource, ListUsage, Outcome, Required, SessionToken, Span,
+    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, Required, SessionToken,
+    Span,
 };
 use serde_json::{Value, json};
 
@@ -102,6 +103,22 @@ fn commands() {
         },
         &json!({"note_failed_authentication": {
             "problem": "invalid_key", "key": id, "route": "/admin/v1/status"}}),
+    );
+    pinned(
+        &Command::NoteFailures {
+            failures: vec![FailedAuthentication {
+                problem: "revoked_key".to_owned(),
+                key: Some(id),
+                route: "GET /admin/v1/status".to_owned(),
+                address: Some("192.0.2.1".to_owned()),
+                count: 3,
+            }],
+            beyond_proven: 1,
+            beyond_unproven: 2,
+        },
+        &json!({"note_failures": {"failures": [{"problem": "revoked_key", "key": id,
+            "route": "GET /admin/v1/status", "address": "192.0.2.1", "count": 3}],
+            "beyond_proven": 1, "beyond_unproven": 2}}),
     );
     pinned(
         &Command::NoteDeletion {
