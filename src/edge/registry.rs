@@ -117,9 +117,9 @@ pub(super) async fn tell_platform(env: &JsValue, command: Command) -> Result<Rep
 
 /// How long a strong read may take.
 const READ: Duration = Duration::from_millis(Failover::TOTAL.0);
-/// The same of one that proves an administrator: as long as an order may wait for the
-/// change log. Nobody asks again for them, as a client does.
-const PROOF: Duration = Duration::from_secs(10);
+/// The same of one that proves an administrator: as long as the registry keeps a place
+/// for it. The order that follows has all the time it needs, too.
+const PROOF: Duration = Duration::from_secs(30);
 
 /// A strong read.
 pub(super) struct Read {

@@ -53,7 +53,7 @@ fn an_exposed_key_is_marked_at_most_once_a_minute() {
         Some("?script??????")
     );
     world.later(60 * SECOND);
-    show(&mut world, &"x".repeat(100_000));
+    show(&mut world, &"-".repeat(100_000));
     assert_eq!(world.get(key.id).exposed_origin.unwrap().len(), 256);
     world.later(60 * SECOND);
     show(&mut world, "");
