@@ -4,7 +4,6 @@
 //! secret that proves: checksum and id tag settle most without any look-up.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
@@ -15,13 +14,12 @@ use zeroize::Zeroizing;
 use super::deadline::within;
 use super::incoming::Incoming;
 use super::isolate::Edge;
-use super::{authorize, bindings, registry, rim};
+use super::{bindings, registry, rim, secrets};
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
-use crate::key::{KeyRecord, PublicKeyId};
+use crate::key::PublicKeyId;
 use crate::registry::message::{Command, LeakSource, Outcome, Refusal};
 use crate::time::Timestamp;
-use crate::verify::secret_is_wrong;
 
 /// How long fetched keys are good, in milliseconds: a day.
 const KEYS_LAST: u64 = 86_400_000;
@@ -80,11 +78,10 @@ pub(super) async fn github(
         return Err(unsigned());
     }
     let report = leaks::report(&body)?;
-    let mut records: Records = Vec::new();
     let mut told: Vec<PublicKeyId> = Vec::new();
     let mut judged = Vec::with_capacity(report.len());
     for found in report {
-        let key = proven(edge, &found, &mut records).await?;
+        let key = proven(edge, &found).await?;
         if let Some(key) = key
             && !told.contains(&key)
         {
@@ -96,35 +93,13 @@ pub(super) async fn github(
     Ok(leaks::feedback(&judged))
 }
 
-/// What is known of the keys of a report, each looked up once, however many
-/// matches name it.
-type Records = Vec<(PublicKeyId, Option<Rc<KeyRecord>>)>;
-
 /// The public id of a match that is a key of ours: its secret proves.
-async fn proven(
-    edge: &Edge,
-    found: &Found,
-    records: &mut Records,
-) -> Result<Option<PublicKeyId>, Problem> {
-    let keyring = &edge.settings.keyring;
-    let Ok(presented) = keyring.read(&found.token) else {
+async fn proven(edge: &Edge, found: &Found) -> Result<Option<PublicKeyId>, Problem> {
+    let Ok(presented) = edge.settings.keyring.read(&found.token) else {
         return Ok(None);
     };
-    let Some(digest) = keyring.digest(&presented) else {
-        return Ok(None);
-    };
-    let id = presented.id().public;
-    let known = records.iter().find(|(known, _)| *known == id);
-    let record = match known {
-        Some((_, record)) => record.clone(),
-        None => {
-            let record = authorize::any_record(edge, presented.id()).await?;
-            records.push((id, record.clone()));
-            record
-        }
-    };
-    let proves = record.is_some_and(|record| !secret_is_wrong(&digest, &record));
-    Ok(proves.then_some(id))
+    let proves = secrets::proves(edge, &presented).await?;
+    Ok(proves.then_some(presented.id().public))
 }
 
 /// Has its registry do what the organization's policy says.

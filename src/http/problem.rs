@@ -249,6 +249,8 @@ pub struct Problem {
     pub extension: Option<(&'static str, serde_json::Value)>,
     /// The caller tried HTTP Basic, and is challenged by the same scheme.
     pub is_basic: bool,
+    /// The caller proved no secret, whatever the code says of others.
+    pub is_unproven: bool,
 }
 
 /// All that sets a problem without words of its own apart from another.
@@ -273,6 +275,7 @@ impl From<Code> for Problem {
             retry_after,
             extension: None,
             is_basic: false,
+            is_unproven: false,
         }
     }
 }
@@ -369,6 +372,12 @@ impl Problem {
             allow: Some(allow.into()),
             ..Self::from(Code::MethodNotAllowed)
         }
+    }
+
+    /// Whether it is worth a line in the log.
+    #[must_use]
+    pub const fn is_notable(&self) -> bool {
+        !self.is_unproven && self.code.is_notable()
     }
 
     /// The status that it is answered with.
@@ -487,6 +496,18 @@ mod tests {
         let scope = header(Problem::from(&Denial::InsufficientScope("billing".into()))).unwrap();
         assert!(scope.contains(r#"error="insufficient_scope", scope="billing""#));
         assert_eq!(header(Code::WrongEnvironment.into()), None);
+    }
+
+    #[test]
+    fn strangers_get_no_line_of_the_log() {
+        let denied = Problem::from(&Denial::WrongEnvironment);
+        assert!(denied.is_notable(), "a key whose secret proved");
+        let unproven = Problem {
+            is_unproven: true,
+            ..denied
+        };
+        assert!(!unproven.is_notable());
+        assert!(!Problem::from(&Denial::InvalidKey).is_notable());
     }
 
     #[test]

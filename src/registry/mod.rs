@@ -35,6 +35,7 @@ mod authority;
 mod change;
 pub mod deletion;
 pub mod directory;
+mod failures;
 mod handle;
 mod housekeeping;
 mod idempotency;

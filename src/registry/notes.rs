@@ -1,16 +1,12 @@
-//! What browsers and failed attempts tell. All of it comes from strangers: texts
-//! are cut and cleaned, and no flood of them fills the object.
-
-use std::net::IpAddr;
-
-use serde_json::json;
+//! What browsers tell, and what is put on record in `_platform`. Most of it comes
+//! from strangers: texts are cut and cleaned, and no flood of them fills the object.
 
 use super::audit::About;
 use super::handle::{Registry, Stop};
-use super::message::{Command, Outcome, Preflight, Refusal};
+use super::message::{Command, FailedAuthentication, Outcome, Preflight, Refusal};
 use super::sql as texts;
 use super::store::{self, Key, Organization, first};
-use crate::key::{KeyId, OrganizationId, PublicKeyId, Revision};
+use crate::key::{OrganizationId, PublicKeyId, Revision, redacted};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 
@@ -29,18 +25,6 @@ const ORIGINS: u64 = 100;
 /// For how long an origin is kept after its last preflight, in milliseconds: 30
 /// days.
 const KEPT: u64 = 30 * 86_400_000;
-
-/// Most failed authentications of one hour that are put on record one by one;
-/// further ones are counted, and the count is put on record in a later hour.
-const FAILURES_AN_HOUR: u64 = 100;
-
-const HOUR: u64 = 3_600_000;
-
-/// Names in `meta`: which hour since 1970, how many were put on record in it, how
-/// many were only counted.
-const FAILURES_OF: &str = "failures.hour";
-const NOTED: &str = "failures.noted";
-const SUPPRESSED: &str = "failures.suppressed";
 
 impl Registry<'_> {
     /// A browser showed the key. Nothing that decides changes, so no revision.
@@ -75,7 +59,21 @@ impl Registry<'_> {
                 key,
                 route,
                 address,
-            } => self.note_failure(platform, problem, key.as_ref(), route, address.as_deref()),
+            } => {
+                let failure = FailedAuthentication {
+                    problem: problem.clone(),
+                    key: *key,
+                    route: route.clone(),
+                    address: address.clone(),
+                    count: 1,
+                };
+                self.note_failures(platform, &[failure], 0, 0)
+            }
+            Command::NoteFailures {
+                failures,
+                beyond_proven,
+                beyond_unproven,
+            } => self.note_failures(platform, failures, *beyond_proven, *beyond_unproven),
             Command::NoteDeletion {
                 organization,
                 revision,
@@ -96,59 +94,6 @@ impl Registry<'_> {
             }
             let row = [origin.as_str().into(), self.now.0.into(), count.into()];
             self.sql.query(texts::COUNT_PREFLIGHT, &row).map(|_| ())
-        })?;
-        Ok(())
-    }
-
-    fn note_failure(
-        &self,
-        platform: &OrganizationId,
-        problem: &str,
-        key: Option<&KeyId>,
-        route: &str,
-        address: Option<&str>,
-    ) -> Result<(), Stop> {
-        check_code("problem", problem)?;
-        if address.is_some_and(|address| address.parse::<IpAddr>().is_err()) {
-            return Err(Refusal::field("address", "an IP address").into());
-        }
-        let hour = self.now.0 / HOUR;
-        let counted = store::meta(self.sql, FAILURES_OF)?;
-        let earlier = store::meta(self.sql, SUPPRESSED)?;
-        // A clock that went back stays in the later hour: its bound is used up.
-        let begins = hour > counted;
-        let (noted, suppressed) = if begins {
-            (0, 0)
-        } else {
-            (store::meta(self.sql, NOTED)?, earlier)
-        };
-        let kept = noted < FAILURES_AN_HOUR;
-        self.sql.transaction(&mut || {
-            if begins && earlier > 0 {
-                let after = [
-                    ("count", earlier.into()),
-                    ("hour", Timestamp(counted * HOUR).to_rfc3339().into()),
-                ];
-                self.record(
-                    platform,
-                    "authentication.failures_suppressed",
-                    &About::organization(platform),
-                    &after,
-                )?;
-            }
-            if kept {
-                let subject =
-                    key.map_or_else(|| About::organization(platform), |id| About::key_id(*id));
-                let after = [
-                    ("problem", problem.into()),
-                    ("route", cleaned(route).into()),
-                    ("address", json!(address)),
-                ];
-                self.record(platform, "authentication.failed", &subject, &after)?;
-            }
-            store::set_meta(self.sql, FAILURES_OF, hour.max(counted))?;
-            store::set_meta(self.sql, NOTED, noted + u64::from(kept))?;
-            store::set_meta(self.sql, SUPPRESSED, suppressed + u64::from(!kept))
         })?;
         Ok(())
     }
@@ -185,15 +130,6 @@ impl Registry<'_> {
             })
             .collect()
     }
-
-    /// How many failures of this hour were only counted.
-    pub(super) fn failures_suppressed(&self) -> Result<u64, SqlError> {
-        if store::meta(self.sql, FAILURES_OF)? == self.now.0 / HOUR {
-            store::meta(self.sql, SUPPRESSED)
-        } else {
-            Ok(0)
-        }
-    }
 }
 
 /// Drops origins that were not seen for long.
@@ -203,13 +139,14 @@ pub(super) fn forget(sql: &dyn crate::sql::Sql, now: Timestamp) -> Result<(), Sq
     Ok(())
 }
 
-/// A stranger's text as it is kept: its first 256 characters, with `?` for all
-/// that is not visible ASCII or could end a tag, an attribute or a string where
-/// somebody shows it carelessly.
+/// A stranger's text as it is kept: without secrets, its first 256 characters, with
+/// `?` for all that is not visible ASCII or could end a tag, an attribute or a string
+/// where somebody shows it carelessly.
 pub(super) fn cleaned(text: &str) -> String {
     let safe =
         |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | '\'' | '`' | '&' | '\\');
-    text.chars()
+    redacted(text)
+        .chars()
         .take(LONGEST)
         .map(|c| if safe(c) { c } else { '?' })
         .collect()

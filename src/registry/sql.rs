@@ -215,6 +215,10 @@ pub(super) const PREFLIGHTS: &str =
     "SELECT origin, count, last_at FROM preflights ORDER BY count DESC, last_at DESC, origin";
 pub(super) const FORGET_PREFLIGHTS: &str = "DELETE FROM preflights WHERE last_at <= ?1";
 
+/// All whose name begins with `failures.`.
+pub(super) const FORGET_FAILURES: &str =
+    "DELETE FROM meta WHERE name >= 'failures.' AND name < 'failures/'";
+
 pub(super) const DELETION: &str =
     "SELECT 1 FROM deletions WHERE organization = ?1 AND revision = ?2";
 pub(super) const INSERT_DELETION: &str =

@@ -13,6 +13,18 @@ pub enum Audience {
     Admins,
 }
 
+impl Audience {
+    /// Whether its routes take keys of this environment, which stands in the id: no
+    /// secret is needed to tell.
+    #[must_use]
+    pub const fn takes(self, environment: Environment) -> bool {
+        match self {
+            Self::Clients => environment.is_for_clients(),
+            Self::Admins => matches!(environment, Environment::Admin),
+        }
+    }
+}
+
 /// What a route asks of a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand<'a> {
@@ -117,12 +129,10 @@ pub fn decide<'a>(
         KeyState::Disabled => return Err(Denial::DisabledKey),
         KeyState::Active | KeyState::Retiring => {}
     }
-    let suits = match demand.audience {
-        Audience::Clients => key.environment.is_for_clients(),
-        // Only the platform's own organization can hold admin keys; checked
-        // here again, since this is the door to everything.
-        Audience::Admins => key.environment == Environment::Admin && organization.id.is_platform(),
-    };
+    // Only the platform's own organization can hold admin keys; checked here again,
+    // since this is the door to everything.
+    let suits = demand.audience.takes(key.environment)
+        && (demand.audience == Audience::Clients || organization.id.is_platform());
     if !suits {
         return Err(Denial::WrongEnvironment);
     }

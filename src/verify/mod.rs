@@ -5,7 +5,9 @@ mod attempts;
 mod browser;
 mod credentials;
 mod decide;
+mod failures;
 mod held;
+mod secrets;
 mod tally;
 
 pub use address::{ClientAddress, network};
@@ -13,5 +15,7 @@ pub use attempts::Attempts;
 pub use browser::{BrowserSign, browser_sign};
 pub use credentials::{Credentials, bearer_token, shown_id};
 pub use decide::{Audience, Demand, Denial, Grant, decide, secret_is_wrong};
+pub use failures::{Drained, Failure, Failures, Proof};
 pub use held::Held;
+pub use secrets::Secrets;
 pub use tally::{Count, Counted, Tally};

@@ -435,7 +435,16 @@ fn an_administrator_who_is_tied_sees_one_organization() -> Result<()> {
     let listed = get(&tied, "/organizations")?;
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(listed["items"][0]["id"], ACME);
-    assert_eq!(get(&tied, "/status")?["organizations"]["counted"], 1);
+    let status = get(&tied, "/status")?;
+    assert_eq!(status["organizations"]["counted"], 1);
+    for of_all in ["platform", "change_log", "edge"] {
+        assert!(get(&admin, "/status")?[of_all].is_object(), "{of_all}");
+        assert_eq!(status.get(of_all), None, "{of_all}");
+    }
+    assert_eq!(status["freshness_bound_ms"], 200);
+    let root_keys = get(&tied, "/status/root-keys")?;
+    assert_eq!(root_keys["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(root_keys["items"][0]["organization"], ACME);
     for below in ["", "/keys", "/audit", "/audit/head", "/usage"] {
         for organization in ["beta", "nowhere", PLATFORM] {
             let answer = tied.call("GET", &at(organization, below)).send()?;

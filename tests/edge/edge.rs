@@ -14,6 +14,7 @@ mod admin;
 mod administrators;
 mod clients;
 mod cost;
+mod door;
 mod examples;
 mod exposure;
 mod faults;

@@ -14,6 +14,7 @@ mod world;
 mod admins;
 mod chain;
 mod deletion;
+mod failures;
 mod growth;
 mod leaks;
 mod lifecycle;

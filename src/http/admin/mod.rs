@@ -10,4 +10,4 @@ pub use request::{
     Ask, Facts, IDEMPOTENCY_KEY_MAX, OrganizationsQuery, UNUSED_FOR_DAYS, USAGE_QUERY, ask,
     idempotency, next_page, organizations_query, parse_body, query_of, scope_of, usage_query,
 };
-pub use totals::Totals;
+pub use totals::{OF_ALL_ORGANIZATIONS, Totals};

@@ -651,7 +651,8 @@ impl Default for Limit {
     }
 }
 
-/// What the dashboard's cookie carries: 64 hexadecimal digits (256 random bits).
+/// What the dashboard's cookie carries: 64 hexadecimal digits, of which the last
+/// 16 are a tag ([`Keyring::made_session`](crate::key::Keyring::made_session)).
 /// The registry keeps a MAC of it. No `Debug` of its digits, wiped on drop.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -1,6 +1,7 @@
 //! Bodies of answers.
 
 use super::field::{count, or_null, reference, words};
+use katalo_keys::http::admin::OF_ALL_ORGANIZATIONS;
 use katalo_keys::key::KeyState;
 use serde_json::{Map, Value, json};
 
@@ -499,8 +500,8 @@ fn status() -> Value {
         }),
     );
     object(
-        "How the installation stands, as this edge sees it. A part that does not answer is `null`.",
-        &[],
+        "How the installation stands, as this edge sees it. A part that does not answer is `null`. What tells of all organizations is not there for an administrator who is tied to one.",
+        &OF_ALL_ORGANIZATIONS,
         json!({
             "at": instant(),
             "version": text(),
