@@ -8,7 +8,7 @@ mod decide;
 mod held;
 mod tally;
 
-pub use address::{ClientAddress, network};
+pub use address::ClientAddress;
 pub use attempts::Attempts;
 pub use browser::{BrowserSign, browser_sign};
 pub use credentials::{Credentials, bearer_token, shown_id};
