@@ -84,19 +84,24 @@ function settle(promise) {
   });
 }
 
-// Says no more than that it failed: details are in the log alone.
+// Says no more than that it failed: details are in the log alone. It is the crate's
+// own document (a test holds the two together), written here for when the crate cannot.
 function internalError(request) {
   const problem = {
     type: new URL("/problems/internal_error", request.url).href,
-    title: "Internal error",
+    title: "Something went wrong on our side",
     status: 500,
-    detail: "The request could not be handled. It may be sent again.",
+    detail: "Try again; report the request id if it stays.",
     code: "internal_error",
     request_id: request.headers.get("cf-ray") ?? crypto.randomUUID(),
   };
   return new Response(JSON.stringify(problem), {
     status: 500,
-    headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+    },
   });
 }
 
