@@ -9,6 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import * as crate from "./katalo_keys.js";
 import { forward } from "./gateway.js";
+import { stream } from "./lines.js";
 import { reply } from "./objects.js";
 
 // Each wake of a future goes through here. The runtime's own costs several
@@ -121,9 +122,20 @@ function handle(request, env, ctx) {
 
 const judge = (name, isOfRequest) => enter(() => crate.stays_behind(name, isOfRequest));
 
+// What the crate answered, if that is not a Response already.
+function carryOut(answer, request, env, ctx) {
+  if (answer instanceof Response) return answer;
+  return Array.isArray(answer) ? forwardBy(answer, request, env) : list(answer, request, env, ctx);
+}
+
+function list(listing, request, env, ctx) {
+  const { headers, url } = request;
+  return stream(listing, (next) => enter(() => crate.lines_after(request, headers, env, ctx, url, headers.get("authorization"), next)));
+}
+
 // An array is the plan of what goes on to the API behind, with whether the key
 // leaked at its end.
-function carryOut(plan, request, env) {
+function forwardBy(plan, request, env) {
   const refuse = (code) => {
     try {
       const { headers, url } = request;
@@ -135,22 +147,22 @@ function carryOut(plan, request, env) {
   return forward(request, env, plan, judge, refuse);
 }
 
-async function settled(promise, request, env) {
+async function settled(promise, request, env, ctx) {
   try {
-    const answer = await promise;
-    return Array.isArray(answer) ? await carryOut(answer, request, env) : answer;
+    return await carryOut(await promise, request, env, ctx);
   } catch (error) {
     return failed(error, request);
   }
 }
 
 export default {
-  // `handle` gives a Response or a plan where it can at once, else a Promise of either.
+  // `handle` gives a Response or a plan where it can at once, else a Promise of either
+  // or of a listing.
   fetch(request, env, ctx) {
     try {
       const answer = enter(() => handle(request, env, ctx));
       if (answer instanceof Response) return answer;
-      return Array.isArray(answer) ? carryOut(answer, request, env) : settled(answer, request, env);
+      return answer instanceof Promise ? settled(answer, request, env, ctx) : carryOut(answer, request, env, ctx);
     } catch (error) {
       return failed(error, request);
     }

@@ -42,5 +42,5 @@ mod rim;
 mod status;
 mod usage;
 
-pub use entry::handle;
+pub use entry::{handle, lines_after};
 pub use gateway::{not_forwarded, stays_behind};

@@ -46,7 +46,7 @@ impl Registry<'_> {
         limit: Limit,
     ) -> Result<Outcome, Stop> {
         self.check_transfer(held)?;
-        let after = cursor.map_or(Ok(0), read::revision_cursor)?;
+        let after = cursor.map_or(Ok(0), |cursor| self.place_of(cursor))?;
         let rows = self
             .sql
             .query(texts::EXPORT, &[after.into(), (limit.get() + 1).into()])?;
@@ -75,6 +75,17 @@ impl Registry<'_> {
             items,
             next_cursor: more.then(|| last.to_string()),
         }))
+    }
+
+    /// Where an export goes on: at a page's cursor, or after a key whose line was the
+    /// last to come, since lines hold no cursor.
+    fn place_of(&self, cursor: &str) -> Result<Revision, Stop> {
+        let Some(id) = KeyId::parse(cursor) else {
+            return Ok(read::revision_cursor(cursor)?);
+        };
+        let key = Key::load(self.sql, &id.public)?;
+        key.map(|key| key.issued)
+            .ok_or_else(|| Refusal::field("cursor", "no key of this organization").into())
     }
 
     fn line(&self, key: &Key) -> Result<ExportedKey, SqlError> {

@@ -156,7 +156,36 @@ fn what_an_import_takes_fits_into_a_request() {
     let most = Import::MOST as u64;
     assert_eq!(imported(&mut to, import.keys), (most, 0));
     let last = to.audit().pop().unwrap();
-    assert_eq!(last["after"]["keys"].as_array().unwrap().len(), Import::MOST);
+    assert_eq!(
+        last["after"]["keys"].as_array().unwrap().len(),
+        Import::MOST
+    );
+}
+
+/// Whoever has lines and no cursor goes on after the last of them.
+#[test]
+fn an_export_goes_on_after_any_key() {
+    let mut world = acme();
+    let ids: Vec<_> = (0..5).map(|n| world.key(&format!("k{n}")).id).collect();
+    let after = |cursor: String| Command::Export {
+        cursor: Some(cursor),
+        limit: 200.try_into().unwrap(),
+    };
+    for (place, id) in ids.iter().enumerate() {
+        let Ok(Outcome::Export(page)) = world.ask(after(id.to_string())) else {
+            panic!()
+        };
+        let exported: Vec<_> = page.items.iter().map(|line| line.id).collect();
+        assert_eq!(exported, ids[place + 1..]);
+    }
+    let elsewhere = World::platform().1.id.to_string();
+    for bad in [elsewhere.as_str(), "-1", "x", ""] {
+        let refusal = world.refused(after(bad.to_owned()));
+        assert!(
+            matches!(&refusal, Refusal::InvalidRequest { field, .. } if field == "cursor"),
+            "{bad}: {refusal:?}"
+        );
+    }
 }
 
 #[test]
