@@ -16,6 +16,7 @@
 //! | `session` | the dashboard's sessions |
 //! | `leak` | what a report of a leak does |
 //! | `notes` | what browsers and failed attempts tell, within bounds |
+//! | `allowance` | how much of that goes on record |
 //! | `usage` | counts per key, scope and outcome; last use |
 //! | `transfer` | export and import |
 //! | [`deletion`] | what becomes of a deleted organization |
@@ -30,6 +31,7 @@
 //! for the counts by state and the status, which pass over all of them: a test
 //! holds that up to [`KEYS_TESTED`] keys of one organization.
 
+mod allowance;
 pub mod audit;
 mod authority;
 mod change;
