@@ -29,11 +29,22 @@ async function sha256(text: string): Promise<string> {
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** The lines of a text that comes in pieces, without empty ones. */
+async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  let begun = "";
+  for await (const piece of pieces) {
+    const lines = (begun + piece).split("\n");
+    begun = lines.pop() ?? "";
+    for (const line of lines) if (line !== "") yield line;
+  }
+  if (begun !== "") yield begun;
+}
+
 /** Verifies all lines of `organization`'s chain against its head, and against an
  * older head that was kept elsewhere, where there is one. The signature of a head
  * is checked by the service, which alone has the key. */
 export async function verify(
-  text: string,
+  pieces: AsyncIterable<string>,
   organization: string,
   head: AuditHead,
   kept?: AuditHead,
@@ -41,8 +52,7 @@ export async function verify(
   let hash = await sha256(`katalo-keys/1/audit/${organization}`);
   let count = 0;
   let keptHolds = kept === undefined || (kept.organization === organization && kept.count === 0 && kept.hash === hash);
-  for (const line of text.split("\n")) {
-    if (line === "") continue;
+  for await (const line of linesOf(pieces)) {
     const place = count + 1;
     const result = await verifyLine(line, place, hash);
     if ("fault" in result) return { count, hash, broken: { line: place, fault: result.fault } };

@@ -9,6 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import * as crate from "./katalo_keys.js";
 import { forward } from "./gateway.js";
+import { stream } from "./lines.js";
 import { reply } from "./objects.js";
 
 // Each wake of a future goes through here. The runtime's own costs several
@@ -84,19 +85,24 @@ function settle(promise) {
   });
 }
 
-// Says no more than that it failed: details are in the log alone.
+// Says no more than that it failed: details are in the log alone. It is the crate's
+// own document (a test holds the two together), written here for when the crate cannot.
 function internalError(request) {
   const problem = {
     type: new URL("/problems/internal_error", request.url).href,
-    title: "Internal error",
+    title: "Something went wrong on our side",
     status: 500,
-    detail: "The request could not be handled. It may be sent again.",
+    detail: "Try again; report the request id if it stays.",
     code: "internal_error",
     request_id: request.headers.get("cf-ray") ?? crypto.randomUUID(),
   };
   return new Response(JSON.stringify(problem), {
     status: 500,
-    headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+    },
   });
 }
 
@@ -116,9 +122,20 @@ function handle(request, env, ctx) {
 
 const judge = (name, isOfRequest) => enter(() => crate.stays_behind(name, isOfRequest));
 
+// What the crate answered, if that is not a Response already.
+function carryOut(answer, request, env, ctx) {
+  if (answer instanceof Response) return answer;
+  return Array.isArray(answer) ? forwardBy(answer, request, env) : list(answer, request, env, ctx);
+}
+
+function list(listing, request, env, ctx) {
+  const { headers, url } = request;
+  return stream(listing, (next) => enter(() => crate.lines_after(request, headers, env, ctx, url, headers.get("authorization"), next)));
+}
+
 // An array is the plan of what goes on to the API behind, with whether the key
 // leaked at its end.
-function carryOut(plan, request, env) {
+function forwardBy(plan, request, env) {
   const refuse = (code) => {
     try {
       const { headers, url } = request;
@@ -130,22 +147,22 @@ function carryOut(plan, request, env) {
   return forward(request, env, plan, judge, refuse);
 }
 
-async function settled(promise, request, env) {
+async function settled(promise, request, env, ctx) {
   try {
-    const answer = await promise;
-    return Array.isArray(answer) ? await carryOut(answer, request, env) : answer;
+    return await carryOut(await promise, request, env, ctx);
   } catch (error) {
     return failed(error, request);
   }
 }
 
 export default {
-  // `handle` gives a Response or a plan where it can at once, else a Promise of either.
+  // `handle` gives a Response or a plan where it can at once, else a Promise of either
+  // or of a listing.
   fetch(request, env, ctx) {
     try {
       const answer = enter(() => handle(request, env, ctx));
       if (answer instanceof Response) return answer;
-      return Array.isArray(answer) ? carryOut(answer, request, env) : settled(answer, request, env);
+      return answer instanceof Promise ? settled(answer, request, env, ctx) : carryOut(answer, request, env, ctx);
     } catch (error) {
       return failed(error, request);
     }

@@ -24,6 +24,11 @@ export function refusal(head, document, headers, id) {
   return new Response(`${document}${JSON.stringify(id ?? requestId(headers))}}`, head);
 }
 
+// What `stream` of the listings takes.
+export function listing(head, text, next) {
+  return { head, text, next };
+}
+
 // What `forward` of the gateway takes.
 export function plan(binding, url, identity, added, deadline, isRestricted) {
   return [binding, url, identity, added, deadline, isRestricted];

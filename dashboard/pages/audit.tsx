@@ -1,5 +1,5 @@
 import { useId, useState } from "preact/hooks";
-import { call, lines, paths, query } from "../api.ts";
+import { call, paths, pieces, query } from "../api.ts";
 import { type Verdict, verify } from "../chain.ts";
 import { useLive, useSending } from "../live.ts";
 import { to } from "../place.ts";
@@ -207,9 +207,9 @@ function written(value: unknown): string {
 }
 
 /** Hands a file to the browser, without a request. */
-function save(name: string, text: string, type: string): void {
+function save(name: string, pieces: string[], type: string): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.href = URL.createObjectURL(new Blob(pieces, { type }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
@@ -223,7 +223,11 @@ function Export({ org }: { org: string }) {
       <Button
         busy={busy}
         onClick={() =>
-          void send(async () => save(`audit-${org}.ndjson`, await lines(paths.audit(org)), "application/x-ndjson"))
+          void send(async () => {
+            const parts: string[] = [];
+            for await (const piece of pieces(paths.audit(org))) parts.push(piece);
+            save(`audit-${org}.ndjson`, parts, "application/x-ndjson");
+          })
         }
       >
         {text.export}
@@ -233,7 +237,7 @@ function Export({ org }: { org: string }) {
         onClick={() =>
           void send(async () => {
             const head = await call<AuditHead>("GET", `${paths.audit(org)}/head`);
-            save(`audit-${org}-head-${head.count}.json`, `${JSON.stringify(head)}\n`, "application/json");
+            save(`audit-${org}-head-${head.count}.json`, [`${JSON.stringify(head)}\n`], "application/json");
           })
         }
       >
@@ -267,7 +271,7 @@ function Verify({ org }: { org: string }) {
       // An entry may come between the two: then the head is asked for again.
       for (let tries = 0; ; tries += 1) {
         const head = await call<AuditHead>("GET", `${paths.audit(org)}/head`);
-        const verdict = await verify(await lines(paths.audit(org)), org, head, kept);
+        const verdict = await verify(pieces(paths.audit(org)), org, head, kept);
         if (verdict.broken?.fault === "head" && verdict.count > head.count && tries < 3) continue;
         setVerdict(verdict);
         return;

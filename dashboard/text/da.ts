@@ -400,6 +400,7 @@ export const da: Text = {
       "key.enable": "Aktiverede nøgle",
       "key.revoke": "Tilbagekaldte nøgle",
       "key.exposed": "Så nøgle i en browser",
+      "key.exposures_suppressed": "Talte flere nøgler i browsere",
       "key.leaked": "Fik besked om lækket nøgle",
       "organization.create": "Oprettede organisation",
       "organization.change": "Ændrede organisation",

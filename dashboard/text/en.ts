@@ -390,6 +390,7 @@ export const en = {
       "key.enable": "Enabled key",
       "key.revoke": "Revoked key",
       "key.exposed": "Saw key in a browser",
+      "key.exposures_suppressed": "Counted more keys in browsers",
       "key.leaked": "Learned that key leaked",
       "organization.create": "Created organization",
       "organization.change": "Changed organization",

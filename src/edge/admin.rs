@@ -7,7 +7,7 @@ use super::isolate::Edge;
 use super::object::directory;
 use super::{log, objects, registry, rim, status};
 use crate::http::admin::{self, Ask, Facts};
-use crate::http::{AdminPlace, Answer, Body, Code, Problem, same_origin};
+use crate::http::{AdminPlace, Answer, Body, Code, Place, Problem, same_origin};
 use crate::key::OrganizationId;
 use crate::registry::directory::{Listed, Order};
 use crate::registry::message::{
@@ -109,23 +109,54 @@ async fn about_an_organization(door: Door<'_>) -> Result<Answer, Problem> {
         if_none_match: if_none_match.as_deref(),
         now: rim::now(),
     };
-    let Some(ask) = admin::ask(place, &facts)? else {
+    let Some(mut ask) = admin::ask(place, &facts)? else {
         return Err(Code::NotFound.into());
     };
     caller.reach(&ask.organization)?;
     let ndjson = incoming
         .header("accept")
-        .is_some_and(|accept| accept.contains(crate::http::NDJSON));
-    if ndjson && matches!(ask.command, Command::ListAudit(_) | Command::Export { .. }) {
-        let answer = caller.all_lines(ask).await?;
-        return Ok(timed(answer, incoming, began, proven));
-    }
+        .is_some_and(|accept| accept.contains(crate::http::NDJSON))
+        && admin::as_lines(&mut ask.command);
     let idempotency = stated("idempotency-key")
         .map(|key| admin::idempotency(&key, incoming.path(), &body))
         .transpose()?;
     let outcome = caller.ask(ask, idempotency).await?;
-    let answer = admin::answer_to(outcome, false);
+    let answer = admin::answer_to(outcome, ndjson);
     Ok(timed(answer, incoming, began, proven))
+}
+
+/// The lines of a listing after `next`: one page, for a caller who is proven anew,
+/// so that a stream of lines costs and may do what a client can who asks for page
+/// after page.
+pub(super) async fn lines_after(
+    edge: &Edge,
+    incoming: &Incoming,
+    next: &str,
+) -> Result<Body, Problem> {
+    let Place::Admin(place) = Place::of(incoming.path()) else {
+        return Err(Code::NotFound.into());
+    };
+    let door = Door {
+        edge,
+        incoming,
+        place: &place,
+        request_id: incoming.request_id(),
+    };
+    let caller = Caller::prove(door, admin::scope_of(&place, incoming.method())).await?;
+    let facts = Facts {
+        method: incoming.method(),
+        query: &admin::query_after(&place, next),
+        body: &[],
+        if_match: None,
+        if_none_match: None,
+        now: rim::now(),
+    };
+    let Some(mut ask) = admin::ask(&place, &facts)? else {
+        return Err(Code::NotFound.into());
+    };
+    caller.reach(&ask.organization)?;
+    admin::as_lines(&mut ask.command);
+    Ok(admin::answer_to(caller.ask(ask, None).await?, true).body)
 }
 
 /// Says how long the proof of the caller and the registry took, in whole
@@ -275,31 +306,5 @@ impl<'a> Caller<'a> {
             .collect::<Result<Vec<_>, Problem>>()?;
         let next_cursor = page.next_cursor;
         Ok(Answer::json(200, &Page { items, next_cursor }).with("cache-control", "no-store"))
-    }
-
-    /// Every line of a listing, page after page.
-    async fn all_lines(&self, mut ask: Ask) -> Result<Answer, Problem> {
-        let mut text = String::new();
-        loop {
-            let organization = ask.organization.clone();
-            let outcome = self
-                .ask(
-                    Ask {
-                        command: ask.command.clone(),
-                        organization,
-                        ..ask
-                    },
-                    None,
-                )
-                .await?;
-            let more = admin::next_page(&outcome, &mut ask.command);
-            if let Body::Text(_, lines) = admin::answer_to(outcome, true).body {
-                text.push_str(&lines);
-            }
-            if !more {
-                return Ok(Answer::new(200, Body::Text(crate::http::NDJSON, text))
-                    .with("cache-control", "no-store"));
-            }
-        }
     }
 }

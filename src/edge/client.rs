@@ -246,7 +246,7 @@ async fn carry_out(
         Goal::OwnUsage => match own_usage(edge, incoming, granted, now).await {
             Ok(mut answer) => {
                 answer.headers.extend(granted.notices());
-                respond(&answer).map(JsValue::from)
+                respond(&answer)
             }
             Err(problem) => refuse(incoming, problem, None),
         },

@@ -46,5 +46,5 @@ mod sign_in;
 mod status;
 mod usage;
 
-pub use entry::handle;
+pub use entry::{handle, lines_after};
 pub use gateway::{not_forwarded, stays_behind};

@@ -549,6 +549,34 @@ mod tests {
         }
     }
 
+    /// The shim writes this one where the crate cannot.
+    #[test]
+    fn the_shims_internal_error_is_the_same_document() {
+        let shim = include_str!("../../shim/index.js");
+        let (_, written) = shim.split_once("const problem = {").unwrap();
+        let (written, _) = written.split_once("};").unwrap();
+        let Body::Text(_, text) = Problem::from(Code::InternalError)
+            .into_answer("https://keys.example", "r1")
+            .body
+        else {
+            panic!("no problem document")
+        };
+        let document: serde_json::Map<_, _> = serde_json::from_str(&text).unwrap();
+        let members: Vec<_> = written
+            .lines()
+            .filter_map(|line| line.trim().split_once(": "))
+            .collect();
+        assert_eq!(members.len(), document.len());
+        for (name, value) in members {
+            let value = value.trim_end_matches(',');
+            match name {
+                "type" => assert!(value.contains("\"/problems/internal_error\"")),
+                "request_id" => {}
+                _ => assert_eq!(value, document[name].to_string(), "{name}"),
+            }
+        }
+    }
+
     #[test]
     fn a_document() {
         let answer =

@@ -1,5 +1,5 @@
 //! What goes with time: remembered requests, sessions, batches, hours of usage,
-//! and at last a deleted organization.
+//! and at last a deleted organization. What was only counted goes on record.
 
 use super::deletion::{self, Progress};
 use super::settings::RegistrySettings;
@@ -38,6 +38,7 @@ pub fn housekeeping(
     let Some(held) = Organization::load(sql)? else {
         return Ok(None);
     };
+    sql.transaction(&mut || notes::put_down_left_out(sql, &held.id, now))?;
     let then = match deletion::step(sql, settings, &held, now)? {
         Progress::Later(at) => at,
         Progress::Moved => Some(now.plus(NEXT_STEP)),

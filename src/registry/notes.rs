@@ -1,18 +1,29 @@
 //! What browsers tell, and what is put on record in `_platform`. Most of it comes
 //! from strangers: texts are cut and cleaned, and no flood of them fills the object.
 
-use super::audit::About;
+use super::allowance::Allowance;
+use super::audit::{self, About, Act};
 use super::handle::{Registry, Stop};
-use super::message::{Command, FailedAuthentication, Outcome, Preflight, Refusal};
+use super::message::{Actor, Command, FailedAuthentication, Outcome, Preflight, Refusal, Who};
 use super::sql as texts;
 use super::store::{self, Key, Organization, first};
 use crate::key::{OrganizationId, PublicKeyId, Revision, redacted};
-use crate::sql::SqlError;
+use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
 /// A key is marked as exposed no sooner than this after the last time, in
 /// milliseconds: a minute.
 const MARK_AFTER: u64 = 60_000;
+
+/// Marks that go on record, of all keys together. The first one of each key always
+/// does, so that a key that is shown all day long hides no other.
+const EXPOSURES: Allowance = Allowance {
+    period: "exposures.day",
+    noted: "exposures.noted",
+    left_out: "exposures.left_out",
+    length: 86_400_000,
+    most: 100,
+};
 
 /// Most characters kept of a text that a stranger sent.
 const LONGEST: usize = 256;
@@ -27,7 +38,8 @@ const ORIGINS: u64 = 100;
 const KEPT: u64 = 30 * 86_400_000;
 
 impl Registry<'_> {
-    /// A browser showed the key. Nothing that decides changes, so no revision.
+    /// A browser showed the key. Nothing that decides changes, so no revision. The
+    /// key itself always tells of the last time.
     pub(super) fn mark_exposed(
         &self,
         held: &Organization,
@@ -43,6 +55,10 @@ impl Registry<'_> {
         self.sql.transaction(&mut || {
             let row = [key.issued.into(), self.now.0.into(), origin.as_str().into()];
             self.sql.query(texts::MARK_EXPOSED, &row)?;
+            put_down_left_out(self.sql, &held.id, self.now)?;
+            if marked.is_some() && !EXPOSURES.take(self.sql, self.now)? {
+                return Ok(());
+            }
             let after = [("origin", origin.as_str().into())];
             self.record_of_key("key.exposed", &key, held, &after)
         })?;
@@ -132,8 +148,39 @@ impl Registry<'_> {
     }
 }
 
+/// Puts on record how many marks a day that is over left out. To be called within a
+/// transaction.
+pub(super) fn put_down_left_out(
+    sql: &dyn Sql,
+    organization: &OrganizationId,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let Some(left_out) = EXPOSURES.settle(sql, now)? else {
+        return Ok(());
+    };
+    let members = [
+        ("count", left_out.count.into()),
+        ("day", left_out.since.to_rfc3339().into()),
+    ];
+    let act = Act {
+        at: now,
+        actor: &Who::from(&Actor::System),
+        action: "key.exposures_suppressed",
+        subject: &About::organization(organization),
+        before: None,
+        after: Some(
+            members
+                .map(|(name, value)| (name.to_owned(), value))
+                .into_iter()
+                .collect(),
+        ),
+        request_id: "",
+    };
+    audit::append(sql, organization, act)
+}
+
 /// Drops origins that were not seen for long.
-pub(super) fn forget(sql: &dyn crate::sql::Sql, now: Timestamp) -> Result<(), SqlError> {
+pub(super) fn forget(sql: &dyn Sql, now: Timestamp) -> Result<(), SqlError> {
     let oldest = now.0.saturating_sub(KEPT);
     sql.query(texts::FORGET_PREFLIGHTS, &[oldest.into()])?;
     Ok(())

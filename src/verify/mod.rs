@@ -10,7 +10,7 @@ mod held;
 mod secrets;
 mod tally;
 
-pub use address::{ClientAddress, network};
+pub use address::ClientAddress;
 pub use attempts::Attempts;
 pub use browser::{BrowserSign, browser_sign};
 pub use credentials::{Credentials, bearer_token, shown_id};

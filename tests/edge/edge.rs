@@ -24,6 +24,7 @@ mod history;
 mod integrations;
 mod leaks;
 mod lifecycle;
+mod lines;
 mod observability;
 mod overload;
 mod python;

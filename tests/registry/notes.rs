@@ -1,5 +1,6 @@
 //! What browsers, strangers and holders tell.
 
+use katalo_keys::key::KeyId;
 use katalo_keys::registry::message::{Actor, Command, Object, Outcome, Refusal, Status};
 use serde_json::{Value, json};
 
@@ -86,6 +87,62 @@ fn an_exposed_key_is_marked_at_most_once_a_minute() {
         },
     );
     assert_eq!(reply.unwrap_err(), Refusal::NotFound);
+}
+
+/// Whoever shows a key all day long adds a bounded number of entries, hides no other
+/// key, and what was left out is told.
+#[test]
+fn a_flood_of_exposures_is_bounded_and_what_it_left_out_is_told() {
+    let mut world = World::acme();
+    let (a, b) = (world.key("a").id, world.key("b").id);
+    world.settle();
+    let show = |world: &mut World, id: KeyId| {
+        let (key, origin) = (id.public, "https://shop.example".to_owned());
+        done(world, Command::MarkExposed { key, origin });
+    };
+    let keep = |world: &World| {
+        katalo_keys::registry::housekeeping(&world.sql, &world.settings, world.now).unwrap();
+    };
+    let on_record = |world: &mut World, id: KeyId| {
+        let mut entries = of_action(world, "key.exposed");
+        entries.retain(|entry| entry["subject"]["id"] == json!(id));
+        entries.len()
+    };
+    let minutes = DAY / (60 * SECOND);
+    for minute in 0..minutes {
+        show(&mut world, a);
+        if minute == 1_000 {
+            show(&mut world, b);
+        }
+        assert_eq!(world.get(a).exposed_at, Some(world.now));
+        keep(&world);
+        world.later(60 * SECOND);
+    }
+    assert_eq!(on_record(&mut world, a), 101);
+    assert_eq!(on_record(&mut world, b), 1);
+    let told = |world: &mut World| {
+        let entries = of_action(world, "key.exposures_suppressed");
+        let told = entries.iter().map(|entry| entry["after"].clone());
+        told.collect::<Vec<_>>()
+    };
+    // The day is over: told by the housekeeping, once.
+    let first = json!({"count": minutes - 101, "day": "2026-11-24T00:00:00.000Z"});
+    assert_eq!(told(&mut world), Vec::<Value>::new());
+    for _ in 0..2 {
+        keep(&world);
+        assert_eq!(told(&mut world), [first.clone()]);
+    }
+    // Or by the next mark, of which there is room again.
+    for _ in 0..102 {
+        show(&mut world, a);
+        world.later(60 * SECOND);
+    }
+    assert_eq!(on_record(&mut world, a), 201);
+    world.later(2 * DAY);
+    show(&mut world, b);
+    assert_eq!(on_record(&mut world, b), 2);
+    let second = json!({"count": 2, "day": "2026-11-25T00:00:00.000Z"});
+    assert_eq!(told(&mut world), [first, second]);
 }
 
 #[test]

@@ -645,6 +645,11 @@ bounded! {
     Limit, (1..=200), "a limit is 1 to 200"
 }
 
+impl Limit {
+    /// The largest page.
+    pub const MAX: Self = Self(*Self::RANGE.end());
+}
+
 impl Default for Limit {
     fn default() -> Self {
         Self(50)

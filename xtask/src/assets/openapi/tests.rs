@@ -530,7 +530,7 @@ fn organization_view() -> Value {
 
 fn shown(answer: Answer) -> Value {
     match answer.body {
-        Body::Text(_, text) => serde_json::from_str(&text).unwrap(),
+        Body::Text(_, text) | Body::Lines(text, _) => serde_json::from_str(&text).unwrap(),
         Body::Empty => Value::Null,
     }
 }
