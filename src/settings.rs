@@ -9,7 +9,7 @@ use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
 use crate::http::leaks::SigningKey;
 use crate::http::{RouteTable, RouteTableError};
-use crate::key::{Brand, Keyring, KeyringError};
+use crate::key::{Brand, Keyring, KeyringError, Scope};
 use crate::registry::RegistrySettings;
 
 /// Names of variables and secrets.
@@ -24,6 +24,9 @@ pub mod names {
     pub const ASSERTION_SECRET: &str = "ASSERTION_SECRET";
     /// Variable: `on` lets keys be exported with their digests, and imported.
     pub const KEY_TRANSFER: &str = "KEY_TRANSFER";
+    /// Variable: scopes of clients' keys that no route asks for, with spaces
+    /// between; the API behind knows them.
+    pub const CLIENT_SCOPES: &str = "CLIENT_SCOPES";
     /// Variable: days for which a deleted organization's records are kept.
     pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
     /// Variable: what keys begin with; `kat` where absent.
@@ -87,6 +90,8 @@ pub struct Given {
     pub assertion_secret: Option<String>,
     /// [`names::KEY_TRANSFER`]
     pub key_transfer: Option<String>,
+    /// [`names::CLIENT_SCOPES`]
+    pub client_scopes: Option<String>,
     /// [`names::RETENTION_DAYS`]
     pub retention_days: Option<String>,
     /// [`names::BRAND`]
@@ -225,6 +230,13 @@ impl Settings {
                 _ => None,
             },
         )?;
+        let more_scopes: Vec<Scope> = value(
+            given.client_scopes,
+            names::CLIENT_SCOPES,
+            "scopes with spaces between, as read write",
+            |text| text.split_ascii_whitespace().map(Scope::parse).collect(),
+        )?
+        .unwrap_or_default();
         let retention_days = value(
             given.retention_days,
             names::RETENTION_DAYS,
@@ -311,8 +323,8 @@ impl Settings {
             log_sample_percent: log_sample_percent.unwrap_or(100),
             registry: RegistrySettings {
                 transfer: transfer.unwrap_or(usual.transfer),
+                client_scopes: routes.scopes().chain(more_scopes).collect(),
                 retention_days: retention_days.unwrap_or(usual.retention_days),
-                ..usual
             },
             keyring: Keyring::parse(brand, &root_keys).map_err(SettingsError::Keyring)?,
             routes,
@@ -405,6 +417,33 @@ mod tests {
             unproven_at_most: at_most.map(str::to_owned),
             ..Given::default()
         })
+    }
+
+    #[test]
+    fn the_scopes_of_clients_are_those_of_routes_and_of_the_setting() {
+        let read = |more: Option<&str>| {
+            let root_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+            let route = r#"{"method":"GET","path":"/v1/catalogs","scope":"read"}"#;
+            Settings::read(Given {
+                root_keys: Some(format!(r#"{{"current":"1","keys":{{"1":"{root_key}"}}}}"#)),
+                routes: Some(format!("[{route}]")),
+                client_scopes: more.map(str::to_owned),
+                ..Given::default()
+            })
+            .map(|settings| {
+                let scopes = settings.registry.client_scopes.iter();
+                scopes.map(ToString::to_string).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(read(None).unwrap(), ["read", "usage"]);
+        assert_eq!(
+            read(Some(" write  read ")).unwrap(),
+            ["read", "usage", "write"]
+        );
+        assert_eq!(
+            read(Some("write \"x\"")).unwrap_err().to_string(),
+            "CLIENT_SCOPES is scopes with spaces between, as read write"
+        );
     }
 
     #[test]

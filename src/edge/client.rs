@@ -11,8 +11,8 @@ use super::isolate::Edge;
 use super::respond::{refusal, refuse, respond};
 use super::{gateway, registry, rim, usage};
 use crate::http::{
-    About, Answer, Code, Dialect, Freshness, Match, Original, PROXIES_ASK, Place, Problem,
-    address_behind, admin, assertion, for_proxy, original, unknown_route,
+    About, Answer, Code, Dialect, Freshness, Match, OWN_USAGE_SCOPE, Original, PROXIES_ASK, Place,
+    Problem, address_behind, admin, assertion, for_proxy, original, unknown_route,
 };
 use crate::key::Environment;
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
@@ -61,7 +61,7 @@ impl Wanted {
         Ok(match Place::of(incoming.path()) {
             Place::OwnKey if reads => Self::plain(Goal::OwnKey),
             Place::OwnUsage if reads => Self {
-                scope: Some("usage"),
+                scope: Some(OWN_USAGE_SCOPE),
                 ..Self::plain(Goal::OwnUsage)
             },
             Place::OwnKey | Place::OwnUsage => Self::plain(no_such_method()),

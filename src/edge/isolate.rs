@@ -44,6 +44,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         forward_auth_secret: variable(env, names::FORWARD_AUTH_SECRET),
         assertion_secret: variable(env, names::ASSERTION_SECRET),
         key_transfer: variable(env, names::KEY_TRANSFER),
+        client_scopes: variable(env, names::CLIENT_SCOPES),
         retention_days: variable(env, names::RETENTION_DAYS),
         brand: variable(env, names::BRAND),
         github_public_keys: variable(env, names::GITHUB_PUBLIC_KEYS),

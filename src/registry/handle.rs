@@ -118,7 +118,7 @@ impl Registry<'_> {
                 self.bootstrap(held, token_digest, randomness)
             }
             (Command::RevokeSelf { .. }, Some(held)) => self.revoke_self(&held),
-            (_, held) if meant.is_platform() => match (self.note(&meant), held) {
+            (_, held) if meant.is_platform() => match (self.note(&meant, held.as_ref()), held) {
                 (Some(noted), _) => noted,
                 (None, None) => Ok(absent(self.request)?),
                 (None, Some(held)) => self.act(&held, randomness),
@@ -332,9 +332,16 @@ impl Registry<'_> {
     }
 
     pub(super) fn scene<'s>(&'s self, held: &'s Organization) -> Result<Scene<'s>, SqlError> {
+        let acting = match &self.request.actor {
+            Actor::Key(admin) | Actor::Session(admin) if held.id.is_platform() => {
+                Key::load(self.sql, &admin.id.public)?
+            }
+            _ => None,
+        };
         Ok(Scene {
             organization: held,
             actor: &self.request.actor,
+            acting,
             who: &self.who,
             brand: self.keyring.brand(),
             settings: self.settings,
@@ -365,7 +372,7 @@ impl Registry<'_> {
         }
     }
 
-    fn occasion<'s>(&'s self, held: &'s Organization) -> Occasion<'s> {
+    pub(super) fn occasion<'s>(&'s self, held: &'s Organization) -> Occasion<'s> {
         Occasion {
             organization: held,
             who: &self.who,

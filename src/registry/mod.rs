@@ -63,7 +63,7 @@ mod usage;
 pub const KEYS_TESTED: u64 = 100_000;
 
 pub use crate::key::Revision;
-pub use authority::{ADMIN_SCOPES, ADMINS_WRITE, permit};
+pub use authority::{ADMIN_SCOPES, ADMINS_WRITE, Permission, permit};
 pub use handle::{absent, handle};
 pub use housekeeping::housekeeping;
 pub use recovery::{recover, revision, tag};

@@ -7,7 +7,7 @@ use super::handle::{Registry, Stop};
 use super::message::{Actor, Command, FailedAuthentication, Outcome, Preflight, Refusal, Who};
 use super::sql as texts;
 use super::store::{self, Key, Organization, first};
-use crate::key::{OrganizationId, PublicKeyId, Revision, redacted};
+use crate::key::{OrganizationId, PublicKeyId, redacted};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -67,7 +67,11 @@ impl Registry<'_> {
 
     /// A note in `_platform`, which takes them before its first admin key too;
     /// `None` where the command is no such note.
-    pub(super) fn note(&self, platform: &OrganizationId) -> Option<Result<Outcome, Stop>> {
+    pub(super) fn note(
+        &self,
+        platform: &OrganizationId,
+        held: Option<&Organization>,
+    ) -> Option<Result<Outcome, Stop>> {
         let noted = match &self.request.command {
             Command::NotePreflight { origin, count } => self.note_preflight(origin, *count),
             Command::NoteFailedAuthentication {
@@ -93,7 +97,7 @@ impl Registry<'_> {
             Command::NoteDeletion {
                 organization,
                 revision,
-            } => self.note_deletion(platform, organization, *revision),
+            } => self.note_deletion(platform, held, organization, *revision),
             _ => return None,
         };
         Some(noted.map(|()| Outcome::Done {}))
@@ -110,25 +114,6 @@ impl Registry<'_> {
             }
             let row = [origin.as_str().into(), self.now.0.into(), count.into()];
             self.sql.query(texts::COUNT_PREFLIGHT, &row).map(|_| ())
-        })?;
-        Ok(())
-    }
-
-    fn note_deletion(
-        &self,
-        platform: &OrganizationId,
-        organization: &OrganizationId,
-        revision: Revision,
-    ) -> Result<(), Stop> {
-        let row = [organization.as_str().into(), revision.into()];
-        if first(self.sql, texts::DELETION, &row)?.is_some() {
-            return Ok(());
-        }
-        self.sql.transaction(&mut || {
-            self.sql.query(texts::INSERT_DELETION, &row)?;
-            let subject = About::organization(organization);
-            let after = [("revision", revision.into())];
-            self.record(platform, "organization.delete", &subject, &after)
         })?;
         Ok(())
     }

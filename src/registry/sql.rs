@@ -221,6 +221,15 @@ pub(super) const FORGET_FAILURES: &str =
 
 pub(super) const DELETION: &str =
     "SELECT 1 FROM deletions WHERE organization = ?1 AND revision = ?2";
+/// Admin keys tied to the organization `?1`, oldest first, but for those that
+/// were revoked one by one.
+pub(super) const TIED_KEYS: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    " FROM keys INDEXED BY keys_tied",
+    join_sweep!(),
+    " WHERE bound_organization = ?1 AND revoked_at IS NULL ORDER BY keys.issued"
+);
 pub(super) const INSERT_DELETION: &str =
     "INSERT INTO deletions (organization, revision) VALUES (?1, ?2)";
 

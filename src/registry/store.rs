@@ -217,6 +217,12 @@ impl Key {
         self.record().state(&organization.record(), now)
     }
 
+    /// From when on it opens nothing, whatever happens: its own end, or that of
+    /// its overlap.
+    pub(super) fn end(&self) -> Option<Timestamp> {
+        self.expires_at.into_iter().chain(self.retires_at).min()
+    }
+
     /// Its own revocation, or the first one that took it with all others.
     pub(super) fn revoked(&self) -> Option<Revocation> {
         let swept = self.sweep.map(|sweep| sweep.revocation);

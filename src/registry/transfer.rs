@@ -126,6 +126,7 @@ impl Registry<'_> {
         if order.keys.len() > Import::MOST {
             return Err(Refusal::field("keys", "at most 100 keys").into());
         }
+        let scene = self.scene(held)?;
         let mut fresh: Vec<&ExportedKey> = Vec::new();
         let mut seen = BTreeSet::new();
         for (place, line) in order.keys.iter().enumerate() {
@@ -147,10 +148,18 @@ impl Registry<'_> {
                     let detail = "another key has this id here";
                     return Err(Refusal::field(&field("id"), detail).into());
                 }
-                None => fresh.push(line),
+                None => {
+                    check_as_issued(&scene, line).map_err(|refusal| match refusal {
+                        Refusal::InvalidRequest {
+                            field: name,
+                            detail,
+                        } => Refusal::field(&field(&name), detail),
+                        other => other,
+                    })?;
+                    fresh.push(line);
+                }
             }
         }
-        let scene = self.scene(held)?;
         let skipped = (order.keys.len() - fresh.len()) as u64;
         let imported = fresh.len() as u64;
         let change = (imported > 0).then(|| take_in(&scene, &fresh, skipped));
@@ -269,6 +278,17 @@ fn check_line(
         "created_by",
         "has texts of at most 200 bytes",
     )
+}
+
+/// What would be refused as a new key is refused as an old one too, or an import
+/// would be the way around. Not so a key that is revoked for ever: it opens
+/// nothing, and stays known.
+fn check_as_issued(scene: &Scene<'_>, line: &ExportedKey) -> Result<(), Refusal> {
+    if line.revoked_at.is_some() {
+        return Ok(());
+    }
+    scene.check_scopes(line.scopes.scopes())?;
+    scene.check_lifetime(line.expires_at, line.created_at)
 }
 
 fn has_no_long_text(who: &Who) -> bool {

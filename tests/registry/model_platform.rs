@@ -15,13 +15,14 @@ use serde_json::{Value, json};
 
 use crate::notes::status;
 use crate::world::{
-    HOUR, SECOND, World, changed, disable, enable, issue, organization, revoke, root, scopes,
+    HOUR, SECOND, World, admin_of, changed, disable, enable, issue, organization, revoke, root,
+    scopes,
 };
 
 #[derive(Clone, Debug)]
 enum Act {
     Bootstrap(u8),
-    Issue { steward: bool },
+    Issue(Kind),
     Disable(u8),
     Enable(u8),
     Revoke(u8),
@@ -32,6 +33,16 @@ enum Act {
     Preflight(u8),
     Failure,
     Deletion(u8),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    /// It may read, and no more.
+    Reader,
+    /// It keeps the last-admin rule.
+    Steward,
+    /// It is tied to `acme`.
+    Tied,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +57,8 @@ fn steps() -> impl Strategy<Value = Step> {
     let some = any::<u8>;
     let act = prop_oneof![
         1 => (0..4_u8).prop_map(Act::Bootstrap),
-        2 => any::<bool>().prop_map(|steward| Act::Issue { steward }),
+        3 => prop_oneof![Just(Kind::Reader), Just(Kind::Steward), Just(Kind::Tied)]
+            .prop_map(Act::Issue),
         2 => some().prop_map(Act::Disable),
         2 => some().prop_map(Act::Enable),
         1 => some().prop_map(Act::Revoke),
@@ -69,7 +81,7 @@ fn steps() -> impl Strategy<Value = Step> {
 
 struct Key {
     view: KeyView,
-    steward: bool,
+    kind: Kind,
     disabled: bool,
     revoked: bool,
 }
@@ -119,7 +131,7 @@ impl Model {
     }
 
     fn is_last_admin(&self, place: usize) -> bool {
-        let steward = |key: &Key| key.steward && key.is_usable();
+        let steward = |key: &Key| key.kind == Kind::Steward && key.is_usable();
         let others = self.keys.iter().enumerate();
         steward(&self.keys[place])
             && !others
@@ -162,14 +174,14 @@ impl Model {
                     return Err(Refusal::AlreadyBootstrapped);
                 }
                 self.audit.push("platform.bootstrap");
-                self.made(reply, true);
+                self.made(reply, Kind::Steward);
             }
-            Act::Issue { steward } => {
+            Act::Issue(kind) => {
                 if self.keys.is_empty() {
                     return Err(Refusal::NotFound);
                 }
                 self.audit.push("key.issue");
-                self.made(reply, *steward);
+                self.made(reply, *kind);
             }
             Act::Disable(place) | Act::Enable(place) => {
                 let Some(place) = self.key(*place) else {
@@ -265,13 +277,18 @@ impl Model {
             Act::Deletion(which) => {
                 if self.deletions.insert(*which) {
                     self.audit.push("organization.delete");
+                    let tied = |key: &&mut Key| key.kind == Kind::Tied && !key.revoked;
+                    for key in self.keys.iter_mut().filter(tied) {
+                        key.revoked = true;
+                        self.audit.push("key.revoke");
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    fn made(&mut self, reply: &Reply, steward: bool) {
+    fn made(&mut self, reply: &Reply, kind: Kind) {
         let Ok(Outcome::Changed(changed)) = reply else {
             panic!("{reply:?}")
         };
@@ -280,7 +297,7 @@ impl Model {
         };
         self.keys.push(Key {
             view: issued.key.clone(),
-            steward,
+            kind,
             disabled: false,
             revoked: false,
         });
@@ -332,20 +349,23 @@ fn failure(nth: u64) -> Command {
 fn command(model: &Model, act: &Act) -> Option<(Command, Actor)> {
     let of = |place: u8| model.key(place).map(|place| model.keys[place].view.id);
     let by_system = |command| Some((command, Actor::System));
-    let by_root = |command| Some((command, root()));
+    // Whose key it is, the last-admin rule does not ask.
+    let first = model.keys.first();
+    let by_root = |command| Some((command, first.map_or_else(root, |key| admin_of(&key.view))));
     match act {
         Act::Bootstrap(token) => {
             let token_digest = format!("t{token}");
             Some((Command::Bootstrap { token_digest }, Actor::Bootstrap))
         }
-        Act::Issue { steward } => {
-            let scope = if *steward {
-                "admins:write"
-            } else {
-                "keys:read"
+        Act::Issue(kind) => {
+            let (scope, tied) = match kind {
+                Kind::Reader => ("keys:read", None),
+                Kind::Steward => ("admins:write", None),
+                Kind::Tied => ("keys:read", Some("acme")),
             };
             by_root(issue(
-                json!({"name": "k", "environment": "admin", "scopes": [scope]}),
+                json!({"name": "k", "environment": "admin", "scopes": [scope],
+                "bound_organization": tied}),
             ))
         }
         Act::Disable(place) => by_root(disable(of(*place)?)),

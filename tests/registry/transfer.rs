@@ -6,7 +6,7 @@ use katalo_keys::registry::message::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{DAY, World, body, disable, issue, revoke, revoke_all, rotate};
+use crate::world::{DAY, World, body, client_scopes, disable, issue, revoke, revoke_all, rotate};
 
 fn export(world: &mut World, limit: u64) -> Vec<ExportedKey> {
     let mut lines = Vec::new();
@@ -264,4 +264,44 @@ fn what_cannot_be_taken_in() {
     assert_eq!(imported(&mut to, lines.clone()), (0, 2));
     assert_eq!(to.get(lines[0].id).state, KeyState::Revoked);
     assert!(serde_json::from_value::<Import>(json!({"keys": [], "colour": 1})).is_err());
+}
+
+/// Scopes and the greatest lifetime hold for keys from elsewhere as for new ones.
+#[test]
+fn an_import_is_no_way_around_what_a_new_key_must_be() {
+    let mut from = acme();
+    let (a, b) = (from.key("a").id, from.key("b").id);
+    let lines = export(&mut from, 10);
+    let mut to = acme();
+    to.settings.client_scopes = client_scopes(&["create"]);
+    let unknown = Refusal::field("keys[0].scopes", "there is no scope read; there are create");
+    assert_eq!(to.refused(import(lines.clone())), unknown);
+    assert_eq!(to.sql.count("keys"), 0);
+
+    let mut to = acme();
+    to.put(json!({"name": "Acme", "max_key_lifetime_days": 30}));
+    let ends = |at: &str| {
+        let mut line = json!(lines[1]);
+        line["expires_at"] = json!(at);
+        body::<ExportedKey>(line)
+    };
+    for line in [lines[1].clone(), ends("2026-12-24T00:00:00.001Z")] {
+        let refusal = to.refused(import(vec![line]));
+        assert!(
+            matches!(&refusal, Refusal::InvalidRequest { field, .. } if field == "keys[0].expires_at"),
+            "{refusal:?}"
+        );
+    }
+    assert_eq!(
+        imported(&mut to, vec![ends("2026-12-24T00:00:00Z")]),
+        (1, 0)
+    );
+    // Over and done with: an old export keeps what it knows of such a key.
+    from.changed(revoke(a, "key_compromise"));
+    to.later(40 * DAY);
+    let revoked = export(&mut from, 10).remove(0);
+    to.settings.client_scopes = client_scopes(&["create"]);
+    assert_eq!(imported(&mut to, vec![revoked]), (1, 0));
+    assert_eq!(to.get(a).state, KeyState::Revoked);
+    assert_eq!(to.get(b).state, KeyState::Expired);
 }

@@ -134,6 +134,13 @@ impl AllowedIps {
         &self.0
     }
 
+    /// Whether whoever may be within `others` is within these.
+    #[must_use]
+    pub fn cover(&self, others: &Self) -> bool {
+        let covers = |other: &IpNet| self.0.iter().any(|network| network.contains(other));
+        self.is_empty() || !others.is_empty() && others.0.iter().all(covers)
+    }
+
     /// Whether it may be used from everywhere.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
