@@ -34,3 +34,7 @@ pub mod settings;
 pub mod sql;
 pub mod time;
 pub mod verify;
+
+// What tests share names the crate as the tests outside do.
+#[cfg(test)]
+extern crate self as katalo_keys;
