@@ -7,7 +7,7 @@ use crate::{
     support::decision,
 };
 use anyhow::{Context, Result, bail, ensure};
-use katalo_rig::{Admin, Answer, Caller, Class, Client, Issued, Rig};
+use katalo_rig::{Admin, Answer, Caller, Class, Client, Issued, PATIENCE, Rig};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -23,9 +23,6 @@ const EDGES: usize = 3;
 
 /// The rig's freshness bound.
 const BOUND: Duration = Duration::from_millis(1_000);
-
-/// How long a change may take, whatever befalls the objects meanwhile.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much is done.
 #[derive(Clone, Copy)]
