@@ -13,7 +13,9 @@ mod bench;
 mod browser;
 mod bundle;
 mod dev;
+mod installed;
 mod node;
+mod prerequisites;
 mod project;
 mod python;
 mod ready;
@@ -25,6 +27,7 @@ mod tools;
 mod variables;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Tasks of katalo-keys")]
@@ -51,8 +54,8 @@ enum Task {
     AuditVerify(audit::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
         Task::Build(options) => bundle::run(&options),
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
@@ -60,5 +63,13 @@ fn main() -> anyhow::Result<()> {
         Task::Size => size::run(),
         Task::Timing => timing::run(),
         Task::AuditVerify(options) => audit::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // What went wrong, and never where in this program.
+        Err(error) => {
+            tools::say(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
     }
 }
