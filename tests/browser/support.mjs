@@ -6,6 +6,10 @@ import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
+/** How long a test waits for what is to come, in milliseconds: as long as a machine may
+ * need that does much else. Only a test that fails waits so long. */
+const PATIENCE = 120_000;
+
 /** base_url, admin_key, organization, key_id, key */
 export const ready = JSON.parse(readFileSync(process.env.KATALO_READY, "utf8"));
 export const base = ready.base_url;
@@ -42,7 +46,7 @@ export async function person(browser, options = {}) {
       if (!url.startsWith(base) && !url.startsWith("blob:") && !url.startsWith("data:")) faults.push(`request to ${url}`);
     });
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(PATIENCE);
   return { context, faults, page: await context.newPage() };
 }
 
@@ -112,8 +116,8 @@ export function shell(line, environment = {}) {
   });
 }
 
-export const until = async (what, test, patience = 20_000) => {
-  const end = Date.now() + patience;
+export const until = async (what, test) => {
+  const end = Date.now() + PATIENCE;
   for (;;) {
     if (await test()) return;
     if (Date.now() > end) assert.fail(`waited in vain: ${what}`);

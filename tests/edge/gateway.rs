@@ -1,18 +1,23 @@
 //! The gateway: what goes through it, and that it goes through untouched and
 //! unheld.
 
-use crate::support::{ACME, acme, assert_problem, forged_id, raw, read};
+use crate::support::{ACME, acme, assert_problem, forged_id, raw, read, until};
 use anyhow::{Context, Result, ensure};
-use katalo_rig::{Answer, Body, Client, Issued, Reply, Rig, exchange};
+use katalo_rig::workerd::Port;
+use katalo_rig::{Answer, Body, Client, Gate, Issued, PATIENCE, Reply, Rig, exchange_and_end};
 use serde_json::{Value, json};
 use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    time::{Duration, Instant},
+    thread,
+    time::Duration,
 };
 
 const MEBIBYTE: usize = 1 << 20;
+
+/// How long the upstream may take with its answer's head.
+const TIMEOUT_MS: u64 = 300;
 
 /// What 100 MB may cost, in KiB.
 const MEMORY: u64 = 16 << 10;
@@ -54,7 +59,7 @@ fn extra(rig: &Rig, run: impl FnOnce() -> Result<()>) -> Result<u64> {
 
 fn request(client: &Client, method: &str, key: &str, length: usize) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(client.address())?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     write!(
         stream,
         "{method} /v1/things/1 HTTP/1.1\r\nHost: edge\r\nConnection: close\r\nAuthorization: Bearer {key}\r\nContent-Length: {length}\r\n\r\n"
@@ -99,7 +104,7 @@ fn a_hundred_megabytes_pass_up_and_down_without_being_held() -> Result<()> {
     };
     let download = |megabytes: usize| -> Result<()> {
         rig.upstream().answer(move |_| Reply {
-            body: Body::Pieces(vec![(Duration::ZERO, vec![b'd'; MEBIBYTE]); megabytes]),
+            body: Body::Pieces(vec![(Gate::open(), vec![b'd'; MEBIBYTE]); megabytes]),
             ..Reply::default()
         });
         let (head, length) = drain(request(rig.edge(0), "GET", &key.secret, 0)?)?;
@@ -121,39 +126,37 @@ fn a_hundred_megabytes_pass_up_and_down_without_being_held() -> Result<()> {
 #[test]
 fn an_event_is_there_before_the_next_one_is_made() -> Result<()> {
     let (rig, key) = rig()?;
-    let pause = Duration::from_millis(700);
+    let events = ["first", "second", "third"].map(|name| (Gate::shut(), name));
+    let pieces = events
+        .iter()
+        .map(|(gate, name)| (gate.clone(), format!("data: {name}\n\n").into_bytes()))
+        .collect();
     rig.upstream().answer(move |_| Reply {
         headers: vec![("content-type".into(), "text/event-stream".into())],
-        body: Body::Pieces(vec![
-            (Duration::ZERO, b"data: first\n\n".to_vec()),
-            (pause, b"data: second\n\n".to_vec()),
-            (pause, b"data: third\n\n".to_vec()),
-        ]),
+        body: Body::Pieces(Vec::clone(&pieces)),
         ..Reply::default()
     });
     let mut stream = request(rig.edge(0), "GET", &key.secret, 0)?;
-    let mut seen = String::new();
-    let mut when = Vec::new();
-    let mut chunk = [0; 4_096];
-    loop {
-        let count = stream.read(&mut chunk)?;
-        if count == 0 {
-            break;
-        }
-        seen.push_str(&String::from_utf8_lossy(&chunk[..count]));
-        for event in ["first", "second", "third"].iter().skip(when.len()) {
-            if seen.contains(event) {
-                when.push(Instant::now());
-            }
-        }
+    let head = read_until(&mut stream, "\r\n\r\n")?;
+    assert!(head.contains("text/event-stream"), "{head}");
+    for (gate, name) in events {
+        gate.opens();
+        let seen = read_until(&mut stream, &format!("data: {name}\n\n"))?;
+        assert_eq!(seen.matches("data: ").count(), 1, "{seen}");
     }
-    assert!(seen.contains("text/event-stream"), "{seen}");
-    let [first, second, third] = when[..] else {
-        panic!("{seen}");
-    };
-    assert!(second - first > pause / 2, "{:?}", second - first);
-    assert!(third - second > pause / 2, "{:?}", third - second);
     Ok(())
+}
+
+/// Reads until this text is there.
+fn read_until(stream: &mut TcpStream, text: &str) -> Result<String> {
+    let mut seen = String::new();
+    let mut chunk = [0; 4_096];
+    while !seen.contains(text) {
+        let count = stream.read(&mut chunk)?;
+        ensure!(count > 0, "the end, after {seen}");
+        seen.push_str(&String::from_utf8_lossy(&chunk[..count]));
+    }
+    Ok(seen)
 }
 
 #[test]
@@ -288,13 +291,13 @@ fn an_upstream_that_has_a_url_alone() -> Result<()> {
 
 #[test]
 fn an_upstream_that_is_not_there_or_hangs_up() -> Result<()> {
-    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let (_, _, answer) = behind(Some(&format!("http://{nobody}")))?;
+    let nobody = Port::free()?;
+    let (_, _, answer) = behind(Some(&format!("http://{}", nobody.address())))?;
     assert_problem(&answer, 502, "upstream_unavailable");
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for (stream, say) in listener
             .incoming()
             .zip([&b""[..], b"nonsense\r\n\r\n"].iter().cycle())
@@ -382,7 +385,7 @@ fn no_request_is_smuggled_through() -> Result<()> {
     ] {
         // Whether it is refused, or the inner one is a body, or a request of its
         // own: that has a key that is refused.
-        exchange(rig.edge(0).address(), format!("{head}{rest}").as_bytes())?;
+        exchange_and_end(rig.edge(0).address(), format!("{head}{rest}").as_bytes())?;
         let received = rig.upstream().take();
         assert!(received.len() <= 1, "{what}: {received:?}");
         for request in received {
@@ -413,49 +416,61 @@ fn an_answer_that_cannot_be_passed_on_is_a_problem() -> Result<()> {
 fn an_upstream_that_never_answers_is_hung_up_on() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let origin = format!("http://{}", listener.local_addr()?);
-    let silent = std::thread::spawn(move || -> Result<Duration> {
-        let (mut stream, _) = listener.accept()?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        let began = Instant::now();
-        // A request, then nothing more, and the end; or an error after ten seconds.
-        while stream.read(&mut [0; 4_096])? > 0 {}
-        Ok(began.elapsed())
-    });
     let rig = Rig::builder()
-        .variable("UPSTREAM_TIMEOUT_MS", "300")
+        .variable("UPSTREAM_TIMEOUT_MS", TIMEOUT_MS)
         .upstream_url(Some(&origin))
         .start()?;
     let (_, key) = acme(&rig)?;
-    assert_problem(&read(rig.edge(0), &key.secret)?, 504, "upstream_timeout");
-    let open = silent.join().expect("the thread ends")?;
-    assert!(open < Duration::from_secs(5), "{open:?}");
+    rig.clock(0).stop()?;
+    let answer = thread::scope(|scope| {
+        let waiting = scope.spawn(|| read(rig.edge(0), &key.secret));
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        read_until(&mut stream, "\r\n\r\n")?;
+        rig.clock(0).pass(Duration::from_millis(TIMEOUT_MS))?;
+        // Nothing more but the end.
+        assert_eq!(stream.read(&mut [0; 4_096])?, 0);
+        waiting.join().expect("the thread ends")
+    })?;
+    assert_problem(&answer, 504, "upstream_timeout");
     Ok(())
 }
 
 #[test]
 fn an_upstream_that_takes_its_time() -> Result<()> {
     let rig = Rig::builder()
-        .variable("UPSTREAM_TIMEOUT_MS", "300")
+        .variable("UPSTREAM_TIMEOUT_MS", TIMEOUT_MS)
+        .variable("ROUTES", METHODS.map(route).to_vec())
         .start()?;
     let (_, key) = acme(&rig)?;
+    let clock = rig.clock(0);
+    clock.stop()?;
     rig.upstream().answer(|_| Reply {
-        delay: Duration::from_secs(5),
+        head: Gate::shut(),
         ..Reply::default()
     });
-    let began = Instant::now();
-    assert_problem(&read(rig.edge(0), &key.secret)?, 504, "upstream_timeout");
-    assert!(
-        began.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        began.elapsed()
-    );
+    let answer = thread::scope(|scope| {
+        let edge = rig.edge(0);
+        let things = || edge.call("GET", "/v1/things/1").bearer(&key.secret).send();
+        let waiting = scope.spawn(things);
+        until("it has come", || Ok(rig.upstream().received().len() == 1))?;
+        clock.pass(Duration::from_millis(TIMEOUT_MS))?;
+        waiting.join().expect("the thread ends")
+    })?;
+    assert_problem(&answer, 504, "upstream_timeout");
     // Only the head is waited for.
-    rig.upstream().answer(|_| Reply {
-        body: Body::Pieces(vec![(Duration::from_millis(700), b"late".to_vec())]),
+    let late = Gate::shut();
+    let body = Body::Pieces(vec![(late.clone(), b"late".to_vec())]);
+    rig.upstream().answer(move |_| Reply {
+        body: body.clone(),
         ..Reply::default()
     });
-    let answer = read(rig.edge(0), &key.secret)?;
-    assert_eq!((answer.status, answer.text().as_str()), (200, "late"));
+    let mut stream = request(rig.edge(0), "GET", &key.secret, 0)?;
+    let head = read_until(&mut stream, "\r\n\r\n")?;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    clock.pass(Duration::from_millis(10 * TIMEOUT_MS))?;
+    late.opens();
+    read_until(&mut stream, "late")?;
     Ok(())
 }
 
@@ -463,7 +478,7 @@ fn an_upstream_that_takes_its_time() -> Result<()> {
 fn what_holds_for_the_upstreams_connection_stays_there() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
             let _ = stream.read(&mut [0; 4_096]);

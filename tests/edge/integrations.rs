@@ -3,7 +3,7 @@
 
 use crate::support::{ACME, acme, assert_no_cors, assert_problem, enforced, raw};
 use anyhow::{Context, Result, ensure};
-use katalo_rig::workerd::{Process, checkout, free_ports};
+use katalo_rig::workerd::{Folder, Port, Process, checkout};
 use katalo_rig::{Client, Received, Reply, Rig};
 use serde_json::json;
 use std::{
@@ -20,7 +20,8 @@ struct Front {
     client: Client,
     // The process ends before its folder goes.
     _process: Process,
-    folder: tempfile::TempDir,
+    _port: Port,
+    folder: Folder,
 }
 
 impl Front {
@@ -29,8 +30,9 @@ impl Front {
         program: &'static str,
         start: impl FnOnce(&Path, SocketAddr) -> Result<Vec<String>>,
     ) -> Result<Self> {
-        let address = *free_ports(1)?.first().context("no port")?;
-        let folder = tempfile::Builder::new().prefix("katalo-front-").tempdir()?;
+        let port = Port::free()?;
+        let address = port.address();
+        let folder = Folder::new("katalo-front-")?;
         let command = start(folder.path(), address)?;
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         let process = Process::program(&command, folder.path(), program, &[address])
@@ -39,6 +41,7 @@ impl Front {
             program,
             client: Client::new(address),
             _process: process,
+            _port: port,
             folder,
         })
     }

@@ -7,7 +7,7 @@ use crate::{
     support::decision,
 };
 use anyhow::{Context, Result, bail, ensure};
-use katalo_rig::{Admin, Answer, Caller, Class, Client, Issued, Rig};
+use katalo_rig::{Admin, Answer, Caller, Class, Client, Issued, PATIENCE, Rig};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -23,9 +23,6 @@ const EDGES: usize = 3;
 
 /// The rig's freshness bound.
 const BOUND: Duration = Duration::from_millis(1_000);
-
-/// How long a change may take, whatever befalls the objects meanwhile.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much is done.
 #[derive(Clone, Copy)]
@@ -84,7 +81,11 @@ impl World {
         let client = Client::new(self.edges[edge].address());
         let mut seen = Vec::new();
         let outcome = loop {
-            if self.is_over() {
+            let is_over = self.is_over();
+            if is_over || seen.len() >= 50 {
+                self.note(|history| history.verifications.append(&mut seen));
+            }
+            if is_over {
                 break Ok(());
             }
             seed ^= seed << 13;
@@ -130,8 +131,16 @@ impl World {
                 verdict,
             });
         };
-        self.note(|history| history.verifications.extend(seen));
+        self.note(|history| history.verifications.append(&mut seen));
         outcome
+    }
+
+    /// Whether what is noted so far shows that a right was taken and still held. Of
+    /// what was given back nothing can be said before the end.
+    fn has_violations(&self) -> bool {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let violations = history.violations();
+        violations.iter().any(|violation| violation.what != "given")
     }
 
     /// Calls until the change is enforced; whatever befalls the objects meanwhile.
@@ -276,7 +285,7 @@ impl World {
 fn run(
     mut rig: Rig,
     size: Size,
-    meddle: impl Fn(&mut Rig, Duration) -> Result<()>,
+    meddle: impl Fn(&mut Rig, &World, Duration) -> Result<()>,
 ) -> Result<History> {
     for (edge, kv) in (0..EDGES).map(|edge| (edge, rig.kv().edge(edge))) {
         match edge {
@@ -322,7 +331,7 @@ fn run(
         while threads.iter().any(|thread| !thread.is_finished()) {
             let failed = threads.len() - threads.iter().filter(|t| !t.is_finished()).count();
             if outcome.is_ok() && !world.is_over() && failed == 0 {
-                outcome = meddle(&mut rig, began.elapsed());
+                outcome = meddle(&mut rig, world, began.elapsed());
             }
             if outcome.is_err() || failed > 0 {
                 world.stop.store(true, Ordering::Relaxed);
@@ -390,7 +399,7 @@ fn say(history: &History) {
 #[test]
 fn no_request_after_the_acknowledgement_is_accepted() -> Result<()> {
     let rig = Rig::builder().edges(EDGES).start()?;
-    let history = run(rig, SMALL, |_, _| Ok(()))?;
+    let history = run(rig, SMALL, |_, _, _| Ok(()))?;
     holds(&history, SMALL);
     Ok(())
 }
@@ -410,7 +419,7 @@ fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
         verifications: number("VERIFICATIONS", 100_000)?,
     };
     let rig = Rig::builder().edges(EDGES).start()?;
-    let history = run(rig, size, |_, _| Ok(()))?;
+    let history = run(rig, size, |_, _, _| Ok(()))?;
     holds(&history, size);
     Ok(())
 }
@@ -419,8 +428,9 @@ fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
 fn nor_with_a_kv_that_is_frozen_for_good() -> Result<()> {
     let rig = Rig::builder().edges(EDGES).start()?;
     let frozen = AtomicBool::new(false);
-    let history = run(rig, SMALL, |rig, passed| {
-        if passed > Duration::from_secs(2) && !frozen.swap(true, Ordering::Relaxed) {
+    let history = run(rig, SMALL, |rig, world, _| {
+        let has_begun = world.done.load(Ordering::Relaxed) >= SMALL.withdrawals / 4;
+        if has_begun && !frozen.swap(true, Ordering::Relaxed) {
             for edge in 0..EDGES {
                 let kv = rig.kv().edge(edge);
                 kv.lag(Duration::ZERO);
@@ -438,7 +448,7 @@ fn nor_with_a_kv_that_is_frozen_for_good() -> Result<()> {
 #[test]
 fn nor_when_relays_are_cut_off_and_come_back() -> Result<()> {
     let rig = Rig::builder().edges(EDGES).start()?;
-    let history = run(rig, SMALL, |rig, passed| {
+    let history = run(rig, SMALL, |rig, _, passed| {
         // One edge after the other loses its relays, each in its own way; from
         // time to time all do, and the relays lose the log.
         let round = usize::try_from(passed.as_millis() / 700)?;
@@ -473,7 +483,7 @@ fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
         withdrawals: 14,
         ..SMALL
     };
-    let history = run(rig, size, |rig, _| {
+    let history = run(rig, size, |rig, _, _| {
         // Appends hang in the middle: carried out, their answers held or lost.
         let round = round.fetch_add(1, Ordering::Relaxed);
         let log = rig.link(Caller::Object(Class::Registry), Class::ChangeLog);
@@ -496,18 +506,21 @@ fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
 // The proof can fail. Each of these leaves a step of the protocol out, at one
 // edge or for all, and must be found out.
 
-/// What is found where `meddle` breaks the protocol.
+/// What is found where `meddle` breaks the protocol, however long that takes.
 fn found_out(meddle: impl Fn(&Rig) -> Result<()>) -> Result<Vec<Violation>> {
     let rig = Rig::builder().edges(EDGES).start()?;
     let size = Size {
-        withdrawals: 10,
-        verifications: 1_500,
+        withdrawals: usize::MAX,
         ..SMALL
     };
     let broken = AtomicBool::new(false);
-    let history = run(rig, size, |rig, passed| {
-        if passed > Duration::from_millis(1_500) && !broken.swap(true, Ordering::Relaxed) {
+    let history = run(rig, size, |rig, world, passed| {
+        let has_begun = world.done.load(Ordering::Relaxed) > 0;
+        if has_begun && !broken.swap(true, Ordering::Relaxed) {
             meddle(rig)?;
+        }
+        if world.has_violations() || passed > PATIENCE {
+            world.stop.store(true, Ordering::Relaxed);
         }
         Ok(())
     })?;

@@ -47,6 +47,7 @@ fn a_root_key_is_replaced_and_taken_out() -> Result<()> {
 
     // 1. Added, so that every edge can read what is made under it.
     rig.deploy_with("ROOT_KEYS", ring("1", &[("1", old), ("2", NEW)]))?;
+    rig.clock(1).stop()?;
     assert_eq!(source(&own_key(rig.edge(1), &key.secret)?)?, "kv");
 
     // 2. Made current: new keys are under it, old ones go on.
@@ -109,6 +110,7 @@ fn values_that_should_be_sealed_anew_are_reported() -> Result<()> {
     let (_, key) = acme(&rig)?;
     until_in_kv(&rig, &key)?;
     let reported = |rig: &Rig, reads: &str, strong: u64| -> Result<()> {
+        rig.clock(0).stop()?;
         let before = rig.objects(Class::Registry).calls()?.fetches;
         assert_eq!(source(&own_key(rig.edge(0), &key.secret)?)?, reads);
         until("key and organization are reported", || {

@@ -1,10 +1,12 @@
 //! What these tests share.
 
-use anyhow::{Context, Result, bail, ensure};
-pub(crate) use katalo_rig::forged::{forged_id, with_checksum, wrong_secret};
+use anyhow::{Context, Result, ensure};
 use katalo_rig::{Admin, Answer, Client, Issued, Rig, exchange};
+pub(crate) use katalo_rig::{
+    forged::{forged_id, with_checksum, wrong_secret},
+    until,
+};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 
 /// The organization of most tests.
 pub(crate) const ACME: &str = "acme";
@@ -80,18 +82,6 @@ pub(crate) fn decision(answer: &Answer) -> Result<Decision> {
 pub(crate) fn source(answer: &Answer) -> Result<String> {
     ensure!(answer.status == 200, "not granted: {answer:?}");
     Ok(decision(answer)?.source)
-}
-
-/// Waits until it holds.
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
-    let end = Instant::now() + Duration::from_secs(15);
-    while !holds()? {
-        if Instant::now() > end {
-            bail!("in vain: {what}");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }
 
 /// Workers KV holds the records of this key and its organization as they are now.

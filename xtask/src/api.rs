@@ -6,14 +6,13 @@ use crate::{
     browser::{self, Scratch},
     bundle, node, project, python,
     ready::{self, Ready},
-    server::Server,
+    server::{self, Server},
     tools, variables,
 };
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
 };
 
@@ -39,7 +38,7 @@ pub(crate) fn run(seconds: u64) -> Result<()> {
     tools::stop_on_signals()?;
     bundle::run(&bundle::Options::default())?;
     let token = variables::bootstrap_token()?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = server::free_port()?;
     let place = Scratch::new("api", port)?;
     let server = Server::start(
         "api",

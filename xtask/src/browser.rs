@@ -1,11 +1,15 @@
 //! `cargo xtask test browser`: the dashboard in Chromium, against the Worker in
 //! `wrangler dev` on an empty state.
 
-use crate::{bundle, node, ready::Ready, server::Server, tools, variables};
+use crate::{
+    bundle, node,
+    ready::Ready,
+    server::{self, Server},
+    tools, variables,
+};
 use anyhow::Result;
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
 };
 
@@ -21,7 +25,7 @@ pub(crate) fn run() -> Result<()> {
     tools::stop_on_signals()?;
     bundle::run(&bundle::Options::default())?;
     let token = variables::bootstrap_token()?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = server::free_port()?;
     let place = Scratch::new("browser", port)?;
     let reporter = leak_reporter()?;
     let server = Server::start(

@@ -2,27 +2,28 @@
 // callers: counts calls, and makes them late, lost, hang or trap as a test asks.
 //
 //   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed"}}
-//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "replay", "delay_ms": n, "trap_after": n,
-//                              "forged": {member: value} | null}
+//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "hold" | "replay", "delay_ms": n, "trap_after": n,
+//                              "forged": {member: value} | null, "releases": true}
+//   PUT /__rig/clock          {"rate": n} | {"pass_ms": n}
 //   any request with `rig-trap: n` traps at the nth call out of the crate
 //   /__rig/object/<class>/<name>  a call to an object, from another process
 //
 // A point is a class, for all calls that reach its objects, or
-// "<caller>><class>", for the calls that one caller sends: "edge" or a class.
+// "<caller>><class>", for the calls that one caller sends: "edge" or a class. The
+// point "edge" is where clients' requests come in; they are counted, no more.
 
+import { go, pass as passTime, wait } from "./clock.js";
 import { trapAfter } from "./trap.js";
 import worker, * as exported from "./index.js";
 
 const BINDINGS = { REGISTRY: "Registry", DIRECTORY: "Directory", CHANGE_LOG: "ChangeLog", RELAY: "Relay" };
-
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const points = new Map();
 
 function point(name) {
   let state = points.get(name);
   if (state === undefined) {
-    state = { fetches: 0, alarms: 0, shed: 0, fault: "none", recorded: null, delay_ms: 0, trap_after: 0, forged: null };
+    state = { fetches: 0, alarms: 0, shed: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, trap_after: 0, forged: null };
     points.set(name, state);
   }
   return state;
@@ -33,11 +34,18 @@ function forge(answer, forged) {
   return JSON.stringify(answer, (name, value) => (Object.hasOwn(forged, name) ? forged[name] : value));
 }
 
+// Comes back once what is held here is released.
+async function release(state) {
+  const before = state.released;
+  while (state.released === before) await wait(2);
+}
+
 async function pass(state, call) {
   state.fetches += 1;
   if (state.delay_ms > 0) await wait(state.delay_ms);
   if (state.fault === "refuse") throw new Error("refused by the rig");
   if (state.fault === "hang") await wait(3_600_000);
+  if (state.fault === "hold") await release(state);
   if (state.trap_after > 0) {
     trapAfter(state.trap_after);
     state.trap_after = 0;
@@ -153,14 +161,25 @@ function tappedClass(name) {
   };
 }
 
+const done = () => new Response(null, { status: 204 });
+
 async function control(request, env, path) {
   if (path.startsWith("object/")) return callObject(request, env, path);
+  if (path === "clock") {
+    const { rate, pass_ms } = await request.json();
+    if (rate !== undefined) go(rate);
+    if (pass_ms !== undefined) passTime(pass_ms);
+    return done();
+  }
   const name = decodeURIComponent(path.slice("calls/".length));
   if (name === "") return Response.json(Object.fromEntries(points));
   // A count that was not used up reaches no later call.
   trapAfter(0);
-  Object.assign(point(name), await request.json(), { recorded: null });
-  return new Response(null, { status: 204 });
+  const { releases, ...given } = await request.json();
+  const state = point(name);
+  Object.assign(state, given, { recorded: null });
+  if (releases) state.released += 1;
+  return done();
 }
 
 export default {
@@ -169,6 +188,7 @@ export default {
     if (pathname.startsWith("/__rig/")) return control(request, env, pathname.slice("/__rig/".length));
     const calls = request.headers.get("rig-trap");
     if (calls !== null) trapAfter(Number(calls));
+    point("edge").fetches += 1;
     return worker.fetch(request, tappedEnv(env, "edge"), ctx);
   },
 };

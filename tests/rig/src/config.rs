@@ -42,6 +42,7 @@ impl Config {
         let mut named = Vec::new();
         for (name, text) in [
             ("tap.js", include_str!("../js/tap.js")),
+            ("clock.js", include_str!("../js/clock.js")),
             ("trap.js", include_str!("../js/trap.js")),
         ] {
             fs::write(folder.join(name), text)?;

@@ -1,8 +1,10 @@
 //! A rig: edges, objects, KV and upstream, wired together.
 
 use crate::{
-    Admin, Caller, Class, Client, Kv, Point, Upstream,
+    Admin, Caller, Class, Client, Clock, Kv, Point, Upstream,
     config::{Config, EDGES, OBJECTS_APART},
+    folder::Folder,
+    ports::Port,
     process::{self, Process},
 };
 use anyhow::{Context, Result, ensure};
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -106,7 +108,7 @@ impl Builder {
     ///
     /// When the Worker is not built, or workerd does not start.
     pub fn start(mut self) -> Result<Rig> {
-        let folder = tempfile::Builder::new().prefix("katalo-rig-").tempdir()?;
+        let folder = Folder::new("katalo-rig-")?;
         let kv = Kv::start()?;
         let upstream = Upstream::start()?;
         if let Some(origin) = &self.upstream_url {
@@ -115,9 +117,12 @@ impl Builder {
             self.variables
                 .insert("UPSTREAM_URL".to_owned(), origin.as_str().into());
         }
-        let mut ports = free_ports(self.edges + 1)?.into_iter();
-        let objects = ports.next().context("no port for the objects")?;
-        let edges: Vec<SocketAddr> = ports.collect();
+        let ports: Vec<Port> = (0..=self.edges)
+            .map(|_| Port::free())
+            .collect::<Result<_>>()?;
+        let mut addresses = ports.iter().map(Port::address);
+        let objects = addresses.next().context("no port for the objects")?;
+        let edges: Vec<SocketAddr> = addresses.collect();
         let config = Config {
             compatibility_date: compatibility_date()?,
             edges: edges.clone(),
@@ -139,6 +144,7 @@ impl Builder {
             upstream,
             config,
             folder,
+            _ports: ports,
         };
         rig.start()?;
         Ok(rig)
@@ -156,7 +162,8 @@ pub struct Rig {
     kv: Kv,
     upstream: Upstream,
     config: Config,
-    folder: tempfile::TempDir,
+    folder: Folder,
+    _ports: Vec<Port>,
 }
 
 impl Rig {
@@ -205,6 +212,24 @@ impl Rig {
             Caller::Object(_) => &self.objects,
         };
         Point::between(client, caller, class)
+    }
+
+    /// The requests of clients to one edge.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such edge.
+    pub fn requests(&self, edge: usize) -> Point<'_> {
+        Point::clients(self.edge(edge))
+    }
+
+    /// The clock of one edge.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such edge.
+    pub fn clock(&self, edge: usize) -> Clock<'_> {
+        Clock::of(self.edge(edge))
     }
 
     /// The KV namespace.
@@ -382,19 +407,4 @@ pub fn compatibility_date() -> Result<String> {
         .find_map(|line| line.strip_prefix("compatibility_date = "))
         .context("wrangler.toml has no compatibility_date")?;
     Ok(date.trim_matches('"').to_owned())
-}
-
-/// Ports that nobody listens on. They are let go all at once, so no two are the same.
-///
-/// # Errors
-///
-/// When there are none.
-pub fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
-    let held: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<std::io::Result<_>>()?;
-    Ok(held
-        .iter()
-        .map(TcpListener::local_addr)
-        .collect::<std::io::Result<_>>()?)
 }
