@@ -50,9 +50,9 @@ impl Allowance {
         }))
     }
 
-    /// Takes room for an entry; `false` where none is left, and then it is counted.
+    /// The room of the present period; [`Room::close`] keeps what was taken of it.
     /// To be called after [`settle`](Self::settle), within the same transaction.
-    pub(super) fn take(&self, sql: &dyn Sql, now: Timestamp) -> Result<bool, SqlError> {
+    pub(super) fn open(&self, sql: &dyn Sql, now: Timestamp) -> Result<Room<'_>, SqlError> {
         let counted = meta(sql, self.period)?;
         // A clock that went back stays in the later period, whose room is used up.
         let period = (now.0 / self.length).max(counted);
@@ -61,14 +61,63 @@ impl Allowance {
         } else {
             meta(sql, self.noted)?
         };
-        let has_room = noted < self.most;
-        set_meta(sql, self.period, period)?;
-        if has_room {
-            set_meta(sql, self.noted, noted + 1)?;
-        } else {
-            set_meta(sql, self.left_out, meta(sql, self.left_out)? + 1)?;
+        Ok(Room {
+            of: self,
+            period,
+            noted,
+            left_out: meta(sql, self.left_out)?,
+        })
+    }
+
+    /// Whether the period that was counted last is over.
+    pub(super) fn is_over(&self, sql: &dyn Sql, now: Timestamp) -> Result<bool, SqlError> {
+        Ok(now.0 / self.length > meta(sql, self.period)?)
+    }
+
+    /// What was left out of the present period so far.
+    pub(super) fn left_out(&self, sql: &dyn Sql, now: Timestamp) -> Result<u64, SqlError> {
+        if self.is_over(sql, now)? {
+            return Ok(0);
         }
-        Ok(has_room)
+        meta(sql, self.left_out)
+    }
+}
+
+/// The room of one period.
+pub(super) struct Room<'a> {
+    of: &'a Allowance,
+    period: u64,
+    noted: u64,
+    left_out: u64,
+}
+
+impl Room<'_> {
+    /// Whether another entry has room.
+    pub(super) const fn is_left(&self) -> bool {
+        self.noted < self.of.most
+    }
+
+    /// Takes room for an entry; `false` where none is left, and then it is counted.
+    pub(super) fn take(&mut self) -> bool {
+        let has_room = self.is_left();
+        if has_room {
+            self.noted += 1;
+        } else {
+            self.leave_out(1);
+        }
+        has_room
+    }
+
+    /// Counts what found no entry.
+    pub(super) const fn leave_out(&mut self, count: u64) {
+        self.left_out = self.left_out.saturating_add(count);
+    }
+
+    /// Keeps what was taken and counted: three writes, however much it was.
+    pub(super) fn close(self, sql: &dyn Sql) -> Result<(), SqlError> {
+        set_meta(sql, self.of.period, self.period)?;
+        set_meta(sql, self.of.noted, self.noted)?;
+        set_meta(sql, self.of.left_out, self.left_out)
     }
 }
 
@@ -121,7 +170,10 @@ mod tests {
         let take = |now| {
             let left_out = ALLOWANCE.settle(&meta, Timestamp(now)).unwrap();
             let left_out = left_out.map(|left_out| (left_out.count, left_out.since.0));
-            (left_out, ALLOWANCE.take(&meta, Timestamp(now)).unwrap())
+            let mut room = ALLOWANCE.open(&meta, Timestamp(now)).unwrap();
+            let took = room.take();
+            room.close(&meta).unwrap();
+            (left_out, took)
         };
         for (now, told, has_room) in [
             (700, None, true),

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use serde_json::json;
 
+use super::allowance::Allowance;
 use super::audit::About;
 use super::handle::{Registry, Stop};
 use super::message::{FailedAuthentication, Refusal};
@@ -18,7 +19,6 @@ use super::sql as texts;
 use super::store;
 use crate::key::OrganizationId;
 use crate::sql::SqlError;
-use crate::time::Timestamp;
 
 /// Most entries of an hour for each of the two classes.
 const AN_HOUR: u64 = 100;
@@ -32,46 +32,25 @@ const GREATEST: u64 = 1 << 52;
 
 const HOUR: u64 = 3_600_000;
 
-/// Name in `meta`: which hour since 1970 the counts are of.
-const HOUR_OF: &str = "failures.hour";
 /// What the names of an hour's entries by key begin with, in `meta`.
 const OF_KEY: &str = "failures.of/";
 
-/// A class's names in `meta`: how many of the hour were put on record, and how many
-/// were only counted.
-struct Class {
-    noted: &'static str,
-    suppressed: &'static str,
-}
-
-const UNPROVEN: Class = Class {
+/// Those who had not proven a secret.
+const UNPROVEN: Allowance = Allowance {
+    period: "failures.hour",
     noted: "failures.noted",
-    suppressed: "failures.suppressed",
+    left_out: "failures.suppressed",
+    length: HOUR,
+    most: AN_HOUR,
 };
-const PROVEN: Class = Class {
+/// Those who had.
+const PROVEN: Allowance = Allowance {
+    period: "failures.proven.hour",
     noted: "failures.proven.noted",
-    suppressed: "failures.proven.suppressed",
+    left_out: "failures.proven.suppressed",
+    length: HOUR,
+    most: AN_HOUR,
 };
-
-/// What is left of a class's room, and how many did not find any.
-struct Room {
-    noted: u64,
-    suppressed: u64,
-}
-
-impl Room {
-    fn of(registry: &Registry<'_>, class: &Class) -> Result<Self, SqlError> {
-        Ok(Self {
-            noted: store::meta(registry.sql, class.noted)?,
-            suppressed: store::meta(registry.sql, class.suppressed)?,
-        })
-    }
-
-    fn keep(&self, registry: &Registry<'_>, class: &Class) -> Result<(), SqlError> {
-        store::set_meta(registry.sql, class.noted, self.noted)?;
-        store::set_meta(registry.sql, class.suppressed, self.suppressed)
-    }
-}
 
 impl Registry<'_> {
     /// Puts a batch on record, as far as there is room for it.
@@ -94,24 +73,24 @@ impl Registry<'_> {
         }
         self.sql.transaction(&mut || {
             self.begin_hour(platform)?;
-            let mut proven = Room::of(self, &PROVEN)?;
-            let mut unproven = Room::of(self, &UNPROVEN)?;
-            proven.suppressed = proven.suppressed.saturating_add(beyond_proven);
-            unproven.suppressed = unproven.suppressed.saturating_add(beyond_unproven);
+            let mut proven = PROVEN.open(self.sql, self.now)?;
+            let mut unproven = UNPROVEN.open(self.sql, self.now)?;
+            proven.leave_out(beyond_proven);
+            unproven.leave_out(beyond_unproven);
             for failure in failures {
                 let room = if failure.proves_secret() {
                     &mut proven
                 } else {
                     &mut unproven
                 };
-                if room.noted < AN_HOUR && self.note_failure(platform, failure)? {
-                    room.noted += 1;
+                if room.is_left() && self.note_failure(platform, failure)? {
+                    room.take();
                 } else {
-                    room.suppressed = room.suppressed.saturating_add(failure.count);
+                    room.leave_out(failure.count);
                 }
             }
-            proven.keep(self, &PROVEN)?;
-            unproven.keep(self, &UNPROVEN)
+            proven.close(self.sql)?;
+            unproven.close(self.sql)
         })?;
         Ok(())
     }
@@ -149,33 +128,32 @@ impl Registry<'_> {
     /// Where another hour has begun: puts the last one's rest on record, and makes
     /// room. A clock that went back stays in the later hour: its room is used up.
     fn begin_hour(&self, platform: &OrganizationId) -> Result<(), SqlError> {
-        let hour = self.now.0 / HOUR;
-        let counted = store::meta(self.sql, HOUR_OF)?;
-        if hour <= counted {
+        if UNPROVEN.is_over(self.sql, self.now)? {
+            self.sql.query(texts::FORGET_FAILURES, &[])?;
+        }
+        let proven = PROVEN.settle(self.sql, self.now)?;
+        let unproven = UNPROVEN.settle(self.sql, self.now)?;
+        let Some(since) = proven.or(unproven).map(|left_out| left_out.since) else {
             return Ok(());
-        }
-        let proven = store::meta(self.sql, PROVEN.suppressed)?;
-        let count = store::meta(self.sql, UNPROVEN.suppressed)?.saturating_add(proven);
-        if count > 0 {
-            let after = [
-                ("count", count.min(GREATEST).into()),
-                ("proven", proven.min(GREATEST).into()),
-                ("hour", Timestamp(counted * HOUR).to_rfc3339().into()),
-            ];
-            let subject = About::organization(platform);
-            let action = "authentication.failures_suppressed";
-            self.record(platform, action, &subject, &after)?;
-        }
-        self.sql.query(texts::FORGET_FAILURES, &[])?;
-        store::set_meta(self.sql, HOUR_OF, hour)
+        };
+        let [proven, unproven] =
+            [proven, unproven].map(|left_out| left_out.map_or(0, |left_out| left_out.count));
+        let count = proven.saturating_add(unproven);
+        let after = [
+            ("count", count.min(GREATEST).into()),
+            ("proven", proven.min(GREATEST).into()),
+            ("hour", since.to_rfc3339().into()),
+        ];
+        let subject = About::organization(platform);
+        let action = "authentication.failures_suppressed";
+        self.record(platform, action, &subject, &after)
     }
 
     /// How many failures of this hour were only counted.
     pub(super) fn failures_suppressed(&self) -> Result<u64, SqlError> {
-        if store::meta(self.sql, HOUR_OF)? != self.now.0 / HOUR {
-            return Ok(0);
-        }
-        let proven = store::meta(self.sql, PROVEN.suppressed)?;
-        Ok(store::meta(self.sql, UNPROVEN.suppressed)?.saturating_add(proven))
+        let proven = PROVEN.left_out(self.sql, self.now)?;
+        Ok(UNPROVEN
+            .left_out(self.sql, self.now)?
+            .saturating_add(proven))
     }
 }

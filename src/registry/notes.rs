@@ -56,8 +56,13 @@ impl Registry<'_> {
             let row = [key.issued.into(), self.now.0.into(), origin.as_str().into()];
             self.sql.query(texts::MARK_EXPOSED, &row)?;
             put_down_left_out(self.sql, &held.id, self.now)?;
-            if marked.is_some() && !EXPOSURES.take(self.sql, self.now)? {
-                return Ok(());
+            if marked.is_some() {
+                let mut room = EXPOSURES.open(self.sql, self.now)?;
+                let has_room = room.take();
+                room.close(self.sql)?;
+                if !has_room {
+                    return Ok(());
+                }
             }
             let after = [("origin", origin.as_str().into())];
             self.record_of_key("key.exposed", &key, held, &after)

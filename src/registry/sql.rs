@@ -217,7 +217,7 @@ pub(super) const FORGET_PREFLIGHTS: &str = "DELETE FROM preflights WHERE last_at
 
 /// All whose name begins with `failures.`.
 pub(super) const FORGET_FAILURES: &str =
-    "DELETE FROM meta WHERE name >= 'failures.' AND name < 'failures/'";
+    "DELETE FROM meta WHERE name >= 'failures.of/' AND name < 'failures.of0'";
 
 pub(super) const DELETION: &str =
     "SELECT 1 FROM deletions WHERE organization = ?1 AND revision = ?2";
