@@ -36,6 +36,7 @@ mod secrets;
 mod smuggling;
 mod soak;
 mod standards;
+mod steps;
 mod support;
 mod threats;
 mod usage;
