@@ -114,7 +114,7 @@ function handle(request, env, ctx) {
   return crate.handle(request, headers, env, ctx, url, headers.get("authorization"), signs);
 }
 
-const judge = (name, isOfRequest) => enter(() => crate.stays_behind(name, isOfRequest));
+const judge = (name, isOfRequest) => enter(() => crate.passage(name, isOfRequest));
 
 // An array is the plan of what goes on to the API behind, with whether the key
 // leaked at its end.

@@ -43,4 +43,4 @@ mod status;
 mod usage;
 
 pub use entry::handle;
-pub use gateway::{not_forwarded, stays_behind};
+pub use gateway::{not_forwarded, passage};
