@@ -40,7 +40,9 @@ function add(headers, lines) {
 
 function outgoing(request, url, identity, signal, judge) {
   const moved = url === undefined ? request : new Request(url, request);
-  const sent = new Request(moved, { redirect: "manual", signal });
+  // Without the key, which would keep it out of shared caches (RFC 9111 section 3.5),
+  // an answer for one organization must be neither kept for nor taken from another.
+  const sent = new Request(moved, { redirect: "manual", signal, cache: "no-store" });
   strip(sent.headers, "request", judge);
   add(sent.headers, identity);
   return sent;
@@ -63,6 +65,8 @@ export async function forward(request, env, [binding, url, identity, added, dead
     // The answer stands in for the init: status and headers are taken from it.
     const returned = new Response(answer.body, answer);
     strip(returned.headers, "response", judge);
+    // What says nothing of caches some keep by guessing (RFC 9111 section 4.2.2).
+    if (!returned.headers.has("cache-control") && !returned.headers.has("expires")) returned.headers.set("cache-control", "private");
     add(returned.headers, added);
     return returned;
   } catch {
