@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
+use rustc_hash::{FxHashMap, FxHashSet};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use zeroize::Zeroizing;
@@ -18,6 +19,7 @@ use super::isolate::Edge;
 use super::{authorize, bindings, registry, rim};
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
+use crate::in_flight::InFlight;
 use crate::key::{KeyRecord, PublicKeyId};
 use crate::registry::message::{Command, LeakSource, Outcome, Refusal};
 use crate::time::Timestamp;
@@ -31,6 +33,11 @@ const FETCH_AFTER: u64 = 60_000;
 /// How long the fetch may take.
 const FETCH_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Reports being received by one isolate, of 1 MiB each at most.
+const UPLOADS_MOST: usize = 8;
+/// How long one may take.
+const UPLOAD_LASTS: Duration = Duration::from_secs(10);
+
 /// GitHub's keys as they were last fetched.
 struct Fetched {
     keys: Vec<SigningKey>,
@@ -39,6 +46,9 @@ struct Fetched {
 }
 
 thread_local! {
+    static UPLOADS: RefCell<InFlight> = const {
+        RefCell::new(InFlight::new(UPLOADS_MOST, UPLOAD_LASTS.as_millis() as u64))
+    };
     static FETCHED: RefCell<Fetched> = const {
         RefCell::new(Fetched {
             keys: Vec::new(),
@@ -68,6 +78,37 @@ pub(super) async fn github(
         .and_then(|text| leaks::signature(&text))
         .ok_or_else(unsigned)?;
     let key = signing_key(edge, &identifier).await?.ok_or_else(unsigned)?;
+    // Who signed a report shows once all of it is here: until then it is a
+    // stranger's.
+    let place = UPLOADS
+        .with_borrow_mut(|uploads| uploads.enter(rim::now().0))
+        .ok_or_else(too_many)?;
+    let body = within(UPLOAD_LASTS, signed_body(incoming, &key, &signature)).await;
+    UPLOADS.with_borrow_mut(|uploads| uploads.leave(place));
+    let body = body.ok_or_else(too_many)??;
+    let report = leaks::report(&body)?;
+    let mut records = Records::default();
+    let mut told: FxHashSet<PublicKeyId> = FxHashSet::default();
+    let mut judged = Vec::with_capacity(report.len());
+    for found in report {
+        let key = proven(edge, &found, &mut records).await?;
+        if let Some(key) = key
+            && !told.contains(&key)
+        {
+            tell(edge, key, &found.url, request_id).await?;
+            told.insert(key);
+        }
+        judged.push((found, key.is_some()));
+    }
+    Ok(leaks::feedback(&judged))
+}
+
+/// The body, if it is signed by this key.
+async fn signed_body(
+    incoming: &Incoming,
+    key: &SigningKey,
+    signature: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let body = incoming
         .body_of_at_most(leaks::REPORT_LIMIT)
         .await
@@ -76,29 +117,23 @@ pub(super) async fn github(
             _ => problem,
         })?;
     let body = Zeroizing::new(body);
-    if !is_signed(&key, &signature, &body).await.unwrap_or(false) {
-        return Err(unsigned());
+    match is_signed(key, signature, &body).await {
+        Ok(true) => Ok(body),
+        _ => Err(Code::InvalidSignature.into()),
     }
-    let report = leaks::report(&body)?;
-    let mut records: Records = Vec::new();
-    let mut told: Vec<PublicKeyId> = Vec::new();
-    let mut judged = Vec::with_capacity(report.len());
-    for found in report {
-        let key = proven(edge, &found, &mut records).await?;
-        if let Some(key) = key
-            && !told.contains(&key)
-        {
-            tell(edge, key, &found.url, request_id).await?;
-            told.push(key);
-        }
-        judged.push((found, key.is_some()));
+}
+
+fn too_many() -> Problem {
+    Problem {
+        retry_after: Some(UPLOAD_LASTS.as_secs()),
+        ..Problem::from(Code::RegistryUnavailable)
+            .because("Too many reports are being sent, or this one took too long.")
     }
-    Ok(leaks::feedback(&judged))
 }
 
 /// What is known of the keys of a report, each looked up once, however many
 /// matches name it.
-type Records = Vec<(PublicKeyId, Option<Rc<KeyRecord>>)>;
+type Records = FxHashMap<PublicKeyId, Option<Rc<KeyRecord>>>;
 
 /// The public id of a match that is a key of ours: its secret proves.
 async fn proven(
@@ -114,12 +149,11 @@ async fn proven(
         return Ok(None);
     };
     let id = presented.id().public;
-    let known = records.iter().find(|(known, _)| *known == id);
-    let record = match known {
-        Some((_, record)) => record.clone(),
+    let record = match records.get(&id) {
+        Some(record) => record.clone(),
         None => {
             let record = authorize::any_record(edge, presented.id()).await?;
-            records.push((id, record.clone()));
+            records.insert(id, record.clone());
             record
         }
     };
