@@ -1,11 +1,13 @@
 // What was granted goes on to the API behind, bodies streamed. The crate says
 // what goes where and which headers stay behind; this carries it out.
 
-// Whether headers stay behind, by name, as the crate said when it was first asked.
+// What becomes of headers, by name, as the crate said when it was first asked.
+const GOES_ON = 0;
+const STAYS_BEHIND = 2;
 const MOST = 1024;
 const known = { request: new Map(), response: new Map() };
 
-function staysBehind(side, name, judge) {
+function passage(side, name, judge) {
   const verdicts = known[side];
   let verdict = verdicts.get(name);
   if (verdict === undefined) {
@@ -22,9 +24,11 @@ function strip(headers, side, judge) {
   // Cheaper than the iterator of names.
   const names = [];
   headers.forEach((_, name) => names.push(name));
-  const named = names.includes("connection") ? headers.get("connection").toLowerCase().split(",").map((name) => name.trim()) : [];
+  // A set: a client may name thousands.
+  const named = names.includes("connection") && new Set(headers.get("connection").toLowerCase().split(/[\s,]+/));
   for (const name of names) {
-    if (staysBehind(side, name, judge) || named.includes(name)) headers.delete(name);
+    const verdict = passage(side, name, judge);
+    if (verdict === STAYS_BEHIND || (verdict === GOES_ON && named && named.has(name))) headers.delete(name);
   }
 }
 
@@ -36,7 +40,9 @@ function add(headers, lines) {
 
 function outgoing(request, url, identity, signal, judge) {
   const moved = url === undefined ? request : new Request(url, request);
-  const sent = new Request(moved, { redirect: "manual", signal });
+  // Without the key, which would keep it out of shared caches (RFC 9111 section 3.5),
+  // an answer for one organization must be neither kept for nor taken from another.
+  const sent = new Request(moved, { redirect: "manual", signal, cache: "no-store" });
   strip(sent.headers, "request", judge);
   add(sent.headers, identity);
   return sent;
@@ -44,8 +50,8 @@ function outgoing(request, url, identity, signal, judge) {
 
 // Of `plan`: the binding of a Worker or a URL, the headers for it, those for the
 // client, and how many milliseconds there are until the answer's head.
-// `judge(name, isOfRequest)` says whether a header stays behind, `refuse(code)` makes
-// the answer where there is none.
+// `judge(name, isOfRequest)` says what becomes of a header, `refuse(code)` makes the
+// answer where there is none.
 export async function forward(request, env, [binding, url, identity, added, deadline], judge, refuse) {
   // What is merely no longer waited for would go on until this request's last errand
   // is done.
@@ -59,6 +65,8 @@ export async function forward(request, env, [binding, url, identity, added, dead
     // The answer stands in for the init: status and headers are taken from it.
     const returned = new Response(answer.body, answer);
     strip(returned.headers, "response", judge);
+    // What says nothing of caches some keep by guessing (RFC 9111 section 4.2.2).
+    if (!returned.headers.has("cache-control") && !returned.headers.has("expires")) returned.headers.set("cache-control", "private");
     add(returned.headers, added);
     return returned;
   } catch {

@@ -120,7 +120,7 @@ function handle(request, env, ctx) {
   return crate.handle(request, headers, env, ctx, url, headers.get("authorization"), signs);
 }
 
-const judge = (name, isOfRequest) => enter(() => crate.stays_behind(name, isOfRequest));
+const judge = (name, isOfRequest) => enter(() => crate.passage(name, isOfRequest));
 
 // What the crate answered, if that is not a Response already.
 function carryOut(answer, request, env, ctx) {

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
+use rustc_hash::FxHashSet;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use zeroize::Zeroizing;
@@ -17,6 +18,7 @@ use super::isolate::Edge;
 use super::{bindings, registry, rim, secrets};
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
+use crate::in_flight::InFlight;
 use crate::key::PublicKeyId;
 use crate::registry::message::{Command, LeakSource, Outcome, Refusal};
 use crate::time::Timestamp;
@@ -29,6 +31,11 @@ const FETCH_AFTER: u64 = 60_000;
 /// How long the fetch may take.
 const FETCH_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Reports being received by one isolate, of 1 MiB each at most.
+const UPLOADS_MOST: usize = 8;
+/// How long one may take.
+const UPLOAD_LASTS: Duration = Duration::from_secs(10);
+
 /// GitHub's keys as they were last fetched.
 struct Fetched {
     keys: Vec<SigningKey>,
@@ -37,6 +44,9 @@ struct Fetched {
 }
 
 thread_local! {
+    static UPLOADS: RefCell<InFlight> = const {
+        RefCell::new(InFlight::new(UPLOADS_MOST, UPLOAD_LASTS.as_millis() as u64))
+    };
     static FETCHED: RefCell<Fetched> = const {
         RefCell::new(Fetched {
             keys: Vec::new(),
@@ -66,6 +76,36 @@ pub(super) async fn github(
         .and_then(|text| leaks::signature(&text))
         .ok_or_else(unsigned)?;
     let key = signing_key(edge, &identifier).await?.ok_or_else(unsigned)?;
+    // Who signed a report shows once all of it is here: until then it is a
+    // stranger's.
+    let place = UPLOADS
+        .with_borrow_mut(|uploads| uploads.enter(rim::now().0))
+        .ok_or_else(too_many)?;
+    let body = within(UPLOAD_LASTS, signed_body(incoming, &key, &signature)).await;
+    UPLOADS.with_borrow_mut(|uploads| uploads.leave(place));
+    let body = body.ok_or_else(too_many)??;
+    let report = leaks::report(&body)?;
+    let mut told: FxHashSet<PublicKeyId> = FxHashSet::default();
+    let mut judged = Vec::with_capacity(report.len());
+    for found in report {
+        let key = proven(edge, &found).await?;
+        if let Some(key) = key
+            && !told.contains(&key)
+        {
+            tell(edge, key, &found.url, request_id).await?;
+            told.insert(key);
+        }
+        judged.push((found, key.is_some()));
+    }
+    Ok(leaks::feedback(&judged))
+}
+
+/// The body, if it is signed by this key.
+async fn signed_body(
+    incoming: &Incoming,
+    key: &SigningKey,
+    signature: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let body = incoming
         .body_of_at_most(leaks::REPORT_LIMIT)
         .await
@@ -74,23 +114,18 @@ pub(super) async fn github(
             _ => problem,
         })?;
     let body = Zeroizing::new(body);
-    if !is_signed(&key, &signature, &body).await.unwrap_or(false) {
-        return Err(unsigned());
+    match is_signed(key, signature, &body).await {
+        Ok(true) => Ok(body),
+        _ => Err(Code::InvalidSignature.into()),
     }
-    let report = leaks::report(&body)?;
-    let mut told: Vec<PublicKeyId> = Vec::new();
-    let mut judged = Vec::with_capacity(report.len());
-    for found in report {
-        let key = proven(edge, &found).await?;
-        if let Some(key) = key
-            && !told.contains(&key)
-        {
-            tell(edge, key, &found.url, request_id).await?;
-            told.push(key);
-        }
-        judged.push((found, key.is_some()));
+}
+
+fn too_many() -> Problem {
+    Problem {
+        retry_after: Some(UPLOAD_LASTS.as_secs()),
+        ..Problem::from(Code::RegistryUnavailable)
+            .because("Too many reports are being sent, or this one took too long.")
     }
-    Ok(leaks::feedback(&judged))
 }
 
 /// The public id of a match that is a key of ours: its secret proves.

@@ -47,4 +47,4 @@ mod status;
 mod usage;
 
 pub use entry::{handle, lines_after};
-pub use gateway::{not_forwarded, stays_behind};
+pub use gateway::{not_forwarded, passage};

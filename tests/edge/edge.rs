@@ -38,6 +38,7 @@ mod secrets;
 mod smuggling;
 mod soak;
 mod standards;
+mod steps;
 mod support;
 mod threats;
 mod usage;

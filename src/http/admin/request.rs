@@ -137,7 +137,7 @@ impl Parameters {
         let query = Query::parse(query).ok_or_else(|| {
             Problem::invalid(
                 "",
-                "The query is not well-formed, or has a parameter twice.",
+                "The query is not well-formed, has a parameter twice, or more than a hundred.",
             )
         })?;
         match query.unknown(known) {

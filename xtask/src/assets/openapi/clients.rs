@@ -337,7 +337,7 @@ fn leak_report() -> Operation {
         "Keys that GitHub's secret scanning found",
     )
     .described("Each that is ours comes to what its organization's `leak_policy` says before the answer. A report is \
-        at most 1 MiB.")
+        at most 1 MiB and here within 10 seconds; 503 where too many are being received.")
     .parameter(header(leaks::KEY_IDENTIFIER, "Which of GitHub's keys signed the report."))
     .parameter(header(leaks::SIGNATURE, "ECDSA over P-256 with SHA-256 of the body's exact bytes: base64 of DER."))
     .body("LeakReport", true, &[JSON])
