@@ -43,6 +43,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         assertion_secret: variable(env, names::ASSERTION_SECRET),
         key_transfer: variable(env, names::KEY_TRANSFER),
         retention_days: variable(env, names::RETENTION_DAYS),
+        audit_retention_days: variable(env, names::AUDIT_RETENTION_DAYS),
         brand: variable(env, names::BRAND),
         github_public_keys: variable(env, names::GITHUB_PUBLIC_KEYS),
         log_sample_percent: variable(env, names::LOG_SAMPLE_PERCENT),
