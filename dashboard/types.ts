@@ -122,6 +122,17 @@ export interface AuditHead {
   count: number;
   hash: string;
   signature: string;
+  /** Where the chain begins, if its beginning was dropped. */
+  checkpoint?: AuditCheckpoint;
+}
+
+export interface AuditCheckpoint {
+  organization: string;
+  /** The last entry that was dropped. */
+  seq: number;
+  hash: string;
+  at: string;
+  signature: string;
 }
 
 /** What tells of all organizations is not there for an administrator who is tied to one. */

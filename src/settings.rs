@@ -29,6 +29,8 @@ pub mod names {
     pub const CLIENT_SCOPES: &str = "CLIENT_SCOPES";
     /// Variable: days for which a deleted organization's records are kept.
     pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
+    /// Variable: days for which entries of the audit are kept; for ever where absent.
+    pub const AUDIT_RETENTION_DAYS: &str = "AUDIT_RETENTION_DAYS";
     /// Variable: what keys begin with; `kat` where absent.
     pub const BRAND: &str = "BRAND";
     /// Variable: the keys that sign leak reports, in the form in which GitHub
@@ -94,6 +96,8 @@ pub struct Given {
     pub client_scopes: Option<String>,
     /// [`names::RETENTION_DAYS`]
     pub retention_days: Option<String>,
+    /// [`names::AUDIT_RETENTION_DAYS`]
+    pub audit_retention_days: Option<String>,
     /// [`names::BRAND`]
     pub brand: Option<String>,
     /// [`names::GITHUB_PUBLIC_KEYS`], as JSON
@@ -237,12 +241,10 @@ impl Settings {
             |text| text.split_ascii_whitespace().map(Scope::parse).collect(),
         )?
         .unwrap_or_default();
-        let retention_days = value(
-            given.retention_days,
-            names::RETENTION_DAYS,
-            "30 to 3650",
-            |text| text.parse().ok().filter(|days| (30..=3650).contains(days)),
-        )?;
+        let days = |text: &str| text.parse().ok().filter(|days| (30..=3650).contains(days));
+        let days = |given, name| value(given, name, "30 to 3650", days);
+        let retention_days = days(given.retention_days, names::RETENTION_DAYS)?;
+        let audit_retention_days = days(given.audit_retention_days, names::AUDIT_RETENTION_DAYS)?;
         let at_most = value(
             given.at_most,
             names::FRESHNESS_AT_MOST_MS,
@@ -325,6 +327,7 @@ impl Settings {
                 transfer: transfer.unwrap_or(usual.transfer),
                 client_scopes: routes.scopes().chain(more_scopes).collect(),
                 retention_days: retention_days.unwrap_or(usual.retention_days),
+                audit_retention_days,
             },
             keyring: Keyring::parse(brand, &root_keys).map_err(SettingsError::Keyring)?,
             routes,
@@ -452,6 +455,26 @@ mod tests {
             let settings = read(said, Some("60000")).unwrap();
             assert_eq!(settings.serve_unproven, None);
             assert_eq!(settings.weakened(), Vec::<Weakened>::new());
+        }
+    }
+
+    #[test]
+    fn an_audit_is_kept_for_ever_or_for_a_month_at_least() {
+        let read = |days: Option<&str>| {
+            let root_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+            let given = Given {
+                root_keys: Some(format!(r#"{{"current":"1","keys":{{"1":"{root_key}"}}}}"#)),
+                routes: Some("[]".to_owned()),
+                audit_retention_days: days.map(str::to_owned),
+                ..Given::default()
+            };
+            Settings::read(given).map(|settings| settings.registry.audit_retention_days)
+        };
+        assert_eq!(read(None).unwrap(), None);
+        assert_eq!(read(Some("")).unwrap(), None);
+        assert_eq!(read(Some("30")).unwrap(), Some(30));
+        for bad in ["0", "29", "3651", "-1", "for ever"] {
+            assert!(read(Some(bad)).is_err(), "{bad}");
         }
     }
 

@@ -22,7 +22,7 @@ export function AuditPage({ org }: { org: string }) {
     const head = await call<AuditHead>("GET", `${paths.audit(org)}/head`, { signal });
     const entries: AuditEntry[] = [];
     // The API goes from the oldest on; the newest are those after the rest.
-    let after: number | null = Math.max(0, head.count - reach);
+    let after: number | null = Math.max(head.checkpoint?.seq ?? 0, head.count - reach);
     while (after !== null) {
       const page: Page<AuditEntry> = await call(
         "GET",
@@ -32,7 +32,8 @@ export function AuditPage({ org }: { org: string }) {
       entries.push(...page.items);
       after = page.next_cursor === null ? null : Number(page.next_cursor);
     }
-    return { entries: entries.reverse(), count: Math.max(head.count, entries.length) };
+    const kept = head.count - (head.checkpoint?.seq ?? 0);
+    return { entries: entries.reverse(), count: Math.max(kept, entries.length), checkpoint: head.checkpoint };
   }, [org, reach]);
   const text = t().audit;
   return (
@@ -47,7 +48,7 @@ export function AuditPage({ org }: { org: string }) {
       />
       <Verify org={org} />
       <Await live={live}>
-        {({ entries, count }) => {
+        {({ entries, count, checkpoint }) => {
           if (entries.length === 0) return <p class="empty">{text.empty}</p>;
           const wanted = search.trim().toLowerCase();
           const shown = entries.filter(
@@ -92,6 +93,11 @@ export function AuditPage({ org }: { org: string }) {
                 <span class="hint">{text.loaded(entries.length, count)}</span>
                 {entries.length < count && <Button onClick={() => setReach(reach + STEP)}>{text.older}</Button>}
               </div>
+              {checkpoint && entries.length >= count && (
+                <p class="hint">
+                  {text.dropped(checkpoint.seq)} <Time at={checkpoint.at} />
+                </p>
+              )}
             </>
           );
         }}
@@ -303,12 +309,13 @@ function Verify({ org }: { org: string }) {
         {verdict &&
           (verdict.broken ? (
             <Note kind="bad">
-              <p>{text.broken(verdict.broken.line, text.faults[verdict.broken.fault])}</p>
+              <p>{text.broken(verdict.broken.entry, text.faults[verdict.broken.fault])}</p>
             </Note>
           ) : (
             <Note kind="good">
               <p>
-                {text.holds(verdict.count)} {kept && text.holdsKept}
+                {text.holds(verdict.count - verdict.dropped, verdict.dropped)}{" "}
+                {kept && (verdict.keptIsDropped ? text.keptIsDropped : text.holdsKept)}
               </p>
               <p class="small">
                 {text.head} <code>{verdict.hash}</code>

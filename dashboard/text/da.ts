@@ -362,16 +362,20 @@ export const da: Text = {
     verifying: "Kontrollerer …",
     kept: "Sammenlign med et hoved, du har gemt",
     keptWrong: "Filen er ikke et loghoved.",
-    holds: (n) =>
-      `Kæden holder: ${count(n, "post følger", "poster følger")} fra begyndelsen til hovedet, ingen ændret, manglende eller ombyttet.`,
+    holds: (n, dropped) =>
+      `Kæden holder: ${count(n, "post følger", "poster følger")} fra ${dropped === 0 ? "begyndelsen" : `post ${dropped + 1}, hvor begyndelsen er slettet,`} til hovedet, ingen ændret, manglende eller ombyttet.`,
+    dropped: (through) =>
+      `Efter opbevaringsfristen er ${count(through, "tidligere post", "tidligere poster")} slettet, med et signeret kontrolpunkt:`,
+    keptIsDropped: "Det hoved, du har gemt, ligger før det og kan ikke sammenlignes.",
     holdsKept: "Den indeholder også det hoved, du har gemt.",
-    broken: (line, fault) => `Kæden er brudt ved post ${line}: ${fault}`,
+    broken: (entry, fault) => `Kæden er brudt ved post ${entry}: ${fault}`,
     faults: {
       form: "det er ikke en post på kanonisk form.",
       sequence: "en anden post hører til der.",
       previous: "den følger ikke den forrige.",
       hash: "den er ændret.",
       head: "kæden slutter ikke, hvor hovedet siger.",
+      unsealed: "ingen post fortæller, at det forudgående er slettet.",
       kept_head: "kæden indeholder ikke det hoved, du har gemt.",
     },
     when: "Hvornår",
@@ -409,6 +413,7 @@ export const da: Text = {
       "organization.import": "Importerede nøgler",
       "organization.export": "Eksporterede nøgler",
       "registry.recover": "Genoprettede registret",
+      "audit.sealed": "Slettede gamle poster i loggen",
       "platform.bootstrap": "Lavede den første adminnøgle",
       "session.open": "Loggede ind",
       "session.close": "Loggede ud",

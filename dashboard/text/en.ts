@@ -352,16 +352,20 @@ export const en = {
     verifying: "Verifying …",
     kept: "Compare with a head that you saved",
     keptWrong: "This file is not an audit head.",
-    holds: (n: number) =>
-      `The chain holds: ${count(n, "entry follows", "entries follow")} from its beginning to the head, none altered, missing or swapped.`,
+    holds: (n: number, dropped: number) =>
+      `The chain holds: ${count(n, "entry follows", "entries follow")} from ${dropped === 0 ? "its beginning" : `entry ${dropped + 1}, where its beginning was dropped,`} to the head, none altered, missing or swapped.`,
+    dropped: (through: number) =>
+      `Retention has dropped ${count(through, "the entry before", "entries before")}, with a signed checkpoint:`,
+    keptIsDropped: "The head that you saved lies before that, and cannot be compared.",
     holdsKept: "It also contains the head that you saved.",
-    broken: (line: number, fault: string) => `The chain is broken at entry ${line}: ${fault}`,
+    broken: (entry: number, fault: string) => `The chain is broken at entry ${entry}: ${fault}`,
     faults: {
       form: "it is not an entry in canonical form.",
       sequence: "another entry belongs there.",
       previous: "it does not follow the one before.",
       hash: "it was altered.",
       head: "the chain does not end where the head says.",
+      unsealed: "no entry tells that what came before was dropped.",
       kept_head: "the chain does not contain the head that you saved.",
     } satisfies Record<Fault, string>,
     when: "When",
@@ -399,6 +403,7 @@ export const en = {
       "organization.import": "Imported keys",
       "organization.export": "Exported keys",
       "registry.recover": "Recovered the registry",
+      "audit.sealed": "Dropped old entries of the audit",
       "platform.bootstrap": "Made the first admin key",
       "session.open": "Signed in",
       "session.close": "Signed out",

@@ -46,6 +46,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         key_transfer: variable(env, names::KEY_TRANSFER),
         client_scopes: variable(env, names::CLIENT_SCOPES),
         retention_days: variable(env, names::RETENTION_DAYS),
+        audit_retention_days: variable(env, names::AUDIT_RETENTION_DAYS),
         brand: variable(env, names::BRAND),
         github_public_keys: variable(env, names::GITHUB_PUBLIC_KEYS),
         log_sample_percent: variable(env, names::LOG_SAMPLE_PERCENT),

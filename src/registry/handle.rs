@@ -151,7 +151,9 @@ impl Registry<'_> {
                 Ok(Outcome::Key(Box::new(self.view(&key, held))))
             }
             Command::ListKeys(asked) => read::keys(self, held, asked),
-            Command::ListAudit(asked) => Ok(Outcome::Audit(audit::list(self.sql, asked)?)),
+            Command::ListAudit(asked) => {
+                Ok(Outcome::Audit(audit::list(self.sql, &held.id, asked)?))
+            }
             Command::AuditHead {} => Ok(Outcome::AuditHead(audit::head(
                 self.sql,
                 self.keyring,

@@ -13,6 +13,8 @@ pub struct RegistrySettings {
     pub client_scopes: BTreeSet<Scope>,
     /// How long a deleted organization's records are kept, in days.
     pub retention_days: u32,
+    /// How long entries of the audit are kept, in days; for ever where `None`.
+    pub audit_retention_days: Option<u32>,
 }
 
 impl Default for RegistrySettings {
@@ -21,6 +23,7 @@ impl Default for RegistrySettings {
             transfer: false,
             client_scopes: BTreeSet::new(),
             retention_days: 400,
+            audit_retention_days: None,
         }
     }
 }

@@ -135,6 +135,17 @@ pub(super) const INSERT_AUDIT: &str = "INSERT INTO audit (seq, line) VALUES (?1,
 pub(super) const LIST_AUDIT: &str =
     "SELECT seq, line FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
+pub(super) const AUDIT_AT: &str = "SELECT json_extract(line, '$.at') FROM audit WHERE seq = ?1";
+pub(super) const AUDIT_AGES: &str = "SELECT seq, json_extract(line, '$.at'),
+    json_extract(line, '$.hash') FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+pub(super) const DROP_AUDIT: &str = "DELETE FROM audit WHERE seq <= ?1";
+pub(super) const AUDIT_CHECKPOINT: &str =
+    "SELECT seq, hash, at, signature FROM audit_checkpoint WHERE one = 1";
+pub(super) const PUT_AUDIT_CHECKPOINT: &str = "INSERT INTO audit_checkpoint
+        (one, seq, hash, at, signature) VALUES (1, ?1, ?2, ?3, ?4)
+    ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash,
+        at = excluded.at, signature = excluded.signature";
+
 /// A later change takes the row over: its revision counts, it is published
 /// again, and a change that decides stays one until the log has it.
 pub(super) const PUT_OUTBOX: &str = "INSERT INTO outbox
@@ -347,6 +358,7 @@ pub(super) const WIPE: &[&str] = &[
     "DELETE FROM organization",
     "DELETE FROM sweeps",
     "DELETE FROM audit",
+    "DELETE FROM audit_checkpoint",
     "DELETE FROM idempotency",
     "DELETE FROM usage",
     "DELETE FROM batches",

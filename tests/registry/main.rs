@@ -23,6 +23,7 @@ mod model;
 mod model_platform;
 mod notes;
 mod outbox;
+mod retention;
 mod root_keys;
 mod schema;
 mod sessions;

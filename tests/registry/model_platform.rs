@@ -479,7 +479,7 @@ fn run(steps: &[Step]) {
             }
             Step::Later(milliseconds) => world.later(*milliseconds),
             Step::Housekeeping => {
-                housekeeping(&world.sql, &world.settings, world.now).unwrap();
+                housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap();
                 model.drop_expired(world.now);
             }
         }

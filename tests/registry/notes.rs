@@ -101,7 +101,8 @@ fn a_flood_of_exposures_is_bounded_and_what_it_left_out_is_told() {
         done(world, Command::MarkExposed { key, origin });
     };
     let keep = |world: &World| {
-        katalo_keys::registry::housekeeping(&world.sql, &world.settings, world.now).unwrap();
+        katalo_keys::registry::housekeeping(&world.sql, &world.keyring, &world.settings, world.now)
+            .unwrap();
     };
     let on_record = |world: &mut World, id: KeyId| {
         let mut entries = of_action(world, "key.exposed");
@@ -165,7 +166,8 @@ fn preflights_are_counted_for_a_bounded_number_of_origins() {
     assert_eq!(seen[0].count, 3);
     assert_eq!(seen[1].origin, "https://499.example");
     world.later(31 * DAY);
-    katalo_keys::registry::housekeeping(&world.sql, &world.settings, world.now).unwrap();
+    katalo_keys::registry::housekeeping(&world.sql, &world.keyring, &world.settings, world.now)
+        .unwrap();
     assert_eq!(status(&mut world, 90).preflights, []);
     let mut acme = World::acme();
     let origin = String::new();

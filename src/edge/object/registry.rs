@@ -497,7 +497,7 @@ impl Registry {
         }
         self.settle()?;
         let now = rim::now();
-        let kept = registry::housekeeping(&self.sql, &settings.registry, now)?;
+        let kept = registry::housekeeping(&self.sql, &settings.keyring, &settings.registry, now)?;
         let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
         let retry = (!told).then(|| now.plus(TRY_AGAIN));
         let waiting = self.longest_wait().map(|left| now.plus(left.0));

@@ -31,8 +31,8 @@ pub use outcome::{
 };
 pub use refusal::Refusal;
 pub use view::{
-    AuditHead, ExportedKey, KeyCounts, KeyView, OrganizationView, Restriction, RestrictionReason,
-    Who,
+    AuditCheckpoint, AuditHead, ExportedKey, KeyCounts, KeyView, OrganizationView, Restriction,
+    RestrictionReason, Who,
 };
 
 use crate::key::{KeyId, OrganizationId, Revision, Scopes};

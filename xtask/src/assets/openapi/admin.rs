@@ -114,7 +114,8 @@ fn described(place: &AdminPlace<'_>, method: &str) -> Option<Operation> {
         ),
         (AdminPlace::AuditHead(_), "GET") => {
             Operation::new("readAuditHead", "audit", "The signed end of the audit's chain")
-                .described("Kept elsewhere, it tells later whether an entry was changed, left out or cut off.")
+                .described("Kept elsewhere, it tells later whether an entry was changed, left out or cut off. `checkpoint` is there \
+                    where the operator's retention has dropped the chain's beginning.")
                 .answers("200", json_of("The head.", "AuditHead"))
         }
         (AdminPlace::Usage(_), "GET") => Operation::new("listUsage", "usage", "Counts per key, scope and outcome")

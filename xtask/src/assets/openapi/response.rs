@@ -164,11 +164,27 @@ fn objects() -> Vec<(&'static str, Value)> {
             "AuditHead",
             object(
                 "The end of the chain, signed.",
-                &[],
+                &["checkpoint"],
                 json!({
                     "organization": reference("OrganizationId"),
                     "count": count(),
                     "hash": hash(),
+                    "signature": text(),
+                    "checkpoint": reference("AuditCheckpoint"),
+                }),
+            ),
+        ),
+        (
+            "AuditCheckpoint",
+            object(
+                "Where the chain begins that is kept, signed: its beginning, up to and with the entry `seq`, was dropped, of \
+                    which an entry `audit.sealed` tells.",
+                &[],
+                json!({
+                    "organization": reference("OrganizationId"),
+                    "seq": count(),
+                    "hash": hash(),
+                    "at": instant(),
                     "signature": text(),
                 }),
             ),
