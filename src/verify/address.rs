@@ -100,6 +100,26 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_read_without_the_space_around_it() {
+        let address = ClientAddress::parse(Some(" 192.0.2.7 "));
+        let expected = IpAddr::from([192, 0, 2, 7]);
+        assert_eq!(address, ClientAddress::Proven(expected));
+        assert_eq!(ClientAddress::parse(None), ClientAddress::Unproven);
+    }
+
+    /// A network that holds more than the mapped addresses stays what it is.
+    #[test]
+    fn a_wide_network_of_ipv6_is_no_network_of_ipv4() {
+        for text in ["::/0", "::ffff:0:0/95"] {
+            assert!(matches!(network(text), Some(IpNet::V6(_))), "{text}");
+        }
+        let all_mapped = network("::ffff:0:0/96").unwrap();
+        assert_eq!(all_mapped.to_string(), "0.0.0.0/0");
+        let other = network("2001:db8::/96").unwrap();
+        assert_eq!(other.to_string(), "2001:db8::/96");
+    }
+
+    #[test]
     fn networks_are_put_in_one_form() {
         for (text, form) in [
             ("192.0.2.9/24", "192.0.2.0/24"),
