@@ -76,4 +76,12 @@ mod tests {
         assert!(!ClientAddress::Unproven.is_within(&networks));
         assert!(ClientAddress::Unproven.is_within(&[]));
     }
+
+    #[test]
+    fn an_address_is_read_without_the_space_around_it() {
+        let address = ClientAddress::parse(Some(" 192.0.2.7 "));
+        let expected = IpAddr::from([192, 0, 2, 7]);
+        assert_eq!(address, ClientAddress::Proven(expected));
+        assert_eq!(ClientAddress::parse(None), ClientAddress::Unproven);
+    }
 }

@@ -284,6 +284,40 @@ mod tests {
         assert_eq!(outcome(&key, &earlier, None), Ok(KeyState::Active));
     }
 
+    #[test]
+    fn a_grant_shows_what_it_was_given_on() {
+        let (key, organization) = (key(), organization());
+        let demand = Demand {
+            audience: Audience::Clients,
+            scope: None,
+        };
+        let unasked = || panic!("a key without networks asks for no address");
+        let grant = decide(
+            &digest(0),
+            Some(&key),
+            Some(&organization),
+            &demand,
+            &unasked,
+            NOW,
+        )
+        .unwrap();
+        assert!(std::ptr::eq(grant.key(), &key));
+        assert!(std::ptr::eq(grant.organization(), &organization));
+        assert_eq!(grant.state(), KeyState::Active);
+        assert!(secret_is_wrong(&digest(1), &key));
+        assert!(!secret_is_wrong(&digest(0), &key));
+    }
+
+    #[test]
+    fn a_key_tied_to_networks_is_used_from_there() {
+        let tied = KeyRecord {
+            allowed_ips: vec!["127.0.0.0/8".parse().unwrap()],
+            ..key()
+        };
+        let granted = outcome(&tied, &organization(), None);
+        assert_eq!(granted, Ok(KeyState::Active));
+    }
+
     /// Whatever else is wrong with a key: without its secret there is one answer.
     #[test]
     fn only_the_secret_buys_a_reason() {

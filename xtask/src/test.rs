@@ -3,7 +3,7 @@
 use crate::{
     api, browser, bundle,
     installed::Tool,
-    node,
+    mutants, node,
     prerequisites::{self, Program},
     project, size, tools,
 };
@@ -33,6 +33,8 @@ enum Part {
     Quick,
     /// Licences and sources of everything that is linked
     Policy,
+    /// The files that the guarantee hangs on, broken in every small way
+    Mutants,
     /// The built Worker in the real runtime
     Edge,
     /// The OpenAPI document under a linter, and the Worker held against it
@@ -72,12 +74,17 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step::new(Part::Quick, "format", format),
     Step::new(Part::Quick, "lint native", lint_native),
     Step::new(Part::Quick, "lint wasm32", lint_wasm),
     Step::new(Part::Quick, "native tests", native_tests),
     Step::new(Part::Policy, "licences and sources", licences),
+    Step::new(
+        Part::Mutants,
+        "mutants of what the guarantee hangs on",
+        |_| mutants::shard(),
+    ),
     Step::new(Part::Edge, "build", build),
     Step::new(Part::Edge, "size of the module", |_| size::gate()),
     Step::new(Part::Edge, "dry run of the deployment", dry_run),
