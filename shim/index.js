@@ -10,6 +10,7 @@ import { DurableObject } from "cloudflare:workers";
 import * as crate from "./katalo_keys.js";
 import { forward } from "./gateway.js";
 import { reply } from "./objects.js";
+import { requestId } from "./runtime.js";
 
 // Each wake of a future goes through here. The runtime's own costs several
 // microseconds, a promise's reaction a fraction of one.
@@ -92,7 +93,7 @@ function internalError(request) {
     status: 500,
     detail: "The request could not be handled. It may be sent again.",
     code: "internal_error",
-    request_id: request.headers.get("cf-ray") ?? crypto.randomUUID(),
+    request_id: requestId(request.headers),
   };
   return new Response(JSON.stringify(problem), {
     status: 500,
