@@ -11,6 +11,7 @@ import * as crate from "./katalo_keys.js";
 import { forward } from "./gateway.js";
 import { stream } from "./lines.js";
 import { reply } from "./objects.js";
+import { requestId } from "./runtime.js";
 
 // Each wake of a future goes through here. The runtime's own costs several
 // microseconds, a promise's reaction a fraction of one.
@@ -94,7 +95,7 @@ function internalError(request) {
     status: 500,
     detail: "Try again; report the request id if it stays.",
     code: "internal_error",
-    request_id: request.headers.get("cf-ray") ?? crypto.randomUUID(),
+    request_id: requestId(request.headers),
   };
   return new Response(JSON.stringify(problem), {
     status: 500,

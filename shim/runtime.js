@@ -13,9 +13,14 @@ function ownId() {
   return isolate + count.toString(16).padStart(8, "0");
 }
 
+// Far longer than a ray id is, and too short for a key's secret: where there is no
+// platform before us, clients choose the header, and the id is stored and logged.
+const LONGEST = 40;
+
 // The platform's ray id, else one of our own.
 export function requestId(headers) {
-  return headers.get("cf-ray") ?? ownId();
+  const ray = headers.get("cf-ray");
+  return ray !== null && ray.length <= LONGEST ? ray : ownId();
 }
 
 // A problem document whose last member is the request's id. `head` is a Response

@@ -48,6 +48,16 @@ const SESSION_READS: Bounds = Bounds {
     lasts: 30_000,
 };
 
+/// Revocations by holders under way: each waits until it is enforced, in the
+/// administrators' lane. A thief who sends one key a thousand times fills no more of
+/// it than this.
+const REVOCATIONS: Bounds = Bounds {
+    at_once: 4,
+    each: 64,
+    all: 1_024,
+    lasts: 30_000,
+};
+
 /// SHA-256 of a session's token: the token itself is not kept.
 pub(super) type SessionHash = [u8; 32];
 
@@ -76,6 +86,7 @@ pub(super) struct Memory {
     /// Dashboard sessions that are over.
     pub(super) over: ExpiringSet<SessionHash>,
     pub(super) session_reads: KeyedSemaphore<SessionHash>,
+    pub(super) revocations: KeyedSemaphore<PublicKeyId>,
 }
 
 thread_local! {
@@ -104,6 +115,7 @@ pub(super) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
                 revoked: ExpiringSet::new(REVOKED_MOST, REVOKED_FOR),
                 over: ExpiringSet::new(OVER_MOST, OVER_FOR),
                 session_reads: KeyedSemaphore::new(SESSION_READS),
+                revocations: KeyedSemaphore::new(REVOCATIONS),
             }
         }))
     })

@@ -112,8 +112,16 @@ pub(super) async fn revoke(
         idempotency: None,
         command: Command::RevokeSelf { key: id.public },
     };
-    let reply = registry::ask(&edge.env, id.public.organization_tag(), &request).await;
-    match reply.map_err(|unanswered| as_oauth(unanswered.into()))? {
+    let tag = id.public.organization_tag();
+    let revoke = async { Ok(registry::ask(&edge.env, tag, &request).await?) };
+    let revocations = secrets::in_turn(
+        edge,
+        |memory| &mut memory.revocations,
+        id.public,
+        || None,
+        revoke,
+    );
+    match revocations.await.map_err(as_oauth)? {
         Ok(Outcome::Changed(changed)) if changed.enforced() => Ok(done),
         Ok(_) => Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
             "The key is revoked, but not yet known so everywhere. Ask again until it is.",

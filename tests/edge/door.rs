@@ -278,6 +278,8 @@ fn a_revocation_takes_no_more_calls_while_strangers_flood_the_platform() -> Resu
         enforced(admin.revoke(ACME, &key.id));
         Ok(began.elapsed())
     };
+    // The first one waits longer, for leases of before.
+    revoke()?;
     let before = spent(&rig)?;
     let alone = revoke()?;
     let quiet = spent(&rig)?.0 - before.0;
@@ -326,6 +328,45 @@ fn a_revocation_takes_no_more_calls_while_strangers_flood_the_platform() -> Resu
         "{calls} {quiet} {strangers}"
     );
     assert_eq!(rig.objects(Class::Registry).calls()?.shed, 0);
+    Ok(())
+}
+
+/// Whoever has a key can revoke it again and again; each time waits until that is
+/// enforced, where administrators' orders wait too.
+#[test]
+fn a_thief_who_revokes_a_key_over_and_over_fills_no_registry() -> Result<()> {
+    let rig = Rig::builder()
+        .variable("FRESHNESS_BOUND_MS", 2_000)
+        .start()?;
+    let (admin, key) = acme(&rig)?;
+    let by_edge = rig.link(Caller::Edge(0), Class::Registry);
+    let answers = thread::scope(|scope| -> Result<Vec<Answer>> {
+        let threads: Vec<_> = (0..40)
+            .map(|_| {
+                let client = Client::new(rig.edge(0).address());
+                let form = format!("token={}", key.secret);
+                scope.spawn(move || {
+                    let call = client.call("POST", "/oauth2/revoke").body(form);
+                    call.header("content-type", "application/x-www-form-urlencoded")
+                        .send()
+                })
+            })
+            .collect();
+        let answers = threads.into_iter().map(|thread| thread.join());
+        answers
+            .map(|answer| answer.expect("the thread ends"))
+            .collect()
+    })?;
+    // Those that would wait too long are asked to come again.
+    assert!(answers.iter().any(|answer| answer.status == 200));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer.status, 200 | 503))
+    );
+    let at_once = by_edge.calls()?.at_once;
+    assert!(at_once <= 4, "{at_once}");
+    enforced(admin.revoke(ACME, &key.id));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 // Stands before the Worker in the rig, and between its objects and their
 // callers: counts calls, and makes them late, lost, hang or trap as a test asks.
 //
-//   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed"}}
+//   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed", "at_once"}}
 //   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "hold" | "replay", "delay_ms": n, "trap_after": n,
 //                              "forged": {member: value} | null, "releases": true}
 //   PUT /__rig/clock          {"rate": n} | {"pass_ms": n}
@@ -25,7 +25,7 @@ const points = new Map();
 function point(name) {
   let state = points.get(name);
   if (state === undefined) {
-    state = { fetches: 0, alarms: 0, shed: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, trap_after: 0, forged: null };
+    state = { fetches: 0, alarms: 0, shed: 0, under_way: 0, at_once: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, trap_after: 0, forged: null };
     points.set(name, state);
   }
   return state;
@@ -44,6 +44,16 @@ async function release(state) {
 
 async function pass(state, call) {
   state.fetches += 1;
+  state.under_way += 1;
+  state.at_once = Math.max(state.at_once, state.under_way);
+  try {
+    return await passOn(state, call);
+  } finally {
+    state.under_way -= 1;
+  }
+}
+
+async function passOn(state, call) {
   if (state.delay_ms > 0) await wait(state.delay_ms);
   if (state.fault === "refuse") throw new Error("refused by the rig");
   if (state.fault === "hang") await wait(3_600_000);
