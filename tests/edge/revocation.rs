@@ -4,7 +4,7 @@
 
 use crate::{
     history::{Distribution, History, Span, Verdict, Verification, Violation, Withdrawal},
-    support::decision,
+    support::{decision, until},
 };
 use anyhow::{Context, Result, bail, ensure};
 use katalo_rig::{Admin, Answer, Caller, Class, Client, Issued, PATIENCE, Rig};
@@ -60,6 +60,8 @@ struct World {
     history: Mutex<History>,
     numbers: AtomicUsize,
     done: AtomicUsize,
+    /// Changes that were enforced.
+    changed: AtomicUsize,
     verified: AtomicUsize,
     size: Size,
     stop: AtomicBool,
@@ -151,6 +153,7 @@ impl World {
             let acknowledged = Instant::now();
             match answer.status {
                 200 | 201 if answer.json()?["enforced"] == true => {
+                    self.changed.fetch_add(1, Ordering::Relaxed);
                     return Ok(Span {
                         called,
                         acknowledged,
@@ -311,6 +314,7 @@ fn run(
         history: Mutex::default(),
         numbers: AtomicUsize::new(0),
         done: AtomicUsize::new(0),
+        changed: AtomicUsize::new(0),
         verified: AtomicUsize::new(0),
         size,
         stop: AtomicBool::new(false),
@@ -483,7 +487,7 @@ fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
         withdrawals: 14,
         ..SMALL
     };
-    let history = run(rig, size, |rig, _, _| {
+    let history = run(rig, size, |rig, world, _| {
         // Appends hang in the middle: carried out, their answers held or lost.
         let round = round.fetch_add(1, Ordering::Relaxed);
         let log = rig.link(Caller::Object(Class::Registry), Class::ChangeLog);
@@ -496,8 +500,11 @@ fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
         rig.kill_objects();
         thread::sleep(Duration::from_millis(60));
         rig.start_objects()?;
-        thread::sleep(Duration::from_millis(2_500));
-        Ok(())
+        // Not again before some changes have come through.
+        let enough = world.changed.load(Ordering::Relaxed) + size.administrators;
+        until("changes come through", || {
+            Ok(world.is_over() || world.changed.load(Ordering::Relaxed) >= enough)
+        })
     })?;
     holds(&history, size);
     Ok(())

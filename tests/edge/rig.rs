@@ -42,7 +42,7 @@ fn reads_of_kv_are_counted_by_edge() -> Result<()> {
 fn an_edge_sees_writes_late_and_remembers_misses() -> Result<()> {
     let rig = Rig::builder().edges(2).start()?;
     rig.kv().edge(0).lag(Duration::from_secs(3600));
-    rig.kv().edge(1).cache(Duration::from_secs(60));
+    rig.kv().edge(1).cache(Duration::from_secs(3600));
     rig.kv().objects().refuse(true);
     let (_, key) = acme(&rig)?;
     for edge in [0, 1] {
