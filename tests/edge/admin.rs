@@ -1,6 +1,6 @@
 //! What an administrator expects of the admin routes, through the real runtime.
 
-use crate::support::{ACME, acme, assert_problem, enforced, own_key, until};
+use crate::support::{ACME, acme, assert_problem, enforced, own_key, until, until_all_is_told};
 use anyhow::Result;
 use katalo_rig::{Admin, Answer, Builder, Issued, Rig};
 use serde_json::{Value, json};
@@ -410,10 +410,7 @@ fn lifetimes_unused_keys_and_the_status() -> Result<()> {
     assert_eq!(sums["keys_per_ring_entry"], json!({ "1": 5 }));
     assert_eq!(sums["next_cursor"], Value::Null);
     assert_eq!(status["platform"]["keys_per_ring_entry"], json!({ "1": 1 }));
-    until("nothing is left to tell", || {
-        let status = get(&admin, "/status")?;
-        Ok(status["organizations"]["outbox"] == json!({ "appends": 0, "publications": 0 }))
-    })?;
+    until_all_is_told(&admin)?;
     let one = get(&admin, "/status?limit=1")?;
     assert_eq!(one["organizations"]["counted"], 1);
     assert_eq!(one["organizations"]["next_cursor"], "acme");

@@ -107,7 +107,7 @@ impl Office {
 #[test]
 fn fifty_at_once_undo_nothing_of_each_others_and_a_crash_nothing_that_was_acknowledged()
 -> Result<()> {
-    let mut rig = Rig::builder().variable("FRESHNESS_BOUND_MS", 200).start()?;
+    let mut rig = Rig::builder().start()?;
     let admin = rig.bootstrap()?;
     admin.organization(ACME)?;
     let body = json!({

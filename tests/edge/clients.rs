@@ -4,7 +4,7 @@ use crate::python;
 use crate::support::{ACME, acme};
 use anyhow::{Result, ensure};
 use katalo_rig::Rig;
-use katalo_rig::workerd::checkout;
+use katalo_rig::workerd::{Folder, checkout};
 use std::process::Command;
 
 /// What every client sends as a body.
@@ -127,7 +127,7 @@ fn javas_http_client() -> Result<()> {
 
 #[test]
 fn gos_http_client() -> Result<()> {
-    let cache = tempfile::tempdir()?;
+    let cache = Folder::new("katalo-go-")?;
     passes("go-http-client/", |variables| {
         python::output(
             Command::new("go")

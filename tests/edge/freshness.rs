@@ -6,12 +6,12 @@ use crate::support::{
     source, until, until_in_kv, wrong_secret,
 };
 use anyhow::Result;
-use katalo_rig::{Answer, Caller, Class, Client, Rig};
+use katalo_rig::{Answer, Builder, Caller, Class, Client, Rig};
 use serde_json::json;
 use std::{thread, time::Duration};
 
-/// The rig's freshness bound.
-const BOUND: Duration = Duration::from_millis(1_000);
+const BOUND_MS: u64 = 1_000;
+const BOUND: Duration = Duration::from_millis(BOUND_MS);
 /// What one hop may take before the next is asked.
 const HOP: Duration = Duration::from_millis(375);
 /// After a failure nobody tries again for so long.
@@ -31,9 +31,13 @@ fn calls(rig: &Rig, edge: usize) -> Result<[u64; 3]> {
     Ok(sent)
 }
 
+fn builder() -> Builder {
+    Rig::builder().variable("FRESHNESS_BOUND_MS", BOUND_MS)
+}
+
 /// A rig of two edges; the clock of the second stands still.
 fn rig() -> Result<Rig> {
-    let rig = Rig::builder().edges(2).start()?;
+    let rig = builder().edges(2).start()?;
     rig.clock(1).stop()?;
     Ok(rig)
 }
@@ -100,7 +104,7 @@ fn what_cannot_be_genuine_costs_nothing() -> Result<()> {
 
 #[test]
 fn a_leaked_id_does_not_load_the_registry() -> Result<()> {
-    for rig in [Rig::builder(), Rig::builder().strict()] {
+    for rig in [builder(), builder().strict()] {
         let rig = rig.edges(3).start()?;
         rig.clock(1).stop()?;
         rig.clock(2).stop()?;
@@ -136,7 +140,7 @@ fn a_leaked_id_does_not_load_the_registry() -> Result<()> {
 
 #[test]
 fn a_strict_route_asks_the_registry_every_time() -> Result<()> {
-    let rig = Rig::builder().strict().start()?;
+    let rig = builder().strict().start()?;
     let (_, key) = acme(&rig)?;
     rig.clock(0).stop()?;
     for _ in 0..3 {
@@ -411,7 +415,7 @@ fn an_edge_whose_every_question_hangs_refuses_in_time() -> Result<()> {
 #[test]
 fn an_edge_told_to_serve_the_unproven_says_so_and_comes_to_an_end() -> Result<()> {
     const AT_MOST: Duration = Duration::from_millis(6_000);
-    let rig = Rig::builder()
+    let rig = builder()
         .edges(2)
         .variable("ON_UNPROVEN", "serve")
         .variable("UNPROVEN_AT_MOST_MS", 6_000)

@@ -405,6 +405,7 @@ fn an_answer_that_cannot_be_passed_on_is_a_problem() -> Result<()> {
         ..Reply::default()
     });
     // Decided with I/O, then from memory.
+    rig.clock(0).stop()?;
     for _ in 0..2 {
         let answer = read(rig.edge(0), &key.secret)?;
         assert_problem(&answer, 502, "upstream_unavailable");

@@ -4,10 +4,10 @@
 
 use crate::{
     history::{Distribution, History, Span, Verdict, Verification, Violation, Withdrawal},
-    support::decision,
+    support::{decision, until},
 };
 use anyhow::{Context, Result, bail, ensure};
-use katalo_rig::{Admin, Answer, Caller, Class, Client, Issued, PATIENCE, Rig};
+use katalo_rig::{Admin, Answer, Builder, Caller, Class, Client, Issued, PATIENCE, Rig};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -21,8 +21,15 @@ use std::{
 
 const EDGES: usize = 3;
 
-/// The rig's freshness bound.
-const BOUND: Duration = Duration::from_millis(1_000);
+const BOUND_MS: u64 = 1_000;
+const BOUND: Duration = Duration::from_millis(BOUND_MS);
+
+/// A rig of so many edges and of this bound.
+fn rig() -> Builder {
+    Rig::builder()
+        .edges(EDGES)
+        .variable("FRESHNESS_BOUND_MS", BOUND_MS)
+}
 
 /// How much is done.
 #[derive(Clone, Copy)]
@@ -60,6 +67,8 @@ struct World {
     history: Mutex<History>,
     numbers: AtomicUsize,
     done: AtomicUsize,
+    /// Changes that were enforced.
+    changed: AtomicUsize,
     verified: AtomicUsize,
     size: Size,
     stop: AtomicBool,
@@ -151,6 +160,7 @@ impl World {
             let acknowledged = Instant::now();
             match answer.status {
                 200 | 201 if answer.json()?["enforced"] == true => {
+                    self.changed.fetch_add(1, Ordering::Relaxed);
                     return Ok(Span {
                         called,
                         acknowledged,
@@ -311,6 +321,7 @@ fn run(
         history: Mutex::default(),
         numbers: AtomicUsize::new(0),
         done: AtomicUsize::new(0),
+        changed: AtomicUsize::new(0),
         verified: AtomicUsize::new(0),
         size,
         stop: AtomicBool::new(false),
@@ -398,7 +409,7 @@ fn say(history: &History) {
 
 #[test]
 fn no_request_after_the_acknowledgement_is_accepted() -> Result<()> {
-    let rig = Rig::builder().edges(EDGES).start()?;
+    let rig = rig().start()?;
     let history = run(rig, SMALL, |_, _, _| Ok(()))?;
     holds(&history, SMALL);
     Ok(())
@@ -418,7 +429,7 @@ fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
         withdrawals: number("WITHDRAWALS", 250)?,
         verifications: number("VERIFICATIONS", 100_000)?,
     };
-    let rig = Rig::builder().edges(EDGES).start()?;
+    let rig = rig().start()?;
     let history = run(rig, size, |_, _, _| Ok(()))?;
     holds(&history, size);
     Ok(())
@@ -426,7 +437,7 @@ fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
 
 #[test]
 fn nor_with_a_kv_that_is_frozen_for_good() -> Result<()> {
-    let rig = Rig::builder().edges(EDGES).start()?;
+    let rig = rig().start()?;
     let frozen = AtomicBool::new(false);
     let history = run(rig, SMALL, |rig, world, _| {
         let has_begun = world.done.load(Ordering::Relaxed) >= SMALL.withdrawals / 4;
@@ -447,7 +458,7 @@ fn nor_with_a_kv_that_is_frozen_for_good() -> Result<()> {
 
 #[test]
 fn nor_when_relays_are_cut_off_and_come_back() -> Result<()> {
-    let rig = Rig::builder().edges(EDGES).start()?;
+    let rig = rig().start()?;
     let history = run(rig, SMALL, |rig, _, passed| {
         // One edge after the other loses its relays, each in its own way; from
         // time to time all do, and the relays lose the log.
@@ -477,13 +488,13 @@ fn nor_when_relays_are_cut_off_and_come_back() -> Result<()> {
 
 #[test]
 fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
-    let rig = Rig::builder().edges(EDGES).objects_apart().start()?;
+    let rig = rig().objects_apart().start()?;
     let round = AtomicUsize::new(0);
     let size = Size {
         withdrawals: 14,
         ..SMALL
     };
-    let history = run(rig, size, |rig, _, _| {
+    let history = run(rig, size, |rig, world, _| {
         // Appends hang in the middle: carried out, their answers held or lost.
         let round = round.fetch_add(1, Ordering::Relaxed);
         let log = rig.link(Caller::Object(Class::Registry), Class::ChangeLog);
@@ -496,8 +507,11 @@ fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
         rig.kill_objects();
         thread::sleep(Duration::from_millis(60));
         rig.start_objects()?;
-        thread::sleep(Duration::from_millis(2_500));
-        Ok(())
+        // Not again before some changes have come through.
+        let enough = world.changed.load(Ordering::Relaxed) + size.administrators;
+        until("changes come through", || {
+            Ok(world.is_over() || world.changed.load(Ordering::Relaxed) >= enough)
+        })
     })?;
     holds(&history, size);
     Ok(())
@@ -508,7 +522,7 @@ fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
 
 /// What is found where `meddle` breaks the protocol, however long that takes.
 fn found_out(meddle: impl Fn(&Rig) -> Result<()>) -> Result<Vec<Violation>> {
-    let rig = Rig::builder().edges(EDGES).start()?;
+    let rig = rig().start()?;
     let size = Size {
         withdrawals: usize::MAX,
         ..SMALL

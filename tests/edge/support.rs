@@ -92,6 +92,15 @@ pub(crate) fn until_in_kv(rig: &Rig, key: &Issued) -> Result<()> {
     })
 }
 
+/// No organization has anything left to tell the change log or Workers KV, so that
+/// none carries on with it after a crash.
+pub(crate) fn until_all_is_told(admin: &Admin) -> Result<()> {
+    until("nothing is left to tell", || {
+        let status = admin.call("GET", "/status").send()?.json()?;
+        Ok(status["organizations"]["outbox"] == json!({ "appends": 0, "publications": 0 }))
+    })
+}
+
 /// The names of a key's and its organization's records in KV.
 pub(crate) fn kv_names(key: &Issued) -> (String, String) {
     let public = &key.id[key.id.rfind('_').expect("a key id") + 1..];

@@ -10,6 +10,7 @@ use crate::{
 use anyhow::{Result, bail};
 use std::{
     process::{Command, Stdio},
+    thread::available_parallelism,
     time::Instant,
 };
 
@@ -233,6 +234,9 @@ const EXCLUSIVE: [&str; 2] = ["overload::", "administrators::"];
 
 fn edge_tests(options: &Options) -> Result<()> {
     let package = ["--package=katalo-edge-tests", "--locked"];
+    // Most of them wait, for a bound to pass or for the disk.
+    let cores = available_parallelism().map_or(1, usize::from);
+    let threads = format!("--test-threads={}", 2 * cores);
     let left_out = prerequisites::tests_left_out(&options.without);
     let skip = |names: &[&str]| -> Vec<String> {
         let names = names.iter().chain(&left_out);
@@ -241,9 +245,12 @@ fn edge_tests(options: &Options) -> Result<()> {
             .collect()
     };
     if has_nextest() {
-        return test(&package, skip(&[]));
+        let [package, locked] = package;
+        return test(&[package, locked, &threads], skip(&[]));
     }
-    let beside = test(&package, skip(&EXCLUSIVE));
+    let mut beside = skip(&EXCLUSIVE);
+    beside.push(threads);
+    let beside = test(&package, beside);
     let mut alone = EXCLUSIVE.map(str::to_owned).to_vec();
     alone.push("--test-threads=1".to_owned());
     alone.extend(skip(&[]));
