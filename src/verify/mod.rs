@@ -7,6 +7,7 @@ mod credentials;
 mod decide;
 mod held;
 mod tally;
+mod test_keys;
 
 pub use address::{ClientAddress, network};
 pub use attempts::Attempts;
@@ -15,3 +16,4 @@ pub use credentials::{Credentials, bearer_token, shown_id};
 pub use decide::{Audience, Demand, Denial, Grant, decide, secret_is_wrong};
 pub use held::Held;
 pub use tally::{Count, Counted, Tally};
+pub use test_keys::{LeadsTo, TestKeys};
