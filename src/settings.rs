@@ -11,6 +11,7 @@ use crate::http::leaks::SigningKey;
 use crate::http::{RouteTable, RouteTableError};
 use crate::key::{Brand, Keyring, KeyringError, Scope};
 use crate::registry::RegistrySettings;
+use crate::verify::TestKeys;
 
 /// Names of variables and secrets.
 pub mod names {
@@ -22,6 +23,8 @@ pub mod names {
     pub const FORWARD_AUTH_SECRET: &str = "FORWARD_AUTH_SECRET";
     /// Secret: signs `Katalo-Assertion`; no assertion is sent without it.
     pub const ASSERTION_SECRET: &str = "ASSERTION_SECRET";
+    /// Variable: `on` has `/authorize` and its dialects take `test` keys.
+    pub const FORWARD_AUTH_TEST_KEYS: &str = "FORWARD_AUTH_TEST_KEYS";
     /// Variable: `on` lets keys be exported with their digests, and imported.
     pub const KEY_TRANSFER: &str = "KEY_TRANSFER";
     /// Variable: scopes of clients' keys that no route asks for, with spaces
@@ -90,6 +93,8 @@ pub struct Given {
     pub forward_auth_secret: Option<String>,
     /// [`names::ASSERTION_SECRET`]
     pub assertion_secret: Option<String>,
+    /// [`names::FORWARD_AUTH_TEST_KEYS`]
+    pub forward_auth_test_keys: Option<String>,
     /// [`names::KEY_TRANSFER`]
     pub key_transfer: Option<String>,
     /// [`names::CLIENT_SCOPES`]
@@ -149,8 +154,8 @@ pub struct Settings {
     pub upstream_timeout: Duration,
     /// The API behind, for live keys.
     pub upstream: Option<Upstream>,
-    /// Whether there is one for test keys, bound as [`names::UPSTREAM_TEST`].
-    pub has_upstream_test: bool,
+    /// Where `test` keys are good.
+    pub test_keys: TestKeys,
     /// What the registries are told.
     pub registry: RegistrySettings,
     /// What a proxy shows to be believed about the client's address.
@@ -224,16 +229,8 @@ impl Settings {
         let bootstrap_token = secret(given.bootstrap_token, names::BOOTSTRAP_TOKEN)?;
         let forward_auth_secret = secret(given.forward_auth_secret, names::FORWARD_AUTH_SECRET)?;
         let assertion_secret = secret(given.assertion_secret, names::ASSERTION_SECRET)?;
-        let transfer = value(
-            given.key_transfer,
-            names::KEY_TRANSFER,
-            "on or off",
-            |text| match text {
-                "on" => Some(true),
-                "off" => Some(false),
-                _ => None,
-            },
-        )?;
+        let test_keys = switch(given.forward_auth_test_keys, names::FORWARD_AUTH_TEST_KEYS)?;
+        let transfer = switch(given.key_transfer, names::KEY_TRANSFER)?;
         let more_scopes: Vec<Scope> = value(
             given.client_scopes,
             names::CLIENT_SCOPES,
@@ -319,7 +316,10 @@ impl Settings {
                 _ if given.has_upstream => Some(Upstream::Worker),
                 url => url.map(|url| Upstream::Url(url.trim_end_matches('/').to_owned())),
             },
-            has_upstream_test: given.has_upstream_test,
+            test_keys: TestKeys {
+                has_upstream: given.has_upstream_test,
+                proxies_take_them: test_keys.unwrap_or_default(),
+            },
             upstream_timeout: upstream_timeout.map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
             github_public_keys,
             log_sample_percent: log_sample_percent.unwrap_or(100),
@@ -390,6 +390,15 @@ fn secret(
         Some(text) if text.len() < 32 => Err(SettingsError::Short(name)),
         text => Ok(text),
     }
+}
+
+/// Reads a variable that is on or off, and may be absent.
+fn switch(text: Option<String>, name: &'static str) -> Result<Option<bool>, SettingsError> {
+    value(text, name, "on or off", |text| match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    })
 }
 
 /// Reads a variable that may be absent.

@@ -74,7 +74,7 @@ pub(super) fn behind(settings: &Settings, incoming: &Incoming, of: Environment) 
         Environment::Live | Environment::Admin => &UPSTREAM,
     };
     let url = match (of, &settings.upstream) {
-        (Environment::Test, _) => settings.has_upstream_test.then_some(None)?,
+        (Environment::Test, _) => settings.test_keys.has_upstream.then_some(None)?,
         (_, Some(Upstream::Worker)) => None,
         (_, Some(Upstream::Url(origin))) => Some([origin, incoming.target()].concat()),
         (_, None) => return None,

@@ -43,6 +43,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         bootstrap_token: variable(env, names::BOOTSTRAP_TOKEN),
         forward_auth_secret: variable(env, names::FORWARD_AUTH_SECRET),
         assertion_secret: variable(env, names::ASSERTION_SECRET),
+        forward_auth_test_keys: variable(env, names::FORWARD_AUTH_TEST_KEYS),
         key_transfer: variable(env, names::KEY_TRANSFER),
         client_scopes: variable(env, names::CLIENT_SCOPES),
         retention_days: variable(env, names::RETENTION_DAYS),

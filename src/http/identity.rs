@@ -115,8 +115,8 @@ fn is_not_the_clients(variable: &str) -> bool {
 }
 
 /// What servers and frameworks take for the method or the target in place of those
-/// that were checked.
-const OVERRIDES: &[&str] = &[
+/// that were checked, in lower case.
+pub const OVERRIDES: &[&str] = &[
     "x-forwarded-method",
     "x-forwarded-uri",
     "x-http-method",

@@ -18,7 +18,7 @@ pub use assertion::{About, assertion};
 pub use forward_auth::{
     Original, PROXIES_ASK, TARGETS, address_behind, for_proxy, original, unknown_route,
 };
-pub use identity::{IDENTITY, Identity, Passage, request_passage, response_passage};
+pub use identity::{IDENTITY, Identity, OVERRIDES, Passage, request_passage, response_passage};
 pub use path::{Query, checked_path};
 pub use place::{ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, Place};
 pub use problem::{Code, Problem, ProblemKind};

@@ -95,7 +95,7 @@ const TABLE: [Entry; 32] = [
     (Code::InsufficientScope, "insufficient_scope", 403, "The API key may not do this",
      "Ask your administrator to add the scope to the key, or use a key that has it."),
     (Code::WrongEnvironment, "wrong_environment", 403, "The API key is for another environment",
-     "Client routes take `live` keys (and `test` keys where a test upstream is set up); admin routes take `admin` keys."),
+     "Client routes take `live` keys (and `test` keys where an API for them is set up); admin routes take `admin` keys."),
     (Code::AddressNotAllowed, "address_not_allowed", 403, "The API key may not be used from this address",
      "Call from one of the networks the key is tied to, or have an administrator change them."),
     (Code::BrowserCallRefused, "browser_call_refused", 403, "API keys do not belong in a browser",
@@ -291,7 +291,7 @@ impl From<&Denial> for Problem {
             Denial::DisabledKey => Code::DisabledKey,
             Denial::ApiAccessDisabled => Code::ApiAccessDisabled,
             Denial::InsufficientScope(_) | Denial::RestrictedKey(_) => Code::InsufficientScope,
-            Denial::WrongEnvironment => Code::WrongEnvironment,
+            Denial::WrongEnvironment | Denial::TestKey => Code::WrongEnvironment,
             Denial::AddressNotAllowed => Code::AddressNotAllowed,
             Denial::BrowserCallRefused => Code::BrowserCallRefused,
         };
@@ -302,6 +302,10 @@ impl From<&Denial> for Problem {
                 code.advice()
             ));
             problem.scope = Some(scope.clone());
+        }
+        if *denial == Denial::TestKey {
+            problem.detail =
+                Some("No API for `test` keys is set up here: use a `live` key.".to_owned());
         }
         if let Denial::RestrictedKey(scope) = denial {
             problem.detail = Some(format!(

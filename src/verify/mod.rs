@@ -9,6 +9,7 @@ mod failures;
 mod held;
 mod secrets;
 mod tally;
+mod test_keys;
 
 pub use address::ClientAddress;
 pub use attempts::Attempts;
@@ -19,3 +20,4 @@ pub use failures::{Drained, Failure, Failures, Proof};
 pub use held::Held;
 pub use secrets::Secrets;
 pub use tally::{Count, Counted, Tally};
+pub use test_keys::{LeadsTo, TestKeys};
