@@ -26,3 +26,6 @@ pub use route_table::{Freshness, Match, Route, RouteTable, RouteTableError};
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
 };
+
+#[cfg(test)]
+mod tests;
