@@ -26,3 +26,6 @@ pub use route_table::{Freshness, Match, OWN_USAGE_SCOPE, Route, RouteTable, Rout
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
 };
+
+#[cfg(test)]
+mod tests;
