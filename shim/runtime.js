@@ -13,18 +13,38 @@ function ownId() {
   return isolate + count.toString(16).padStart(8, "0");
 }
 
-// The platform's ray id, else one of our own.
+/**
+ * The platform's ray id, else one of our own.
+ *
+ * @param {Headers} headers
+ */
 export function requestId(headers) {
   return headers.get("cf-ray") ?? ownId();
 }
 
-// A problem document whose last member is the request's id. `head` is a Response
-// whose status and headers it gets; `document` is what comes before the id.
+/**
+ * A problem document whose last member is the request's id.
+ *
+ * @param {Response} head whose status and headers it gets
+ * @param {string} document what comes before the id
+ * @param {Headers} headers of the request
+ * @param {string} [id] where it is known already
+ */
 export function refusal(head, document, headers, id) {
   return new Response(`${document}${JSON.stringify(id ?? requestId(headers))}}`, head);
 }
 
-// What `forward` of the gateway takes.
+/**
+ * What `forward` of the gateway takes.
+ *
+ * @param {string} binding
+ * @param {string | undefined} url
+ * @param {string} identity
+ * @param {string} added
+ * @param {number} deadline
+ * @param {boolean} isRestricted
+ * @returns {import("./katalo_keys.js").Plan}
+ */
 export function plan(binding, url, identity, added, deadline, isRestricted) {
-  return [binding, url, identity, added, deadline, isRestricted];
+  return { binding, url, identity, added, deadline, isRestricted };
 }
