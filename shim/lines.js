@@ -4,16 +4,25 @@
 
 const encoder = new TextEncoder();
 
-// Of `listing`: a Response whose status and headers are taken, the first lines, the
-// cursor after which there are more. `more(next)` gives the lines after it and the next
-// cursor. Where there is no such page, what was sent cannot be taken back: the answer
-// breaks off without its end, which no client takes for the whole.
+/** @import { Listing } from "./katalo_keys.js" */
+
+/**
+ * Where there is no such page, what was sent cannot be taken back: the answer breaks off
+ * without its end, which no client takes for the whole.
+ *
+ * @param {Listing} listing
+ * @param {(next: string) => Promise<[string, string | undefined]>} more gives the lines
+ *   after a cursor, and the next one
+ */
 export function stream({ head, text, next }, more) {
+  /** @type {string | undefined} */
+  let held = text;
   const pages = {
+    /** @param {ReadableStreamDefaultController<Uint8Array>} controller */
     async pull(controller) {
-      if (text === undefined) [text, next] = await more(next);
-      controller.enqueue(encoder.encode(text));
-      text = undefined;
+      if (held === undefined && next !== undefined) [held, next] = await more(next);
+      controller.enqueue(encoder.encode(held));
+      held = undefined;
       if (next === undefined) controller.close();
     },
   };

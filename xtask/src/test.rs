@@ -75,11 +75,13 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 16] = [
     Step::new(Part::Quick, "format", format),
     Step::new(Part::Quick, "lint native", lint_native),
     Step::new(Part::Quick, "lint wasm32", lint_wasm),
     Step::new(Part::Quick, "native tests", native_tests),
+    Step::new(Part::Quick, "types of the shim", |_| browser::types("shim")),
+    Step::new(Part::Quick, "tests of the shim", shim_tests),
     Step::new(Part::Policy, "licences and sources", licences),
     Step::new(
         Part::Mutants,
@@ -96,7 +98,7 @@ const STEPS: [Step; 14] = [
     })
     .needing(Program::Python3),
     Step::new(Part::Browser, "types of the dashboard", |_| {
-        browser::types()
+        browser::types("dashboard")
     }),
     Step::new(Part::Browser, "browser tests", |_| browser::run()).needing(Program::Chromium),
 ];
@@ -202,6 +204,10 @@ fn native_tests(_: &Options) -> Result<()> {
     let tested = test(&packages, []);
     let documented = tools::run(tools::cargo().args(["test", "--doc"]).args(packages));
     tested.and(documented)
+}
+
+fn shim_tests(_: &Options) -> Result<()> {
+    tools::run(node::command("node")?.args(["--test", "tests/shim/*.test.mjs"]))
 }
 
 /// Advisories are left to a watch of their own: the same commit must pass tomorrow.
