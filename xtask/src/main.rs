@@ -1,4 +1,5 @@
-//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing | audit-verify`.
+//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing | defences |
+//! audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -12,6 +13,7 @@ mod audit;
 mod bench;
 mod browser;
 mod bundle;
+mod defences;
 mod dev;
 mod node;
 mod project;
@@ -47,6 +49,8 @@ enum Task {
     Size,
     /// Measure whether a wrong key's time tells how much of it is right
     Timing,
+    /// Take each defence out of a copy of the sources, and see its tests fail
+    Defences(defences::Options),
     /// Verify an exported audit offline
     AuditVerify(audit::Options),
 }
@@ -59,6 +63,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(options) => bench::run(&options),
         Task::Size => size::run(),
         Task::Timing => timing::run(),
+        Task::Defences(options) => defences::run(&options),
         Task::AuditVerify(options) => audit::run(&options),
     }
 }
