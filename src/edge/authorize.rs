@@ -15,6 +15,7 @@ use super::isolate::Edge;
 use super::memory;
 use super::object::change_log;
 use super::objects::{self, Address};
+use super::registry::Lane;
 use super::{kv, registry, rim};
 use crate::freshness::failover::{Failover, Hop, Region, RelayName};
 use crate::freshness::follower::Ask;
@@ -143,7 +144,8 @@ pub(super) fn at_once(
             .peek(&asked.key)
             .and_then(Held::key)
             .is_some_and(|key| secret_is_wrong(&asked.digest, key));
-        if wrong || memory.is_unknown(&asked.key, asked.arrived.0) {
+        let secrets = memory.secrets(asked.id.environment);
+        if wrong || secrets.is_unknown(&asked.id.public, asked.arrived.0) {
             return Some(Err(Denial::InvalidKey));
         }
         if freshness == Freshness::Strict {
@@ -214,7 +216,7 @@ pub(super) async fn authorize(
 /// been given since.
 fn unproven(edge: &Edge, asked: &Asked<'_>) -> Option<Granted> {
     let at_most = edge.settings.serve_unproven?;
-    if asked.demand.audience != Audience::Clients {
+    if asked.demand.audience == Audience::Admins {
         return None;
     }
     memory::with(edge.settings.at_most, |memory| {
@@ -394,7 +396,11 @@ fn report_behind(edge: &Edge, subject: RegistrySubject) {
     });
 }
 
-async fn read_kv<R: DeserializeOwned>(edge: &Edge, subject: RegistrySubject) -> Option<Rc<R>> {
+/// What Workers KV holds, where that is a record.
+pub(super) async fn read_kv<R: DeserializeOwned>(
+    edge: &Edge,
+    subject: RegistrySubject,
+) -> Option<Rc<R>> {
     let name = subject.kv_name();
     let read = kv::read(&edge.env, &edge.settings.keyring, &name);
     match read.await {
@@ -500,28 +506,6 @@ async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
     strong(edge, asked, None).await
 }
 
-/// The key's record as it is at hand, however old: good for proving a secret
-/// right or wrong, since a digest never changes. `Ok(None)` where there is no
-/// such key.
-pub(super) async fn any_record(edge: &Edge, id: &KeyId) -> Result<Option<Rc<KeyRecord>>, Problem> {
-    let at_most = edge.settings.at_most;
-    let subject =
-        Subject::parse(id.public.as_str()).map_err(|_| Problem::from(Code::InvalidKey))?;
-    let at_hand = memory::with(at_most, |memory| {
-        memory.view.peek(&subject).and_then(Held::key).cloned()
-    });
-    if at_hand.is_some() {
-        return Ok(at_hand);
-    }
-    if let Some(record) = read_kv(edge, RegistrySubject::Key(id.public)).await {
-        return Ok(Some(record));
-    }
-    let read = strong_read(edge, id)
-        .await
-        .ok_or(Code::RegistryUnavailable)?;
-    Ok(read.records.key.map(Rc::new))
-}
-
 /// Reads at the registry; `None` where it does not answer in time, or where too
 /// many such reads are under way.
 async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
@@ -535,7 +519,7 @@ async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
         };
         Some((place, required))
     })?;
-    let read = registry::read(&edge.env, id, required).await;
+    let read = registry::read(&edge.env, id, required, Lane::Edges).await;
     memory::with(at_most, |memory| memory.strong_reads.leave(place));
     read
 }
@@ -554,7 +538,8 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
     let organization = read.records.organization.map(Rc::new);
     memory::with(at_most, |memory| {
         if key.is_none() {
-            memory.note_unknown(asked.key, rim::now().0);
+            let secrets = memory.secrets(asked.id.environment);
+            secrets.learn(asked.id.public, None, rim::now().0);
         }
         let Some(load) = &load else { return };
         // Not yet in the change log: good for this request, not for keeping.

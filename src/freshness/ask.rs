@@ -326,5 +326,30 @@ mod tests {
         assert!(serde_json::from_str::<Ack>(after).is_err());
         let bare = r#"{"v":1}"#;
         assert!(serde_json::from_str::<Question>(bare).is_ok());
+        let none = r#"{"v":0}"#;
+        assert!(serde_json::from_str::<Question>(none).is_err());
+    }
+
+    /// Storage carries integers as `f64`.
+    #[test]
+    fn a_drawn_incarnation_is_stored_exactly() {
+        assert_eq!(Incarnation::from_random(u64::MAX).stored(), (1 << 53) - 1);
+        assert_eq!(Incarnation::from_random(3 << 11).stored(), 3);
+    }
+
+    #[test]
+    fn places_have_an_order_within_one_life_of_the_log() {
+        let at = |incarnation, seq| Cursor {
+            incarnation: Incarnation::from_stored(incarnation),
+            seq,
+        };
+        assert!(at(1, 4).is_behind(&at(1, 5)));
+        for (place, other) in [
+            (at(1, 5), at(1, 5)),
+            (at(1, 6), at(1, 5)),
+            (at(1, 4), at(2, 5)),
+        ] {
+            assert!(!place.is_behind(&other), "{place:?}");
+        }
     }
 }

@@ -302,12 +302,6 @@ impl CommitWait {
         self.unsettled.values().filter_map(left).max()
     }
 
-    /// Changes not yet settled, for the status.
-    #[must_use]
-    pub fn depth(&self) -> usize {
-        self.unsettled.len()
-    }
-
     /// A backward step begins every wait anew: what passed before it was
     /// measured on a clock that is gone.
     fn observe(&mut self, now: Reading<RegistryClock>) {

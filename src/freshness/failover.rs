@@ -213,6 +213,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_belongs_to_the_strong_read() {
+        let fresh = || Failover::new(Region::Weur, 0, 2, Failover::TOTAL);
+        let registry = |left| Some((Hop::Registry, Millis(left)));
+        assert_eq!(fresh().next(Millis(1_500)), registry(500));
+        let (hop, deadline) = fresh().next(Millis(1_499)).unwrap();
+        assert_ne!(hop, Hop::Registry);
+        assert_eq!(deadline, Millis(1));
+        assert_eq!(fresh().next(Millis(1_999)), registry(1));
+        assert_eq!(fresh().next(Millis(2_000)), None);
+    }
+
+    /// The names of stored objects hang on them.
+    #[test]
+    fn the_location_hints_are_pinned() {
+        let hints = Region::ALL.map(Region::hint);
+        let pinned = [
+            "wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me",
+        ];
+        assert_eq!(hints, pinned);
+    }
+
+    #[test]
     fn following_the_next_region_leaves_every_region() {
         for region in Region::ALL {
             assert_ne!(region.next(), region);

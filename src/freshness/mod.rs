@@ -47,3 +47,6 @@ pub mod view;
 pub use ask::{Ack, Answer, Append, Change, Cursor, Incarnation, Question, Revision};
 pub use subject::Subject;
 pub use time::{Bound, Clock, EdgeClock, LogClock, Millis, Reading, RegistryClock, RelayClock};
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,11 @@ mod tests {
         for (continent, country, longitude, region) in [
             ("NA", "US", -122.4, Region::Wnam),
             ("NA", "US", -74.0, Region::Enam),
+            ("NA", "CA", -100.0, Region::Enam),
+            ("NA", "CA", -100.1, Region::Wnam),
             ("EU", "DK", 12.6, Region::Weur),
+            ("EU", "PL", 20.0, Region::Weur),
+            ("EU", "PL", 20.1, Region::Eeur),
             ("EU", "UA", 30.5, Region::Eeur),
             ("AS", "AE", 55.3, Region::Me),
             ("AS", "JP", 139.7, Region::Apac),

@@ -236,7 +236,7 @@ impl<R: Hash> Hash for Records<R> {
 mod tests {
     use super::*;
 
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, PartialEq)]
     struct Fake(usize);
 
     impl Record for Fake {
@@ -320,6 +320,20 @@ mod tests {
         for (subject, place) in &records.index {
             assert_eq!(records.slots[*place as usize].subject, *subject);
         }
+    }
+
+    /// A model checker tells states apart by these.
+    #[test]
+    fn slots_and_hand_are_what_is_compared() {
+        let mut one: Records<Fake> = Records::new(1_000);
+        one.register(subject(1));
+        let mut other = one.clone();
+        assert_eq!(one, other);
+        other.hand = 1;
+        assert_ne!(one, other);
+        let mut other = Records::new(1_000);
+        other.register(subject(2));
+        assert_ne!(one, other);
     }
 
     #[test]

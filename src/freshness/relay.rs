@@ -25,9 +25,9 @@ use super::follower::{Accepted, Ask, Follower, Proof, Turn};
 use super::subject::Subject;
 use super::time::{Millis, Reading, RelayClock};
 
-/// Changes the relay keeps: an edge that polled within the last 40 s at a
-/// hundred changes a second can be continued. About 200 kB.
-const WINDOW: usize = 4_096;
+/// Changes the relay keeps: as many as one answer may carry, since an edge
+/// further behind is reset. About 60 kB.
+const WINDOW: usize = Answer::MAX_CHANGES;
 
 /// Subjects followed in each half of [`Followed`]: about 10 MB in all, of an
 /// object's 128.
@@ -186,8 +186,7 @@ impl Relay {
         let from = self
             .window
             .partition_point(|change| change.seq <= asked.seq);
-        let changes = self.window.range(from..);
-        (changes.len() <= Answer::MAX_CHANGES).then(|| changes.copied().collect())
+        Some(self.window.range(from..).copied().collect())
     }
 
     /// Nothing before `cursor` is known any more.

@@ -148,6 +148,20 @@ mod tests {
     }
 
     #[test]
+    fn it_reads_and_is_written_as_its_text() {
+        for text in [KEY, "abcdefghijk"] {
+            let subject = Subject::parse(text).unwrap();
+            assert_eq!(subject.to_string(), text);
+            assert_eq!(format!("{subject:?}"), text);
+            let json = format!("{text:?}");
+            assert_eq!(serde_json::to_string(&subject).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Subject>(&json).unwrap(), subject);
+        }
+        let refused = serde_json::from_str::<Subject>(r#""abc""#).unwrap_err();
+        assert!(refused.to_string().contains("30 or 11"), "{refused}");
+    }
+
+    #[test]
     fn it_takes_thirty_bytes() {
         assert_eq!(size_of::<Subject>(), 30);
     }

@@ -221,6 +221,31 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_bound() {
+        let bound = Bound::DEFAULT;
+        assert_eq!(bound.half(), Millis(2_500));
+        assert_eq!(bound.quarter(), Millis(1_250));
+        assert_eq!(bound.millis(), Millis(5_000));
+        assert!(bound.covers(Millis(5_000)));
+        assert!(!bound.covers(Millis(5_001)));
+        // 1 % of what is no multiple of 100 is rounded up.
+        assert_eq!(bound.wait(), Millis(5_151));
+        assert_eq!(Bound::new(5_001).unwrap().wait(), Millis(5_153));
+        assert_eq!(serde_json::to_string(&bound).unwrap(), "5000");
+    }
+
+    #[test]
+    fn readings_have_distances() {
+        let now = Reading::<EdgeClock>::at(5);
+        assert_eq!(now.ms(), 5);
+        assert_eq!(now.ahead_by(Millis(3)), Reading::at(8));
+        assert_eq!(now.ahead_by(Millis(3)).since(&now), Millis(3));
+        assert_eq!(now.since(&Reading::at(6)), Millis::ZERO);
+        assert_eq!(Millis(5).less(Millis(3)), Millis(2));
+        assert_eq!(format!("{now:?}"), "5ms");
+    }
+
+    #[test]
     fn a_bound_outside_its_range_is_refused() {
         assert!(Bound::new(199).is_none());
         assert!(serde_json::from_str::<Bound>("600001").is_err());

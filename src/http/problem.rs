@@ -95,7 +95,7 @@ const TABLE: [Entry; 32] = [
     (Code::InsufficientScope, "insufficient_scope", 403, "The API key may not do this",
      "Ask your administrator to add the scope to the key, or use a key that has it."),
     (Code::WrongEnvironment, "wrong_environment", 403, "The API key is for another environment",
-     "Client routes take `live` keys (and `test` keys where a test upstream is set up); admin routes take `admin` keys."),
+     "Client routes take `live` keys (and `test` keys where an API for them is set up); admin routes take `admin` keys."),
     (Code::AddressNotAllowed, "address_not_allowed", 403, "The API key may not be used from this address",
      "Call from one of the networks the key is tied to, or have an administrator change them."),
     (Code::BrowserCallRefused, "browser_call_refused", 403, "API keys do not belong in a browser",
@@ -249,6 +249,8 @@ pub struct Problem {
     pub extension: Option<(&'static str, serde_json::Value)>,
     /// The caller tried HTTP Basic, and is challenged by the same scheme.
     pub is_basic: bool,
+    /// The caller proved no secret, whatever the code says of others.
+    pub is_unproven: bool,
 }
 
 /// All that sets a problem without words of its own apart from another.
@@ -273,6 +275,7 @@ impl From<Code> for Problem {
             retry_after,
             extension: None,
             is_basic: false,
+            is_unproven: false,
         }
     }
 }
@@ -288,7 +291,7 @@ impl From<&Denial> for Problem {
             Denial::DisabledKey => Code::DisabledKey,
             Denial::ApiAccessDisabled => Code::ApiAccessDisabled,
             Denial::InsufficientScope(_) | Denial::RestrictedKey(_) => Code::InsufficientScope,
-            Denial::WrongEnvironment => Code::WrongEnvironment,
+            Denial::WrongEnvironment | Denial::TestKey => Code::WrongEnvironment,
             Denial::AddressNotAllowed => Code::AddressNotAllowed,
             Denial::BrowserCallRefused => Code::BrowserCallRefused,
         };
@@ -299,6 +302,10 @@ impl From<&Denial> for Problem {
                 code.advice()
             ));
             problem.scope = Some(scope.clone());
+        }
+        if *denial == Denial::TestKey {
+            problem.detail =
+                Some("No API for `test` keys is set up here: use a `live` key.".to_owned());
         }
         if let Denial::RestrictedKey(scope) = denial {
             problem.detail = Some(format!(
@@ -369,6 +376,12 @@ impl Problem {
             allow: Some(allow.into()),
             ..Self::from(Code::MethodNotAllowed)
         }
+    }
+
+    /// Whether it is worth a line in the log.
+    #[must_use]
+    pub const fn is_notable(&self) -> bool {
+        !self.is_unproven && self.code.is_notable()
     }
 
     /// The status that it is answered with.
@@ -490,6 +503,18 @@ mod tests {
     }
 
     #[test]
+    fn strangers_get_no_line_of_the_log() {
+        let denied = Problem::from(&Denial::WrongEnvironment);
+        assert!(denied.is_notable(), "a key whose secret proved");
+        let unproven = Problem {
+            is_unproven: true,
+            ..denied
+        };
+        assert!(!unproven.is_notable());
+        assert!(!Problem::from(&Denial::InvalidKey).is_notable());
+    }
+
+    #[test]
     fn a_kind_is_answered_alike_but_for_the_id_at_the_end() {
         for code in Code::all() {
             let problem = Problem::from(code);
@@ -525,6 +550,34 @@ mod tests {
             Code::NotFound.into(),
         ] {
             assert_ne!(other.kind(), plain.kind());
+        }
+    }
+
+    /// The shim writes this one where the crate cannot.
+    #[test]
+    fn the_shims_internal_error_is_the_same_document() {
+        let shim = include_str!("../../shim/index.js");
+        let (_, written) = shim.split_once("const problem = {").unwrap();
+        let (written, _) = written.split_once("};").unwrap();
+        let Body::Text(_, text) = Problem::from(Code::InternalError)
+            .into_answer("https://keys.example", "r1")
+            .body
+        else {
+            panic!("no problem document")
+        };
+        let document: serde_json::Map<_, _> = serde_json::from_str(&text).unwrap();
+        let members: Vec<_> = written
+            .lines()
+            .filter_map(|line| line.trim().split_once(": "))
+            .collect();
+        assert_eq!(members.len(), document.len());
+        for (name, value) in members {
+            let value = value.trim_end_matches(',');
+            match name {
+                "type" => assert!(value.contains("\"/problems/internal_error\"")),
+                "request_id" => {}
+                _ => assert_eq!(value, document[name].to_string(), "{name}"),
+            }
         }
     }
 

@@ -78,6 +78,9 @@ export async function signIn(page, key = ready.admin_key, place = "") {
   await page.getByRole("button", { name: /^(Sign out|Log ud)$/ }).waitFor();
 }
 
+/** The heading's text, without its badge. */
+export const heading = (page) => page.getByRole("heading", { level: 1 });
+
 /** The admin API, as another administrator's script. */
 export async function admin(method, path, body, key = ready.admin_key) {
   const response = await fetch(`${base}/admin/v1${path}`, {
@@ -115,6 +118,14 @@ export function shell(line, environment = {}) {
     env: { PATH: process.env.PATH, ...environment },
   });
 }
+
+/** The status of a call with this key, by curl. */
+export const curl = (key, path = "/v1/catalogs/cat_demo") =>
+  Number(
+    shell(`curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $KATALO_API_KEY" ${base}${path}`, {
+      KATALO_API_KEY: key,
+    }),
+  );
 
 export const until = async (what, test) => {
   const end = Date.now() + PATIENCE;

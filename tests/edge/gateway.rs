@@ -1,10 +1,12 @@
 //! The gateway: what goes through it, and that it goes through untouched and
 //! unheld.
 
-use crate::support::{ACME, acme, assert_problem, forged_id, raw, read, until};
+use crate::support::{ACME, acme, assert_problem, forged_id, own_key, raw, read, until};
 use anyhow::{Context, Result, ensure};
 use katalo_rig::workerd::Port;
-use katalo_rig::{Answer, Body, Client, Gate, Issued, PATIENCE, Reply, Rig, exchange_and_end};
+use katalo_rig::{
+    Answer, Body, Client, Gate, Issued, PATIENCE, Received, Reply, Rig, exchange_and_end,
+};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -222,6 +224,22 @@ fn what_holds_for_one_connection_stays_there() -> Result<()> {
         assert!(received[0].header(name).is_empty(), "{name}");
     }
     assert_eq!(received[0].header("katalo-key-id"), [key.id.as_str()]);
+    // What the platform says of the client, and of the message, no client takes away.
+    let platforms: [&[u8]; 5] = [
+        b"Connection: CF-Connecting-IP, x-forwarded-for, X-Real-IP, content-type, host",
+        b"CF-Connecting-IP: 192.0.2.1",
+        b"X-Forwarded-For: 192.0.2.1",
+        b"X-Real-IP: 192.0.2.1",
+        b"Content-Type: text/plain",
+    ];
+    let answer = raw(edge, "POST /v1/things/1", &key.secret, &platforms, b"text")?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let received = rig.upstream().take();
+    for name in ["cf-connecting-ip", "x-forwarded-for", "x-real-ip"] {
+        assert_eq!(received[0].header(name), ["192.0.2.1"], "{name}");
+    }
+    assert_eq!(received[0].header("content-type"), ["text/plain"]);
+    assert_eq!(received[0].header("host").len(), 1);
     // A WebSocket is refused, and not turned into a plain request.
     let upgrade: [&[u8]; 4] = [
         b"Connection: Upgrade",
@@ -260,6 +278,114 @@ fn what_the_upstream_answers_is_the_answer() -> Result<()> {
         assert_eq!(answer.header("x-own"), Some("own"));
         assert_eq!(answer.header("keep-alive"), None);
         assert_eq!(rig.upstream().take().len(), 1, "no redirect is followed");
+    }
+    Ok(())
+}
+
+fn caching(headers: &'static [(&str, &str)]) -> impl Fn(&Received) -> Reply + Send + 'static {
+    move |received| Reply {
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        body: Body::Whole(
+            received
+                .header("katalo-organization")
+                .join(",")
+                .into_bytes(),
+        ),
+        ..Reply::default()
+    }
+}
+
+#[test]
+fn no_organization_gets_what_was_answered_to_another() -> Result<()> {
+    let builders = [Rig::builder(), Rig::builder().upstream_url(None)];
+    for builder in builders {
+        let rig = builder.variable("RIG_CACHE", "on").start()?;
+        let (admin, key) = acme(&rig)?;
+        admin.organization("other")?;
+        let other = admin.issue_live("other", &["read"])?;
+        rig.upstream()
+            .answer(caching(&[("cache-control", "public, max-age=60")]));
+        for (key, organization) in [(&key, ACME), (&other, "other"), (&key, ACME)] {
+            let answer = read(rig.edge(0), &key.secret)?;
+            assert_eq!(answer.text(), organization);
+            // The API's own word is left.
+            assert_eq!(answer.header("cache-control"), Some("public, max-age=60"));
+            let received = rig.upstream().take();
+            assert_eq!(received.len(), 1);
+            // Nor from a cache before the API.
+            assert_eq!(received[0].header("cache-control"), ["no-cache"]);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_answer_that_says_nothing_of_caches_is_private() -> Result<()> {
+    let rig = Rig::builder().start()?;
+    let (_, key) = acme(&rig)?;
+    for (headers, expected) in [
+        (&[][..], Some("private")),
+        (&[("etag", "\"1\"")], Some("private")),
+        (&[("cache-control", "no-cache")], Some("no-cache")),
+        (&[("expires", "Thu, 01 Jan 2032 00:00:00 GMT")], None),
+    ] {
+        rig.upstream().answer(caching(headers));
+        let answer = read(rig.edge(0), &key.secret)?;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.header("cache-control"), expected, "{headers:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn test_keys_reach_the_api_for_them_alone() -> Result<()> {
+    let ask = |rig: &Rig, path: &str, key: &Issued| {
+        let call = rig.edge(0).call("GET", path).bearer(&key.secret);
+        call.header("x-original-method", "GET")
+            .header("x-original-uri", "/v1/catalogs/c1")
+            .send()
+    };
+    let proxies = ["/authorize", "/authorize/nginx"];
+    for (is_bound, on) in [(false, false), (true, false), (false, true)] {
+        let mut builder = Rig::builder();
+        if is_bound {
+            builder = builder.upstream_test();
+        }
+        if on {
+            builder = builder.variable("FORWARD_AUTH_TEST_KEYS", "on");
+        }
+        let rig = builder.start()?;
+        let (admin, live) = acme(&rig)?;
+        let body = json!({ "name": "t", "environment": "test", "scopes": ["read"] });
+        let test = admin.issue(ACME, &body)?;
+        // The first time from the registry, then from memory.
+        for _ in 0..2 {
+            let answer = read(rig.edge(0), &test.secret)?;
+            if is_bound {
+                assert_eq!(answer.status, 200, "{answer:?}");
+                let received = rig.upstream().take();
+                assert_eq!(received[0].header("katalo-environment"), ["test"]);
+            } else {
+                assert_problem(&answer, 403, "wrong_environment");
+                assert_eq!(rig.upstream().take().len(), 0);
+            }
+            for path in proxies {
+                assert_eq!(ask(&rig, path, &live)?.status, 200, "{path}");
+                let answer = ask(&rig, path, &test)?;
+                if on {
+                    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+                    assert_eq!(answer.header("katalo-environment"), Some("test"));
+                } else {
+                    assert_problem(&answer, 403, "wrong_environment");
+                    assert_eq!(answer.header("katalo-key-id"), None);
+                }
+            }
+            // What a key is, it may always ask.
+            assert_eq!(own_key(rig.edge(0), &test.secret)?.status, 200);
+        }
     }
     Ok(())
 }

@@ -242,6 +242,14 @@ fn examine(rig: &mut Rig, front: &Client) -> Result<()> {
         "/v1//catalogs/c1",
         "/v1/catalogs/c1/..",
         "/v1/x/../catalogs/c1",
+        "/v1/catalogs/..;/c1",
+        "/v1/catalogs/..;x=y",
+        "/v1/catalogs/%252e%252e",
+        "/v1/catalogs/a%252fb",
+        "/v1/catalogs/a%255cb",
+        "/v1/catalogs/a%00",
+        "/v1/catalogs/a%2500",
+        "/v1/catalogs/%c0%ae",
     ] {
         let answer = raw(front, &format!("GET {path}"), &key.secret, &[], b"")?;
         assert!(
@@ -256,6 +264,11 @@ fn examine(rig: &mut Rig, front: &Client) -> Result<()> {
     nothing_passed(rig);
 
     own_headers(rig, front, &key.secret, &identity)?;
+
+    // The proxy knows of no API for test keys.
+    let body = json!({ "name": "t", "environment": "test", "scopes": ["read"] });
+    let test = admin.issue(ACME, &body)?;
+    challenge(get("/v1/catalogs/c1").bearer(&test.secret), 403)?;
 
     // Keys that are tied to networks: the proxy tells where the client is.
     let tied = |network: &str| {
@@ -332,7 +345,7 @@ fn own_headers(rig: &Rig, front: &Client, key: &str, identity: &[(&str, &str)]) 
         assert_eq!(answer.status, 403, "{answer:?}");
         nothing_passed(rig);
     }
-    let own: [&[u8]; 23] = [
+    let own: [&[u8]; 30] = [
         b"X-Original-Method: DELETE",
         b"X-Original-URI: /evil",
         b"X-Original-URI: /evil2",
@@ -355,6 +368,13 @@ fn own_headers(rig: &Rig, front: &Client, key: &str, identity: &[(&str, &str)]) 
         b"Katalo-Restriction: evil",
         b"Katalo-Forward-Auth-Secret: evil",
         b"Connection: katalo-organization, katalo-key-id, katalo-scopes",
+        b"Katalo.Key.Id: evil",
+        b"X_HTTP_Method_Override: evil",
+        b"X.HTTP.Method: evil",
+        b"X-Method: evil",
+        b"X-HTTP_Method: evil",
+        b"X_Rewrite_URL: evil",
+        b"Proxy: evil",
         b"X-Kept: kept",
     ];
     let answer = raw(front, "GET /v1/catalogs/c1", key, &own, b"")?;

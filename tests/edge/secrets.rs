@@ -84,6 +84,19 @@ fn a_whole_life_leaves_no_secret_behind() -> Result<()> {
     for key in &shown {
         presented.extend([wrong_secret(key), forged_id(key), format!("{key}x")]);
     }
+    // The origin of a page may hold anything: first of all, so that it is marked.
+    told.send(
+        edge.call("GET", "/v1/key")
+            .header("origin", &format!("https://{}.example", shown[1]))
+            .bearer(&shown[1]),
+    )?;
+    let path = format!("{keys}/{}", id(&shown[1]));
+    until("the key is marked as exposed", || {
+        let key = admin.call("GET", &path).send()?.json()?;
+        Ok(key["exposed_origin"]
+            .as_str()
+            .is_some_and(|origin| origin.contains("[secret]")))
+    })?;
     // Use them, rightly and wrongly, where they belong and where they do not.
     for key in &presented {
         for path in [
@@ -103,10 +116,21 @@ fn a_whole_life_leaves_no_secret_behind() -> Result<()> {
             edge.call("GET", &format!("/admin/v1/organizations/{key}/keys/{key}"))
                 .bearer(admin.key()),
         )?;
+        // In the path of what is refused, which is on record by its pattern alone.
+        told.send(
+            edge.call("GET", &format!("/admin/v1/organizations/{key}/keys/{key}"))
+                .bearer(key),
+        )?;
         told.send(
             edge.call("GET", "/v1/key")
                 .header("origin", &format!("https://{key}.example"))
                 .bearer(key),
+        )?;
+        // Outside Cloudflare a client can choose the request's id.
+        told.send(
+            edge.call("GET", "/v1/billing")
+                .header("cf-ray", key)
+                .bearer(&shown[2]),
         )?;
         told.send(
             edge.call("GET", "/v1/key")

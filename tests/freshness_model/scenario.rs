@@ -11,7 +11,7 @@ use stateright::{Model, Property};
 use super::world::action::Action;
 use super::world::edge::Brought;
 use super::world::net::Node;
-use super::world::oracle::WENT_BACK;
+use super::world::oracle::{GUARANTEE, WENT_BACK};
 use super::world::registry::FIRST;
 use super::world::{Setup, World, key, organization};
 
@@ -309,10 +309,14 @@ impl Model for Scenario {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(SAFE, |_, state: &State| {
-                state.violation().is_none_or(|what| what == WENT_BACK)
+                !(state.violation()).is_some_and(|what| GUARANTEE.contains(&what))
             }),
             Property::always("an edge's reads are monotonic", |_, state: &State| {
                 state.violation() != Some(WENT_BACK)
+            }),
+            Property::always("a registry acts on what it knows", |_, state: &State| {
+                let other = |what| what == WENT_BACK || GUARANTEE.contains(&what);
+                state.violation().is_none_or(other)
             }),
             Property::always("no change is lost", |_, state: &State| {
                 nothing_is_lost(&state.world)

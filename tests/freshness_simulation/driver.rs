@@ -11,6 +11,9 @@ use super::world::edge::Brought;
 use super::world::net::Node;
 use super::world::{Mutant, Rec, START, Setup, World, key, organization};
 
+/// What must not be once the faults have stopped.
+pub const STUCK: &str = "does not recover";
+
 /// Steps of one run.
 const STEPS: u64 = 800;
 
@@ -144,10 +147,10 @@ impl Run {
             promises: self.world.oracle.promises,
             simulated_ms: self.world.now - START,
         };
-        if self.setup.mutant.is_none() {
+        if self.setup.mutant.is_none_or(Mutant::breaks_progress) {
             self.unclamp();
             if !self.world.recovers(&self.setup) {
-                return Err("does not recover once the faults stop".into());
+                return Err(format!("in the end: {STUCK}"));
             }
         }
         Ok(tally)
@@ -362,7 +365,9 @@ impl Run {
                 self.act(Action::SetBound(Bound::new(bound).unwrap()));
             }
             13..15 => {
-                let by = self.dice.within(1, 3 * self.setup.bound.millis().0);
+                // By as much as a wait, or by hours.
+                let most = self.dice.of(&[3, 3, 1_000]).unwrap();
+                let by = self.dice.within(1, most * self.setup.bound.millis().0);
                 self.act(Action::StepBack { node, by });
             }
             15 => {

@@ -201,8 +201,8 @@ impl World {
             }
             Action::Settle { registry } => self.settle(setup, registry),
             Action::CheckStanding { registry } => self.check_standing(setup, registry),
-            Action::Recover { registry } => self.recover(registry),
-            Action::Crash { registry } => self.registries[usize::from(registry)].restart(),
+            Action::Recover { registry } => self.recover(setup, registry),
+            Action::Crash { registry } => self.registries[usize::from(registry)].restart(setup),
             Action::Backup { registry } => {
                 let registry = &mut self.registries[usize::from(registry)];
                 registry.backup = registry.stored.clone();
@@ -210,7 +210,7 @@ impl World {
             Action::Restore { registry } => {
                 let registry = &mut self.registries[usize::from(registry)];
                 registry.stored = registry.backup.clone();
-                registry.restart();
+                registry.restart(setup);
             }
             Action::EvictLog => {
                 let store = self.log.clone().into_store();
@@ -260,7 +260,7 @@ impl World {
         let via = Node::Relay(0);
         for registry in 0..setup.registries {
             self.check_standing(setup, registry);
-            self.recover(registry);
+            self.recover(setup, registry);
             for _ in 0..4 {
                 self.append(setup, registry);
             }

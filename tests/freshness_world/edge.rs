@@ -355,13 +355,18 @@ impl World {
     pub fn deliver_to_edge(&mut self, setup: &Setup, number: u8, message: Message) {
         let edge = &mut self.edges[usize::from(number)];
         match (message.body, message.context) {
-            (Body::Answer(mut answer), Context::Edge(life, ask)) if life == edge.life => {
+            (Body::Answer(mut answer), Context::Edge(life, mut ask)) if life == edge.life => {
                 if setup.mutant == Some(Mutant::NoRaceFence) {
                     answer
                         .changes
                         .retain(|change| edge.view.holds(&change.subject));
                 }
                 let now = Reading::at(edge.clock.read(self.now, setup));
+                match setup.mutant {
+                    Some(Mutant::ProvenAtArrival) => ask.sent_again(now),
+                    Some(Mutant::ResetIgnored) => answer.reset = false,
+                    _ => {}
+                }
                 if edge.view.accept(&ask, &answer, now) == Accepted::Reset {
                     edge.shown.clear();
                 }

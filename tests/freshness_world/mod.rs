@@ -26,7 +26,7 @@ use katalo_keys::freshness::follower::Ask;
 use katalo_keys::freshness::records::Record;
 use katalo_keys::freshness::relay::{Relay, Serve};
 use katalo_keys::freshness::{
-    Bound, Incarnation, Question, Reading, RelayClock, Revision, Subject,
+    Bound, Incarnation, Millis, Question, Reading, RelayClock, Revision, Subject,
 };
 
 use clock::Clock;
@@ -57,6 +57,33 @@ pub enum Mutant {
     NoStandingCheck,
     /// A committed record is published before the log has it.
     PublishedBeforeAppend,
+    /// A registry whose clock was set back waits until it has caught up.
+    WaitKeepsTheOldClock,
+    /// Rows are not read at the start of a registry's process.
+    RowsForgottenAtStart,
+    /// A registry does not hear that the log is beyond its own revision.
+    DeafToTheLog,
+    /// A registry does not hear what an edge requires.
+    DeafToEdges,
+    /// What a restored registry lost is written as the backup has it.
+    RecoveredAsItWas,
+    /// A registry that lost nothing recovers.
+    RecoveredForNothing,
+    /// What is settled is kept as if it were not.
+    NeverSettled,
+    /// An answer is as young as its arrival.
+    ProvenAtArrival,
+    /// A relay gives its proof as new.
+    AgeForgotten,
+    /// A reset is taken for an answer like any other.
+    ResetIgnored,
+}
+
+impl Mutant {
+    /// Whether it breaks no promise and keeps one from ever being made.
+    pub fn breaks_progress(self) -> bool {
+        self == Self::WaitKeepsTheOldClock
+    }
 }
 
 /// What is fixed during a run.
@@ -255,7 +282,12 @@ impl World {
         let me = Node::Relay(relay);
         for parked in std::mem::take(&mut node.parked) {
             let body = match node.relay.serve(&parked.question, parked.arrived, now) {
-                Serve::Answer(answer) => Body::Answer(answer),
+                Serve::Answer(mut answer) => {
+                    if setup.mutant == Some(Mutant::AgeForgotten) {
+                        answer.age_ms = Millis::ZERO;
+                    }
+                    Body::Answer(answer)
+                }
                 Serve::Unavailable => Body::Unavailable,
                 Serve::Wait(_) => {
                     node.parked.push(parked);

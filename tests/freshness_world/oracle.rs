@@ -6,6 +6,18 @@ use katalo_keys::freshness::{Revision, Subject};
 
 use super::Rec;
 
+/// The violation of the guarantee.
+pub const OLDER: &str = "decided on a state older than the enforced one";
+
+/// A revision is one state.
+pub const TWO_STATES: &str = "two states under one revision";
+
+/// What was taken stays taken, until somebody gives it back.
+pub const CAME_BACK: &str = "a right that was taken came back by itself";
+
+/// What no request may be decided on, and nobody be told.
+pub const GUARANTEE: [&str; 3] = [OLDER, TWO_STATES, CAME_BACK];
+
 /// The violation of monotonic reads.
 pub const WENT_BACK: &str = "an edge went back to an older state";
 
@@ -59,17 +71,17 @@ impl Oracle {
         for ((subject, promised), used) in promise.iter().zip(records) {
             let Some(promised) = promised else { continue };
             if used.revision < promised.revision {
-                self.violate("decided on a state older than the enforced one");
+                self.violate(OLDER);
             }
             if used.revision == promised.revision && used.allowed != promised.allowed {
-                self.violate("two states under one revision");
+                self.violate(TWO_STATES);
             }
             let regained = used.allowed && !promised.allowed;
             let given = (self.granted.iter()).any(|(whom, at)| {
                 whom == subject && *at > promised.revision && *at <= used.revision
             });
             if regained && !given {
-                self.violate("a right that was taken came back by itself");
+                self.violate(CAME_BACK);
             }
         }
     }

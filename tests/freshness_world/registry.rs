@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use katalo_keys::freshness::change_log::LogStore;
 use katalo_keys::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
 use katalo_keys::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision, Subject};
 
@@ -27,7 +28,18 @@ pub struct Registry {
     pub life: u32,
     /// Appends that the mutant has put off.
     pub owed: Vec<Append>,
+    /// The clock of the mutant that does not let it go back.
+    held: u64,
 }
+
+/// What a registry must not do that learns of a change it does not have.
+pub const SERVES_ON: &str = "a registry serves on that has heard of a change it lost";
+
+/// What a registry must not do that was not restored.
+pub const LOST_NOTHING: &str = "a registry recovers that lost nothing";
+
+/// What must not be said of a change twice.
+pub const SETTLED_AGAIN: &str = "what is settled is to be settled again";
 
 /// The revision of every record at the beginning.
 pub const FIRST: Revision = Revision(1);
@@ -48,19 +60,35 @@ impl Registry {
         Self {
             organization,
             backup: stored.clone(),
-            commit: start(organization, &stored),
+            commit: start(organization, &stored, stored.rows.values()),
             stored,
             clock: Clock::default(),
             life: 0,
             owed: Vec::new(),
+            held: 0,
         }
     }
 
     /// The process ends; another takes its place.
-    pub fn restart(&mut self) {
+    pub fn restart(&mut self, setup: &Setup) {
         self.life += 1;
         self.owed.clear();
-        self.commit = start(self.organization, &self.stored);
+        let none = BTreeMap::new();
+        let rows = match setup.mutant {
+            Some(Mutant::RowsForgottenAtStart) => &none,
+            _ => &self.stored.rows,
+        };
+        self.commit = start(self.organization, &self.stored, rows.values());
+    }
+
+    /// A reading at true time `now`.
+    fn read(&mut self, now: u64, setup: &Setup) -> Reading<RegistryClock> {
+        let shown = self.clock.read(now, setup);
+        if setup.mutant != Some(Mutant::WaitKeepsTheOldClock) {
+            return Reading::at(shown);
+        }
+        self.held = self.held.max(shown);
+        Reading::at(self.held)
     }
 
     pub fn may_serve(&self, setup: &Setup) -> bool {
@@ -72,8 +100,12 @@ impl Registry {
     }
 }
 
-fn start(organization: Subject, stored: &Stored) -> CommitWait {
-    CommitWait::start(organization, stored.revision, stored.rows.values().copied())
+fn start<'a>(
+    organization: Subject,
+    stored: &Stored,
+    rows: impl Iterator<Item = &'a Unsettled>,
+) -> CommitWait {
+    CommitWait::start(organization, stored.revision, rows.copied())
 }
 
 impl World {
@@ -107,7 +139,7 @@ impl World {
                 greatest: append.revision,
             };
             registry.owed.push(append);
-            let now = Reading::at(registry.clock.read(self.now, setup));
+            let now = registry.read(self.now, setup);
             registry.commit.acknowledged(&append, &ack, now);
             return;
         }
@@ -138,7 +170,7 @@ impl World {
     /// is told `enforced`.
     pub fn call(&mut self, setup: &Setup, number: u8, subject: Subject) -> bool {
         let registry = &mut self.registries[usize::from(number)];
-        let now: Reading<RegistryClock> = Reading::at(registry.clock.read(self.now, setup));
+        let now = registry.read(self.now, setup);
         let record = registry.stored.records[&subject];
         let enforcement = registry.commit.enforcement(&subject, now);
         let enforced = match setup.mutant {
@@ -173,25 +205,37 @@ impl World {
     /// Deletes the rows whose wait is over.
     pub fn settle(&mut self, setup: &Setup, number: u8) {
         let registry = &mut self.registries[usize::from(number)];
-        let now = Reading::at(registry.clock.read(self.now, setup));
+        let now = registry.read(self.now, setup);
         for row in registry.commit.due(now) {
             if registry.stored.rows.get(&row.subject) == Some(&row) {
                 registry.stored.rows.remove(&row.subject);
             }
-            registry.commit.settled(&row);
+            if setup.mutant != Some(Mutant::NeverSettled) {
+                registry.commit.settled(&row);
+            }
+        }
+        if !registry.commit.due(now).is_empty() {
+            self.oracle.violate(SETTLED_AGAIN);
         }
     }
 
     /// Does what a registry must that found itself restored.
-    pub fn recover(&mut self, number: u8) {
+    pub fn recover(&mut self, setup: &Setup, number: u8) {
         let registry = &mut self.registries[usize::from(number)];
         let Some(recovery) = registry.commit.recovery().cloned() else {
             return;
         };
+        let store = self.log.clone().into_store();
+        let known = |subject| (store.revision_of(subject)).unwrap_or_else(|never| match never {});
+        let mut records = registry.stored.records.iter();
+        if !records.any(|(subject, held)| known(*subject) > Some(held.revision)) {
+            self.oracle.violate(LOST_NOTHING);
+        }
         for subject in recovery.lost {
+            let as_it_was = setup.mutant == Some(Mutant::RecoveredAsItWas);
             let record = Rec {
                 revision: recovery.revision,
-                allowed: false,
+                allowed: as_it_was && registry.stored.records[&subject].allowed,
             };
             registry.write(subject, record);
         }
@@ -203,22 +247,41 @@ impl World {
         let registry = &mut self.registries[usize::from(number)];
         match (&message.body, &message.context) {
             (Body::Ack(ack), Context::RegistryAppend(life, append)) if *life == registry.life => {
-                let now = Reading::at(registry.clock.read(self.now, setup));
-                registry.commit.acknowledged(append, ack, now);
+                let now = registry.read(self.now, setup);
+                let beyond = ack.greatest > registry.stored.revision;
+                let mut ack = *ack;
+                if setup.mutant == Some(Mutant::DeafToTheLog) {
+                    ack.greatest = ack.greatest.min(registry.stored.revision);
+                }
+                registry.commit.acknowledged(append, &ack, now);
+                if beyond && registry.commit.may_serve() {
+                    self.oracle.violate(SERVES_ON);
+                }
                 self.publish_if_allowed(setup, number, append.subject);
             }
             (Body::Standing(standing), Context::RegistryStanding(life, question))
                 if *life == registry.life =>
             {
-                registry.commit.standing_answered(question, standing);
+                let mut standing = standing.clone();
+                if setup.mutant == Some(Mutant::RecoveredForNothing) {
+                    standing.greatest = standing.greatest.max(registry.stored.revision.next());
+                }
+                registry.commit.standing_answered(question, &standing);
             }
             (Body::Read(asked), _) => {
+                let mut lacks = false;
                 for (subject, required) in asked {
                     let held = registry.stored.records[subject].revision;
-                    registry.commit.heard_of(*subject, *required, held);
+                    lacks |= *required > held;
+                    if setup.mutant != Some(Mutant::DeafToEdges) {
+                        registry.commit.heard_of(*subject, *required, held);
+                    }
                 }
                 if !registry.may_serve(setup) {
                     return;
+                }
+                if lacks && registry.commit.may_serve() {
+                    self.oracle.violate(SERVES_ON);
                 }
                 let records = asked.map(|(subject, _)| {
                     let keep = registry.may_publish(&subject, setup);
@@ -264,7 +327,7 @@ impl Registry {
         if subjects.is_empty() {
             return Millis::ZERO;
         }
-        let now = Reading::at(self.clock.read(now, setup));
+        let now = self.read(now, setup);
         let left = subjects
             .iter()
             .map(|subject| match self.commit.enforcement(subject, now) {

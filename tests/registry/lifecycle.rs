@@ -5,8 +5,8 @@ use katalo_keys::registry::message::{Command, KeyView, ListKeys, Object, Outcome
 use serde_json::{Value, json};
 
 use crate::world::{
-    DAY, HOUR, SECOND, START, World, admin, body, changed, disable, enable, issue, issued, patch,
-    revoke, revoke_all, rotate,
+    DAY, HOUR, SECOND, START, World, admin, body, changed, client_scopes, disable, enable, issue,
+    issued, patch, revoke, revoke_all, rotate, scopes,
 };
 
 fn field(refusal: &Refusal) -> &str {
@@ -144,11 +144,6 @@ fn what_cannot_be_issued() {
     for (command, name) in cases {
         assert_eq!(field(&world.refused(command)), name);
     }
-    world.settings.client_scopes = Some(crate::world::scopes(&["read"]));
-    assert_eq!(
-        field(&world.refused(base("scopes", json!(["raed"])))),
-        "scopes"
-    );
     world.put(json!({"name": "Acme", "max_key_lifetime_days": 30}));
     assert_eq!(
         field(&world.refused(base("name", json!("b")))),
@@ -205,6 +200,50 @@ fn a_patch_changes_what_it_names() {
         last["before"],
         json!({"revision": 4, "revoked_at": null, "revocation_reason": null})
     );
+}
+
+/// A typing error in a scope is told at once, with the scopes there are. What a
+/// key had stays its own when the operator takes a scope away.
+#[test]
+fn a_scope_that_nobody_knows_is_given_to_no_key() {
+    let mut world = World::acme();
+    let order =
+        |scopes: Value| issue(json!({"name": "a", "environment": "live", "scopes": scopes}));
+    let nonsense = Refusal::field(
+        "scopes",
+        "there is no scope nonsense; there are billing, create, read, regenerate, usage",
+    );
+    assert_eq!(world.refused(order(json!(["read", "nonsense"]))), nonsense);
+    let key = world.issued(order(json!(["read", "usage"]))).key;
+    let add = patch(key.id, json!({"scopes": ["read", "nonsense"]}));
+    assert_eq!(world.refused(add), nonsense);
+
+    world.settings.client_scopes = client_scopes(&["create"]);
+    let kept = world.changed_key(patch(key.id, json!({"name": "b"})));
+    assert_eq!(kept.scopes, key.scopes);
+    let changed = patch(key.id, json!({"scopes": ["read", "create"]}));
+    assert_eq!(
+        world.changed_key(changed).scopes,
+        scopes(&["create", "read"])
+    );
+    let again = patch(key.id, json!({"scopes": ["usage"]}));
+    assert_eq!(
+        world.refused(again),
+        Refusal::field("scopes", "there is no scope usage; there are create")
+    );
+    let successor = world.issued(rotate(key.id, 60)).key;
+    assert_eq!(successor.scopes, scopes(&["create", "read"]));
+
+    let many: Vec<String> = (0..60).map(|n| format!("s{n:02}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    world.settings.client_scopes = many
+        .chunks(30)
+        .flat_map(|some| client_scopes(some))
+        .collect();
+    let Refusal::InvalidRequest { detail, .. } = world.refused(order(json!(["nonsense"]))) else {
+        panic!()
+    };
+    assert!(detail.ends_with("s48, s49 and 10 more"), "{detail}");
 }
 
 #[test]

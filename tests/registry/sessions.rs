@@ -82,11 +82,10 @@ fn it_ends_with_its_key_and_comes_back_with_it() {
         let (mut world, _) = World::platform();
         let key = second(&mut world);
         let (token, _) = open(&mut world, &key);
-        let grants = world.ask_as(
-            crate::world::root(),
-            patch(key.id, json!({"scopes": ["keys:read", "audit:read"]})),
-        );
-        grants.unwrap();
+        world.changed_key(patch(
+            key.id,
+            json!({"scopes": ["keys:read", "audit:read"]}),
+        ));
         assert!(
             session(read(&mut world, &token))
                 .record

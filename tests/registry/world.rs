@@ -1,5 +1,7 @@
 //! A registry with a clock, and short words for what tests say often.
 
+use std::collections::BTreeSet;
+
 use katalo_keys::key::{Brand, KeyId, Keyring, OrganizationId, PublicKeyId, Scope, Scopes};
 use katalo_keys::random::Seeded;
 use katalo_keys::registry::message::{
@@ -37,6 +39,11 @@ pub fn scopes(names: &[&str]) -> Scopes {
             .collect(),
     )
     .unwrap()
+}
+
+/// The scopes there are for clients' keys.
+pub fn client_scopes(names: &[&str]) -> BTreeSet<Scope> {
+    scopes(names).iter().cloned().collect()
 }
 
 /// An admin key that is nowhere, for organizations of clients.
@@ -90,7 +97,10 @@ impl World {
         Self {
             sql,
             keyring: keyring(),
-            settings: RegistrySettings::default(),
+            settings: RegistrySettings {
+                client_scopes: client_scopes(&["billing", "create", "read", "regenerate", "usage"]),
+                ..RegistrySettings::default()
+            },
             now: START,
             randomness: Seeded(1),
             organization: organization(id),

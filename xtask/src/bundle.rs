@@ -25,7 +25,13 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-const SHIM: [&str; 4] = ["index.js", "gateway.js", "objects.js", "runtime.js"];
+const SHIM: [&str; 5] = [
+    "index.js",
+    "gateway.js",
+    "lines.js",
+    "objects.js",
+    "runtime.js",
+];
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Options {

@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing | audit-verify`.
+//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing | mutants | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -14,6 +14,7 @@ mod browser;
 mod bundle;
 mod dev;
 mod installed;
+mod mutants;
 mod node;
 mod prerequisites;
 mod project;
@@ -50,6 +51,8 @@ enum Task {
     Size,
     /// Measure whether a wrong key's time tells how much of it is right
     Timing,
+    /// Break the code in small ways and count what the tests notice
+    Mutants(mutants::Options),
     /// Verify an exported audit offline
     AuditVerify(audit::Options),
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Size => size::run(),
         Task::Timing => timing::run(),
+        Task::Mutants(options) => mutants::run(&options),
         Task::AuditVerify(options) => audit::run(&options),
     };
     match done {

@@ -3,7 +3,7 @@
 use crate::{
     api, browser, bundle,
     installed::Tool,
-    node,
+    mutants, node,
     prerequisites::{self, Program},
     project, size, tools,
 };
@@ -34,6 +34,8 @@ enum Part {
     Quick,
     /// Licences and sources of everything that is linked
     Policy,
+    /// The files that the guarantee hangs on, broken in every small way
+    Mutants,
     /// The built Worker in the real runtime
     Edge,
     /// The OpenAPI document under a linter, and the Worker held against it
@@ -73,12 +75,19 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 16] = [
     Step::new(Part::Quick, "format", format),
     Step::new(Part::Quick, "lint native", lint_native),
     Step::new(Part::Quick, "lint wasm32", lint_wasm),
     Step::new(Part::Quick, "native tests", native_tests),
+    Step::new(Part::Quick, "types of the shim", |_| browser::types("shim")),
+    Step::new(Part::Quick, "tests of the shim", shim_tests),
     Step::new(Part::Policy, "licences and sources", licences),
+    Step::new(
+        Part::Mutants,
+        "mutants of what the guarantee hangs on",
+        |_| mutants::shard(),
+    ),
     Step::new(Part::Edge, "build", build),
     Step::new(Part::Edge, "size of the module", |_| size::gate()),
     Step::new(Part::Edge, "dry run of the deployment", dry_run),
@@ -89,7 +98,7 @@ const STEPS: [Step; 13] = [
     })
     .needing(Program::Python3),
     Step::new(Part::Browser, "types of the dashboard", |_| {
-        browser::types()
+        browser::types("dashboard")
     }),
     Step::new(Part::Browser, "browser tests", |_| browser::run()).needing(Program::Chromium),
 ];
@@ -195,6 +204,10 @@ fn native_tests(_: &Options) -> Result<()> {
     let tested = test(&packages, []);
     let documented = tools::run(tools::cargo().args(["test", "--doc"]).args(packages));
     tested.and(documented)
+}
+
+fn shim_tests(_: &Options) -> Result<()> {
+    tools::run(node::command("node")?.args(["--test", "tests/shim/*.test.mjs"]))
 }
 
 /// Advisories are left to a watch of their own: the same commit must pass tomorrow.

@@ -185,6 +185,7 @@ impl Registry {
         let mut reply = self.handle(settings, request)?;
         if let Ok(Outcome::Changed(changed)) = &mut reply {
             self.tell_change_log().await;
+            self.tell_platform().await;
             if request.command.waits() {
                 self.wait_for(&changed.awaits).await?;
             }
@@ -399,7 +400,8 @@ impl Registry {
         told.is_some() && directory::mark_told(&self.sql, &order).is_ok()
     }
 
-    /// Has `_platform` put a deletion on record; whether it has by now.
+    /// Has `_platform` put a deletion on record and end the admin keys tied to what
+    /// was deleted; whether it has by now.
     async fn tell_platform(&self) -> bool {
         let Ok(Some(note)) = deletion::pending_note(&self.sql) else {
             return true;
@@ -419,8 +421,11 @@ impl Registry {
             idempotency: None,
             command: note,
         };
-        let told = crate::edge::registry::ask(&self.env, platform.tag(), &request).await;
-        matches!(told, Ok(Ok(_))) && deletion::mark_noted(&self.sql, revision).is_ok()
+        let told: Option<Said> = self
+            .ask(names::REGISTRY, platform.tag().as_str(), &request)
+            .await;
+        told.is_some_and(|said| matches!(said.reply, Some(Ok(_))))
+            && deletion::mark_noted(&self.sql, revision).is_ok()
     }
 
     /// Waits until these changes are enforced, or until the acknowledgement has
@@ -492,7 +497,7 @@ impl Registry {
         }
         self.settle()?;
         let now = rim::now();
-        let kept = registry::housekeeping(&self.sql, &settings.registry, now)?;
+        let kept = registry::housekeeping(&self.sql, &settings.keyring, &settings.registry, now)?;
         let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
         let retry = (!told).then(|| now.plus(TRY_AGAIN));
         let waiting = self.longest_wait().map(|left| now.plus(left.0));

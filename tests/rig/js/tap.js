@@ -1,10 +1,11 @@
 // Stands before the Worker in the rig, and between its objects and their
 // callers: counts calls, and makes them late, lost, hang or trap as a test asks.
 //
-//   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed"}}
+//   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed", "at_once"}}
 //   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "hold" | "replay", "delay_ms": n, "trap_after": n,
 //                              "forged": {member: value} | null, "releases": true}
 //   PUT /__rig/clock          {"rate": n} | {"pass_ms": n}
+//   GET /__rig/steps          the steps of the edge's instance, where they are counted
 //   any request with `rig-trap: n` traps at the nth call out of the crate
 //   /__rig/object/<class>/<name>  a call to an object, from another process
 //
@@ -13,6 +14,7 @@
 // point "edge" is where clients' requests come in; they are counted, no more.
 
 import { go, pass as passTime, wait } from "./clock.js";
+import { stepsSoFar } from "./steps.js";
 import { trapAfter } from "./trap.js";
 import worker, * as exported from "./index.js";
 
@@ -23,7 +25,7 @@ const points = new Map();
 function point(name) {
   let state = points.get(name);
   if (state === undefined) {
-    state = { fetches: 0, alarms: 0, shed: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, trap_after: 0, forged: null };
+    state = { fetches: 0, alarms: 0, shed: 0, under_way: 0, at_once: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, trap_after: 0, forged: null };
     points.set(name, state);
   }
   return state;
@@ -42,6 +44,16 @@ async function release(state) {
 
 async function pass(state, call) {
   state.fetches += 1;
+  state.under_way += 1;
+  state.at_once = Math.max(state.at_once, state.under_way);
+  try {
+    return await passOn(state, call);
+  } finally {
+    state.under_way -= 1;
+  }
+}
+
+async function passOn(state, call) {
   if (state.delay_ms > 0) await wait(state.delay_ms);
   if (state.fault === "refuse") throw new Error("refused by the rig");
   if (state.fault === "hang") await wait(3_600_000);
@@ -124,6 +136,27 @@ async function callObject(request, env, path) {
   }
 }
 
+// A shared cache as the platform has one before what a Worker fetches: it goes by the
+// address and the answer, and knows nothing of keys.
+const kept = new Map();
+
+function caching(fetch) {
+  return async (input, init) => {
+    const request = new Request(input, init);
+    if (request.method !== "GET" || request.cache === "no-store") return fetch(input, init);
+    const found = kept.get(request.url);
+    if (found !== undefined) return new Response(...found);
+    const answer = await fetch(input, init);
+    if (!/public|s-maxage/.test(answer.headers.get("cache-control") ?? "")) return answer;
+    const { status, headers } = answer;
+    const again = [await answer.text(), { status, headers: [...headers] }];
+    kept.set(request.url, again);
+    return new Response(...again);
+  };
+}
+
+const direct = globalThis.fetch;
+
 const environments = new Map();
 
 function tappedEnv(env, caller) {
@@ -133,6 +166,10 @@ function tappedEnv(env, caller) {
     for (const [binding, name] of Object.entries(BINDINGS)) {
       const namespace = env[binding] ?? new DurableObjectNamespace(env.RIG_OBJECTS, name);
       tapped[binding] = tappedNamespace(namespace, point(`${caller}>${name}`));
+    }
+    if (env.RIG_CACHE === "on") {
+      globalThis.fetch = caching(direct);
+      if (env.UPSTREAM !== undefined) tapped.UPSTREAM = { fetch: caching((...values) => env.UPSTREAM.fetch(...values)) };
     }
     // A dataset of Analytics Engine whose points are in the log.
     if (env.RIG_METRICS === "on") {
@@ -171,6 +208,7 @@ async function control(request, env, path) {
     if (pass_ms !== undefined) passTime(pass_ms);
     return done();
   }
+  if (path === "steps") return Response.json(stepsSoFar());
   const name = decodeURIComponent(path.slice("calls/".length));
   if (name === "") return Response.json(Object.fromEntries(points));
   // A count that was not used up reaches no later call.

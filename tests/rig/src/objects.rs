@@ -55,6 +55,8 @@ pub struct Calls {
     pub alarms: u64,
     /// Fetches that the object refused for having too much to do (503).
     pub shed: u64,
+    /// The most fetches that were under way at once.
+    pub at_once: u64,
 }
 
 /// Who calls an object.

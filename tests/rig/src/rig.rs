@@ -52,6 +52,8 @@ pub struct Builder {
     edges: usize,
     apart: bool,
     upstream_url: Option<String>,
+    upstream_test: bool,
+    counts_steps: bool,
     variables: BTreeMap<String, Value>,
 }
 
@@ -77,6 +79,21 @@ impl Builder {
     #[must_use]
     pub fn upstream_url(mut self, origin: Option<&str>) -> Self {
         self.upstream_url = Some(origin.unwrap_or_default().to_owned());
+        self
+    }
+
+    /// Binds the upstream for `test` keys as well.
+    #[must_use]
+    pub fn upstream_test(mut self) -> Self {
+        self.upstream_test = true;
+        self
+    }
+
+    /// Has the crate's steps counted, for [`Rig::steps`]. It is several times slower
+    /// then.
+    #[must_use]
+    pub fn counting_steps(mut self) -> Self {
+        self.counts_steps = true;
         self
     }
 
@@ -130,6 +147,8 @@ impl Builder {
             kv: kv.address(),
             upstream: upstream.address(),
             upstream_is_bound: self.upstream_url.is_none(),
+            upstream_test: self.upstream_test,
+            counts_steps: self.counts_steps,
             variables: self.variables,
             apart: self.apart,
         };
@@ -174,6 +193,8 @@ impl Rig {
             edges: 1,
             apart: false,
             upstream_url: None,
+            upstream_test: false,
+            counts_steps: false,
             variables: BTreeMap::new(),
         }
         .variable("ROUTES", routes("bounded"))
@@ -230,6 +251,17 @@ impl Rig {
     /// When there is no such edge.
     pub fn clock(&self, edge: usize) -> Clock<'_> {
         Clock::of(self.edge(edge))
+    }
+
+    /// The steps of the crate at the first edge so far: functions entered and turns
+    /// of loops, which a machine's mood does not change.
+    ///
+    /// # Errors
+    ///
+    /// When workerd does not answer.
+    pub fn steps(&self) -> Result<u64> {
+        let steps = self.edge(0).get("/__rig/steps")?.json()?;
+        steps.as_u64().context("no number")
     }
 
     /// The KV namespace.

@@ -1,0 +1,432 @@
+//! When a registry may say `enforced`, serve, and publish.
+
+use crate::freshness::ask::{Standing, StandingQuestion};
+use crate::freshness::commit_wait::{CommitWait, Enforcement, Recovery, Unsettled};
+use crate::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision, Subject};
+
+use super::{V, key, organization, required};
+
+const WAIT: Millis = Millis(5_151);
+
+const fn at(ms: u64) -> Reading<RegistryClock> {
+    Reading::at(ms)
+}
+
+const fn row(subject: Subject, revision: u64) -> Unsettled {
+    Unsettled {
+        subject,
+        revision: Revision(revision),
+        waits: true,
+    }
+}
+
+const fn append(subject: Subject, revision: u64) -> Append {
+    Append {
+        v: V,
+        subject,
+        revision: Revision(revision),
+    }
+}
+
+const fn ack(greatest: u64) -> Ack {
+    Ack {
+        v: V,
+        wait_ms: WAIT,
+        greatest: Revision(greatest),
+    }
+}
+
+const fn standing(greatest: u64) -> Standing {
+    Standing {
+        v: V,
+        greatest: Revision(greatest),
+        beyond: Vec::new(),
+        more: false,
+    }
+}
+
+/// A registry at this revision that has just started.
+fn started(revision: u64) -> CommitWait {
+    CommitWait::start(organization(), Revision(revision), [])
+}
+
+/// The same, and the log knows nothing beyond.
+fn serving(revision: u64) -> CommitWait {
+    let mut wait = started(revision);
+    let question = wait.standing_question().unwrap();
+    wait.standing_answered(&question, &standing(revision));
+    assert!(wait.may_serve());
+    wait
+}
+
+/// A registry whose change of `key(1)` at revision 2 was acknowledged at
+/// 10,000 ms.
+fn waiting() -> CommitWait {
+    let mut wait = serving(1);
+    wait.committed(row(key(1), 2));
+    wait.acknowledged(&append(key(1), 2), &ack(2), at(10_000));
+    wait
+}
+
+#[test]
+fn a_change_is_enforced_when_the_whole_wait_has_passed_since_its_acknowledgement() {
+    let mut wait = serving(1);
+    assert_eq!(wait.enforcement(&key(1), at(9_000)), Enforcement::Enforced);
+    wait.committed(row(key(1), 2));
+    let unacknowledged = wait.enforcement(&key(1), at(9_000));
+    assert_eq!(unacknowledged, Enforcement::Unacknowledged);
+    wait.acknowledged(&append(key(1), 2), &ack(2), at(10_000));
+    for (now, left) in [(10_000, 5_151), (12_000, 3_151), (15_150, 1)] {
+        let waiting = Enforcement::Waiting(Millis(left));
+        assert_eq!(wait.enforcement(&key(1), at(now)), waiting, "at {now}");
+        assert_eq!(wait.due(at(now)), [], "at {now}");
+    }
+    assert_eq!(wait.enforcement(&key(1), at(15_151)), Enforcement::Enforced);
+    assert_eq!(wait.enforcement(&key(1), at(20_000)), Enforcement::Enforced);
+}
+
+#[test]
+fn a_change_of_no_rights_is_enforced_with_its_acknowledgement() {
+    let mut wait = serving(1);
+    let renamed = Unsettled {
+        waits: false,
+        ..row(key(1), 2)
+    };
+    wait.committed(renamed);
+    let before = wait.enforcement(&key(1), at(10_000));
+    assert_eq!(before, Enforcement::Unacknowledged);
+    wait.acknowledged(&append(key(1), 2), &ack(2), at(10_000));
+    assert_eq!(wait.enforcement(&key(1), at(10_000)), Enforcement::Enforced);
+    assert_eq!(wait.due(at(10_000)), [renamed]);
+}
+
+#[test]
+fn a_renaming_does_not_settle_the_revocation_before_it() {
+    let mut wait = waiting();
+    let renamed = Unsettled {
+        waits: false,
+        ..row(key(1), 3)
+    };
+    wait.committed(renamed);
+    wait.acknowledged(&append(key(1), 3), &ack(3), at(11_000));
+    let both = wait.enforcement(&key(1), at(11_000));
+    assert_eq!(both, Enforcement::Waiting(WAIT));
+    assert_eq!(wait.due(at(16_151)), [row(key(1), 3)]);
+}
+
+#[test]
+fn a_change_told_again_joins_the_wait_of_the_first() {
+    let mut wait = waiting();
+    wait.committed(row(key(1), 2));
+    assert_eq!(wait.next_append(), None);
+    let left = wait.enforcement(&key(1), at(12_000));
+    assert_eq!(left, Enforcement::Waiting(Millis(3_151)));
+}
+
+#[test]
+fn a_second_acknowledgement_says_nothing_new() {
+    let mut wait = waiting();
+    wait.acknowledged(&append(key(1), 2), &ack(2), at(12_000));
+    assert_eq!(wait.enforcement(&key(1), at(15_151)), Enforcement::Enforced);
+}
+
+#[test]
+fn the_acknowledgement_of_an_older_change_says_nothing_of_the_newer() {
+    let mut wait = serving(1);
+    wait.committed(row(key(1), 2));
+    wait.committed(row(key(1), 3));
+    wait.acknowledged(&append(key(1), 2), &ack(2), at(10_000));
+    let newer = wait.enforcement(&key(1), at(20_000));
+    assert_eq!(newer, Enforcement::Unacknowledged);
+    assert!(!wait.may_publish(&key(1)));
+    assert_eq!(wait.next_append(), Some(append(key(1), 3)));
+}
+
+#[test]
+fn an_acknowledged_change_is_overtaken_by_the_next_and_waits_anew() {
+    let mut wait = waiting();
+    wait.committed(row(key(1), 3));
+    let newer = wait.enforcement(&key(1), at(20_000));
+    assert_eq!(newer, Enforcement::Unacknowledged);
+}
+
+#[test]
+fn every_change_is_sent_until_it_is_acknowledged() {
+    let mut wait = serving(1);
+    assert_eq!(wait.next_append(), None);
+    wait.committed(row(key(1), 2));
+    wait.committed(row(key(2), 3));
+    assert_eq!(wait.next_append(), Some(append(key(1), 2)));
+    assert_eq!(wait.next_append(), Some(append(key(1), 2)));
+    wait.acknowledged(&append(key(1), 2), &ack(2), at(10_000));
+    assert_eq!(wait.next_append(), Some(append(key(2), 3)));
+    wait.acknowledged(&append(key(2), 3), &ack(3), at(10_000));
+    assert_eq!(wait.next_append(), None);
+}
+
+#[test]
+fn a_record_is_published_once_the_log_has_its_change() {
+    let mut wait = serving(1);
+    assert!(wait.may_publish(&key(1)));
+    wait.committed(row(key(1), 2));
+    assert!(!wait.may_publish(&key(1)));
+    assert!(wait.may_publish(&key(2)));
+    wait.acknowledged(&append(key(1), 2), &ack(2), at(10_000));
+    assert!(wait.may_publish(&key(1)));
+}
+
+/// Nothing of a wait outlives its process: each stored row is appended again,
+/// and waited for again.
+#[test]
+fn after_a_restart_every_stored_row_is_unacknowledged() {
+    let rows = [row(key(1), 2), row(key(2), 3)];
+    let mut wait = CommitWait::start(organization(), Revision(3), rows);
+    for subject in [key(1), key(2)] {
+        let unacknowledged = wait.enforcement(&subject, at(u64::MAX));
+        assert_eq!(unacknowledged, Enforcement::Unacknowledged);
+        assert!(!wait.may_publish(&subject));
+    }
+    assert_eq!(wait.next_append(), Some(append(key(1), 2)));
+}
+
+#[test]
+fn what_is_settled_is_forgotten_and_a_newer_change_is_not() {
+    let mut wait = waiting();
+    assert_eq!(wait.due(at(15_151)), [row(key(1), 2)]);
+    wait.committed(row(key(1), 3));
+    wait.settled(&row(key(1), 2));
+    let newer = wait.enforcement(&key(1), at(15_151));
+    assert_eq!(newer, Enforcement::Unacknowledged, "the newer row stays");
+
+    let mut wait = waiting();
+    wait.settled(&row(key(1), 2));
+    assert_eq!(wait.due(at(15_151)), [], "told once");
+    // A renaming after that has no right to wait for.
+    let renamed = Unsettled {
+        waits: false,
+        ..row(key(1), 3)
+    };
+    wait.committed(renamed);
+    wait.acknowledged(&append(key(1), 3), &ack(3), at(15_200));
+    assert_eq!(wait.enforcement(&key(1), at(15_200)), Enforcement::Enforced);
+}
+
+#[test]
+fn the_longest_wait_is_the_last_change_to_be_enforced() {
+    let mut wait = serving(1);
+    assert_eq!(wait.longest_wait(at(9_000)), None);
+    wait.committed(row(key(1), 2));
+    wait.committed(row(key(2), 3));
+    wait.committed(row(key(3), 4));
+    assert_eq!(wait.longest_wait(at(9_000)), None, "none is acknowledged");
+    wait.acknowledged(&append(key(2), 3), &ack(4), at(10_000));
+    wait.acknowledged(&append(key(1), 2), &ack(4), at(11_000));
+    assert_eq!(wait.longest_wait(at(12_000)), Some(Millis(4_151)));
+    assert_eq!(wait.longest_wait(at(16_150)), Some(Millis(1)));
+    assert_eq!(wait.longest_wait(at(16_151)), None);
+}
+
+/// A clock that was set back by an hour does not hold a change for an hour:
+/// the wait is measured anew, whole, on the clock there is.
+#[test]
+fn a_backward_clock_begins_every_wait_anew() {
+    let hour = 3_600_000;
+    for look in [
+        |wait: &mut CommitWait, now| _ = wait.enforcement(&key(1), now),
+        |wait: &mut CommitWait, now| _ = wait.due(now),
+        |wait: &mut CommitWait, now| _ = wait.longest_wait(now),
+        |wait: &mut CommitWait, now| wait.acknowledged(&append(key(2), 3), &ack(3), now),
+    ] {
+        let mut wait = serving(1);
+        wait.committed(row(key(1), 2));
+        wait.committed(row(key(2), 3));
+        wait.acknowledged(&append(key(1), 2), &ack(2), at(hour));
+        look(&mut wait, at(1_000));
+        let whole = wait.enforcement(&key(1), at(1_000));
+        assert_eq!(whole, Enforcement::Waiting(WAIT));
+        let last = wait.enforcement(&key(1), at(1_000 + WAIT.0 - 1));
+        assert_eq!(last, Enforcement::Waiting(Millis(1)));
+        let over = wait.enforcement(&key(1), at(1_000 + WAIT.0));
+        assert_eq!(over, Enforcement::Enforced);
+    }
+}
+
+/// Also a step so small that the wait looks as if it had merely begun later:
+/// what was measured before the step counts for nothing.
+#[test]
+fn a_small_step_back_counts_as_much_as_a_large_one() {
+    let mut wait = waiting();
+    let before = wait.enforcement(&key(1), at(15_000));
+    assert_eq!(before, Enforcement::Waiting(Millis(151)));
+    let after = wait.enforcement(&key(1), at(14_999));
+    assert_eq!(after, Enforcement::Waiting(WAIT));
+    // A clock that stands has not stepped.
+    let stands = wait.enforcement(&key(1), at(14_999));
+    assert_eq!(stands, Enforcement::Waiting(WAIT));
+    let on = wait.enforcement(&key(1), at(15_000));
+    assert_eq!(on, Enforcement::Waiting(Millis(5_150)));
+    let stands = wait.enforcement(&key(1), at(15_000));
+    assert_eq!(stands, Enforcement::Waiting(Millis(5_150)));
+}
+
+#[test]
+fn a_registry_serves_once_the_log_knows_nothing_beyond_it() {
+    let mut wait = started(7);
+    assert!(!wait.may_serve());
+    let question = wait.standing_question().unwrap();
+    let expected = StandingQuestion {
+        v: V,
+        organization: organization(),
+        above: Revision(7),
+        after_subject: None,
+    };
+    assert_eq!(question, expected);
+    wait.standing_answered(&question, &standing(7));
+    assert!(wait.may_serve());
+    assert_eq!(wait.standing_question(), None);
+    assert_eq!(wait.recovery(), None, "nothing was lost");
+
+    // The log may know less: what it lacks is still to be appended.
+    let mut wait = started(7);
+    let question = wait.standing_question().unwrap();
+    wait.standing_answered(&question, &standing(3));
+    assert!(wait.may_serve());
+}
+
+#[test]
+fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
+    let mut wait = started(7);
+    let first = wait.standing_question().unwrap();
+    let page = Standing {
+        beyond: vec![required(key(1), 8), required(key(2), 9)],
+        more: true,
+        ..standing(12)
+    };
+    wait.standing_answered(&first, &page);
+    assert!(!wait.may_serve());
+    assert_eq!(wait.recovery(), None, "there is another page");
+
+    // It goes on after the last subject, and a repeated page is not taken twice.
+    let second = wait.standing_question().unwrap();
+    assert_eq!(second.above, Revision(9));
+    assert_eq!(second.after_subject, Some(key(2)));
+    wait.standing_answered(&first, &page);
+    let page = Standing {
+        beyond: vec![required(key(3), 12)],
+        ..standing(12)
+    };
+    wait.standing_answered(&second, &page);
+    let recovery = Recovery {
+        revision: Revision(13),
+        lost: vec![key(1), key(2), key(3)],
+    };
+    assert_eq!(wait.recovery(), Some(&recovery));
+    assert_eq!(wait.standing_question(), None);
+    assert!(!wait.may_serve());
+
+    // Each lost subject's new state is a change that waits like any other.
+    wait.recovered();
+    assert!(wait.may_serve());
+    assert_eq!(wait.recovery(), None);
+    for subject in recovery.lost {
+        let enforcement = wait.enforcement(&subject, at(10_000));
+        assert_eq!(enforcement, Enforcement::Unacknowledged);
+        wait.acknowledged(&append(subject, 13), &ack(13), at(10_000));
+        let enforcement = wait.enforcement(&subject, at(10_000));
+        assert_eq!(enforcement, Enforcement::Waiting(WAIT));
+    }
+    // What the log knows is no news any more.
+    assert!(wait.may_serve());
+}
+
+/// A version of the log that told of a revision and not of its subjects would
+/// still be believed.
+#[test]
+fn a_greater_revision_alone_is_jumped_past() {
+    let mut wait = started(7);
+    let question = wait.standing_question().unwrap();
+    wait.standing_answered(&question, &standing(9));
+    let recovery = Recovery {
+        revision: Revision(10),
+        lost: Vec::new(),
+    };
+    assert_eq!(wait.recovery(), Some(&recovery));
+}
+
+#[test]
+fn an_answer_to_another_question_says_nothing() {
+    let mut wait = started(7);
+    let mut other = wait.standing_question().unwrap();
+    other.above = Revision(6);
+    wait.standing_answered(&other, &standing(7));
+    assert!(!wait.may_serve());
+}
+
+/// An append from before the restore reached the log only after the start's
+/// question.
+#[test]
+fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on() {
+    let mut wait = serving(4);
+    wait.committed(row(key(1), 5));
+    wait.acknowledged(&append(key(1), 5), &ack(5), at(10_000));
+    assert!(wait.may_serve(), "its own revision is no news");
+    wait.acknowledged(&append(key(1), 5), &ack(6), at(10_001));
+    assert!(!wait.may_serve());
+    let question = wait.standing_question().unwrap();
+    assert_eq!(question.above, Revision(5));
+    let lost = Standing {
+        beyond: vec![required(key(2), 6)],
+        ..standing(6)
+    };
+    wait.standing_answered(&question, &lost);
+    let recovery = Recovery {
+        revision: Revision(7),
+        lost: vec![key(2)],
+    };
+    assert_eq!(wait.recovery(), Some(&recovery));
+    // What it hears meanwhile changes nothing: it is about to jump.
+    wait.acknowledged(&append(key(1), 5), &ack(8), at(10_002));
+    wait.heard_of(key(3), Revision(8), Revision(1));
+    assert_eq!(wait.recovery(), Some(&recovery));
+    wait.recovered();
+    // And the next acknowledgement says so again.
+    wait.acknowledged(&append(key(2), 7), &ack(8), at(10_003));
+    assert!(!wait.may_serve());
+}
+
+#[test]
+fn what_an_edge_requires_beyond_the_registrys_revision_makes_it_ask() {
+    let mut wait = serving(4);
+    wait.heard_of(key(1), Revision(5), Revision(2));
+    assert!(!wait.may_serve());
+    assert!(wait.standing_question().is_some());
+    assert_eq!(wait.recovery(), None);
+}
+
+#[test]
+fn a_record_below_what_an_edge_requires_is_locked_at_once() {
+    let mut wait = serving(4);
+    wait.heard_of(key(1), Revision(3), Revision(3));
+    wait.heard_of(key(1), Revision(2), Revision(3));
+    wait.heard_of(key(1), Revision(4), Revision(4));
+    assert!(wait.may_serve(), "its record is as new as any");
+    wait.heard_of(key(1), Revision(4), Revision(3));
+    assert!(!wait.may_serve());
+    let recovery = Recovery {
+        revision: Revision(5),
+        lost: vec![key(1)],
+    };
+    assert_eq!(wait.recovery(), Some(&recovery));
+}
+
+#[test]
+fn while_it_asks_where_it_stands_nothing_else_is_concluded() {
+    let mut wait = started(4);
+    wait.heard_of(key(1), Revision(4), Revision(3));
+    assert_eq!(wait.recovery(), None);
+    let question = wait.standing_question().unwrap();
+    wait.standing_answered(&question, &standing(4));
+    assert!(wait.may_serve());
+    wait.recovered();
+    assert!(wait.may_serve(), "there was nothing to recover");
+}
