@@ -1,6 +1,8 @@
 //! What proxies and the API behind are told, and by whom.
 
-use crate::http::leaks::{REPORT_LIMIT, SigningKey, report};
+use base64ct::{Base64, Encoding as _};
+
+use crate::http::leaks::{REPORT_LIMIT, SigningKey, report, signature};
 use crate::http::{
     Code, Dialect, IDENTITY, Identity, Passage, Problem, clear_session_cookie, for_proxy, original,
     request_passage, response_passage, same_origin, session_cookie, set_session_cookie,
@@ -117,6 +119,25 @@ fn a_report_is_a_list_of_whole_matches() {
         let problem = report(bad).err().unwrap();
         assert_eq!(problem.code, Code::InvalidRequest);
     }
+}
+
+/// A length from 128 on takes more bytes than one; none of a signature's does.
+#[test]
+fn a_length_of_128_is_no_length_here() {
+    let integer = |length: u8| {
+        let mut der = vec![0x02, length];
+        der.extend(vec![0; usize::from(length) - 1]);
+        der.push(1);
+        der
+    };
+    let sequence = |first: u8, second: u8| {
+        let content = [integer(first), integer(second)].concat();
+        let mut der = vec![0x30, u8::try_from(content.len()).unwrap()];
+        der.extend(content);
+        Base64::encode_string(&der)
+    };
+    assert!(signature(&sequence(61, 62)).is_some());
+    assert!(signature(&sequence(62, 62)).is_none());
 }
 
 #[test]
