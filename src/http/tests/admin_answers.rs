@@ -99,6 +99,7 @@ fn an_organization_is_enforced_when_all_that_it_awaits_is() {
     let awaits = vec![Awaited {
         subject: crate::registry::Subject::Organization(organization().tag()),
         revision: 9,
+        from: None,
     }];
     let waiting = Changed {
         object: object(),
