@@ -172,9 +172,9 @@ fn a_restored_registry_brings_back_no_key_that_was_revoked_with_all_others() -> 
     let mut rig = Rig::builder().start()?;
     let (admin, key) = acme(&rig)?;
     let registries = rig.state().join("Registry");
-    let backup = tempfile::tempdir()?;
+    let backup = rig.state().with_file_name("backup");
     rig.kill();
-    copy(&registries, backup.path())?;
+    copy(&registries, &backup)?;
     rig.start()?;
     let path = format!("/organizations/{ACME}/revoke-all");
     let order = serde_json::json!({ "reason": "key_compromise" });
@@ -183,7 +183,7 @@ fn a_restored_registry_brings_back_no_key_that_was_revoked_with_all_others() -> 
 
     rig.kill();
     fs::remove_dir_all(&registries)?;
-    copy(backup.path(), &registries)?;
+    copy(&backup, &registries)?;
     rig.start()?;
     // What the operator wants back is enabled on purpose; that is not among it.
     let order = serde_json::json!({ "name": "Acme", "api_access": "enabled" });
