@@ -14,7 +14,7 @@ use katalo_keys::http::{
     AdminPlace, Match, Place, RouteTable, checked_path, leaks, oauth, session_cookie,
 };
 use katalo_keys::key::{
-    Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord,
+    Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord, Scope,
 };
 use katalo_keys::random::Seeded;
 use katalo_keys::registry::audit::{verify_export, verify_head};
@@ -136,6 +136,7 @@ pub fn messages(data: &[u8]) {
     STORAGE.with(|sql| {
         let settings = RegistrySettings {
             transfer: true,
+            client_scopes: Scope::parse("read").into_iter().collect(),
             ..RegistrySettings::default()
         };
         let answered =

@@ -9,8 +9,9 @@ use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
 use crate::http::leaks::SigningKey;
 use crate::http::{RouteTable, RouteTableError};
-use crate::key::{Brand, Keyring, KeyringError};
+use crate::key::{Brand, Keyring, KeyringError, Scope};
 use crate::registry::RegistrySettings;
+use crate::verify::TestKeys;
 
 /// Names of variables and secrets.
 pub mod names {
@@ -22,10 +23,17 @@ pub mod names {
     pub const FORWARD_AUTH_SECRET: &str = "FORWARD_AUTH_SECRET";
     /// Secret: signs `Katalo-Assertion`; no assertion is sent without it.
     pub const ASSERTION_SECRET: &str = "ASSERTION_SECRET";
+    /// Variable: `on` has `/authorize` and its dialects take `test` keys.
+    pub const FORWARD_AUTH_TEST_KEYS: &str = "FORWARD_AUTH_TEST_KEYS";
     /// Variable: `on` lets keys be exported with their digests, and imported.
     pub const KEY_TRANSFER: &str = "KEY_TRANSFER";
+    /// Variable: scopes of clients' keys that no route asks for, with spaces
+    /// between; the API behind knows them.
+    pub const CLIENT_SCOPES: &str = "CLIENT_SCOPES";
     /// Variable: days for which a deleted organization's records are kept.
     pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
+    /// Variable: days for which entries of the audit are kept; for ever where absent.
+    pub const AUDIT_RETENTION_DAYS: &str = "AUDIT_RETENTION_DAYS";
     /// Variable: what keys begin with; `kat` where absent.
     pub const BRAND: &str = "BRAND";
     /// Variable: the keys that sign leak reports, in the form in which GitHub
@@ -85,10 +93,16 @@ pub struct Given {
     pub forward_auth_secret: Option<String>,
     /// [`names::ASSERTION_SECRET`]
     pub assertion_secret: Option<String>,
+    /// [`names::FORWARD_AUTH_TEST_KEYS`]
+    pub forward_auth_test_keys: Option<String>,
     /// [`names::KEY_TRANSFER`]
     pub key_transfer: Option<String>,
+    /// [`names::CLIENT_SCOPES`]
+    pub client_scopes: Option<String>,
     /// [`names::RETENTION_DAYS`]
     pub retention_days: Option<String>,
+    /// [`names::AUDIT_RETENTION_DAYS`]
+    pub audit_retention_days: Option<String>,
     /// [`names::BRAND`]
     pub brand: Option<String>,
     /// [`names::GITHUB_PUBLIC_KEYS`], as JSON
@@ -101,6 +115,8 @@ pub struct Given {
     pub unproven_at_most: Option<String>,
     /// [`names::ROUTES`], as JSON
     pub routes: Option<String>,
+    /// [`names::FRESHNESS_BOUND_MS`]
+    pub bound: Option<String>,
     /// [`names::FRESHNESS_AT_MOST_MS`]
     pub at_most: Option<String>,
     /// [`names::RELAY_REPLICAS`]
@@ -140,8 +156,8 @@ pub struct Settings {
     pub upstream_timeout: Duration,
     /// The API behind, for live keys.
     pub upstream: Option<Upstream>,
-    /// Whether there is one for test keys, bound as [`names::UPSTREAM_TEST`].
-    pub has_upstream_test: bool,
+    /// Where `test` keys are good.
+    pub test_keys: TestKeys,
     /// What the registries are told.
     pub registry: RegistrySettings,
     /// What a proxy shows to be believed about the client's address.
@@ -215,27 +231,31 @@ impl Settings {
         let bootstrap_token = secret(given.bootstrap_token, names::BOOTSTRAP_TOKEN)?;
         let forward_auth_secret = secret(given.forward_auth_secret, names::FORWARD_AUTH_SECRET)?;
         let assertion_secret = secret(given.assertion_secret, names::ASSERTION_SECRET)?;
-        let transfer = value(
-            given.key_transfer,
-            names::KEY_TRANSFER,
-            "on or off",
-            |text| match text {
-                "on" => Some(true),
-                "off" => Some(false),
-                _ => None,
-            },
-        )?;
-        let retention_days = value(
-            given.retention_days,
-            names::RETENTION_DAYS,
-            "30 to 3650",
-            |text| text.parse().ok().filter(|days| (30..=3650).contains(days)),
+        let test_keys = switch(given.forward_auth_test_keys, names::FORWARD_AUTH_TEST_KEYS)?;
+        let transfer = switch(given.key_transfer, names::KEY_TRANSFER)?;
+        let more_scopes: Vec<Scope> = value(
+            given.client_scopes,
+            names::CLIENT_SCOPES,
+            "scopes with spaces between, as read write",
+            |text| text.split_ascii_whitespace().map(Scope::parse).collect(),
+        )?
+        .unwrap_or_default();
+        let days = |text: &str| text.parse().ok().filter(|days| (30..=3650).contains(days));
+        let days = |given, name| value(given, name, "30 to 3650", days);
+        let retention_days = days(given.retention_days, names::RETENTION_DAYS)?;
+        let audit_retention_days = days(given.audit_retention_days, names::AUDIT_RETENTION_DAYS)?;
+        let milliseconds = |text: &str| Bound::new(text.parse().ok()?);
+        let bound = value(
+            given.bound,
+            names::FRESHNESS_BOUND_MS,
+            "200 to 600000",
+            milliseconds,
         )?;
         let at_most = value(
             given.at_most,
             names::FRESHNESS_AT_MOST_MS,
             "200 to 600000",
-            |text| Bound::new(text.parse().ok()?),
+            milliseconds,
         )?;
         let serves = value(
             given.on_unproven,
@@ -305,14 +325,19 @@ impl Settings {
                 _ if given.has_upstream => Some(Upstream::Worker),
                 url => url.map(|url| Upstream::Url(url.trim_end_matches('/').to_owned())),
             },
-            has_upstream_test: given.has_upstream_test,
+            test_keys: TestKeys {
+                has_upstream: given.has_upstream_test,
+                proxies_take_them: test_keys.unwrap_or_default(),
+            },
             upstream_timeout: upstream_timeout.map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
             github_public_keys,
             log_sample_percent: log_sample_percent.unwrap_or(100),
             registry: RegistrySettings {
                 transfer: transfer.unwrap_or(usual.transfer),
+                client_scopes: routes.scopes().chain(more_scopes).collect(),
+                wait: bound.unwrap_or(Bound::DEFAULT).wait(),
                 retention_days: retention_days.unwrap_or(usual.retention_days),
-                ..usual
+                audit_retention_days,
             },
             keyring: Keyring::parse(brand, &root_keys).map_err(SettingsError::Keyring)?,
             routes,
@@ -377,6 +402,15 @@ fn secret(
     }
 }
 
+/// Reads a variable that is on or off, and may be absent.
+fn switch(text: Option<String>, name: &'static str) -> Result<Option<bool>, SettingsError> {
+    value(text, name, "on or off", |text| match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    })
+}
+
 /// Reads a variable that may be absent.
 fn value<T>(
     text: Option<String>,
@@ -408,11 +442,58 @@ mod tests {
     }
 
     #[test]
+    fn the_scopes_of_clients_are_those_of_routes_and_of_the_setting() {
+        let read = |more: Option<&str>| {
+            let root_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+            let route = r#"{"method":"GET","path":"/v1/catalogs","scope":"read"}"#;
+            Settings::read(Given {
+                root_keys: Some(format!(r#"{{"current":"1","keys":{{"1":"{root_key}"}}}}"#)),
+                routes: Some(format!("[{route}]")),
+                client_scopes: more.map(str::to_owned),
+                ..Given::default()
+            })
+            .map(|settings| {
+                let scopes = settings.registry.client_scopes.iter();
+                scopes.map(ToString::to_string).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(read(None).unwrap(), ["read", "usage"]);
+        assert_eq!(
+            read(Some(" write  read ")).unwrap(),
+            ["read", "usage", "write"]
+        );
+        assert_eq!(
+            read(Some("write \"x\"")).unwrap_err().to_string(),
+            "CLIENT_SCOPES is scopes with spaces between, as read write"
+        );
+    }
+
+    #[test]
     fn what_cannot_be_proven_is_refused_unless_said() {
         for said in [None, Some(""), Some("refuse")] {
             let settings = read(said, Some("60000")).unwrap();
             assert_eq!(settings.serve_unproven, None);
             assert_eq!(settings.weakened(), Vec::<Weakened>::new());
+        }
+    }
+
+    #[test]
+    fn an_audit_is_kept_for_ever_or_for_a_month_at_least() {
+        let read = |days: Option<&str>| {
+            let root_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+            let given = Given {
+                root_keys: Some(format!(r#"{{"current":"1","keys":{{"1":"{root_key}"}}}}"#)),
+                routes: Some("[]".to_owned()),
+                audit_retention_days: days.map(str::to_owned),
+                ..Given::default()
+            };
+            Settings::read(given).map(|settings| settings.registry.audit_retention_days)
+        };
+        assert_eq!(read(None).unwrap(), None);
+        assert_eq!(read(Some("")).unwrap(), None);
+        assert_eq!(read(Some("30")).unwrap(), Some(30));
+        for bad in ["0", "29", "3651", "-1", "for ever"] {
+            assert!(read(Some(bad)).is_err(), "{bad}");
         }
     }
 

@@ -71,6 +71,21 @@ pub trait LogStore {
     /// # Errors
     /// If storage fails.
     fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Self::Error>;
+    /// Notes that every key of an organization issued at or below a revision is
+    /// revoked.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn set_keys_revoked_through(
+        &mut self,
+        organization: Subject,
+        through: Revision,
+    ) -> Result<(), Self::Error>;
+    /// What [`Self::set_keys_revoked_through`] noted last.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, Self::Error>;
     /// The greatest revision among an organization's subjects; zero without
     /// one.
     ///
@@ -139,6 +154,12 @@ impl<S: LogStore> ChangeLog<S> {
             };
             self.store.upsert_subject(&change, organization)?;
         }
+        if let Some(through) = append.keys_revoked_through {
+            let noted = self.store.keys_revoked_through(organization)?;
+            if noted.is_none_or(|noted| noted < through) {
+                self.store.set_keys_revoked_through(organization, through)?;
+            }
+        }
         Ok(Ack {
             v: Version::CURRENT,
             wait_ms: meta.wait_for.wait(),
@@ -195,6 +216,7 @@ impl<S: LogStore> ChangeLog<S> {
             greatest: self.store.greatest_revision_of(organization)?,
             beyond,
             more,
+            keys_revoked_through: self.store.keys_revoked_through(organization)?,
         })
     }
 

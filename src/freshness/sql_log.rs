@@ -103,6 +103,22 @@ impl<S: Sql> LogStore for SqlLog<S> {
             .transpose()
     }
 
+    fn set_keys_revoked_through(
+        &mut self,
+        organization: Subject,
+        through: Revision,
+    ) -> Result<(), SqlError> {
+        let parameters = [organization.as_str().into(), through.0.into()];
+        self.0.query(sql::SET_KEYS_REVOKED, &parameters).map(|_| ())
+    }
+
+    fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, SqlError> {
+        let rows = (self.0).query(sql::KEYS_REVOKED, &[organization.as_str().into()])?;
+        rows.first()
+            .map(|row| row.unsigned(0).map(Revision))
+            .transpose()
+    }
+
     fn greatest_revision_of(&self, organization: Subject) -> Result<Revision, SqlError> {
         self.number(sql::GREATEST_REVISION_OF, &[organization.as_str().into()])
             .map(Revision)

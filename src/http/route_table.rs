@@ -109,6 +109,9 @@ pub struct RouteTable {
 /// Paths under `/v1` that the Worker answers itself.
 const OWN: [&str; 2] = ["/v1/key", "/v1/key/usage"];
 
+/// The scope that `GET /v1/key/usage` asks for.
+pub const OWN_USAGE_SCOPE: &str = "usage";
+
 impl RouteTable {
     /// Reads `ROUTES`, a JSON list.
     ///
@@ -161,13 +164,10 @@ impl RouteTable {
         self.routes.get(usize::from(place))
     }
 
-    /// Every scope that a route asks for.
-    #[must_use]
-    pub fn scopes(&self) -> Vec<Scope> {
-        self.routes
-            .iter()
-            .map(|route| route.scope.clone())
-            .collect()
+    /// Every scope that a route asks for, the Worker's own among them.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> {
+        let of_routes = self.routes.iter().map(|route| route.scope.clone());
+        of_routes.chain(Scope::parse(OWN_USAGE_SCOPE))
     }
 }
 

@@ -89,6 +89,13 @@ impl Scopes {
         Self(self.iter().filter(both).cloned().collect())
     }
 
+    /// Those that are not among `others`.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let alone = |scope: &&Scope| !others.contains(scope.as_str());
+        Self(self.iter().filter(alone).cloned().collect())
+    }
+
     /// In order.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()

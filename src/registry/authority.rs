@@ -5,6 +5,7 @@ use super::handle::{Registry, Stop};
 use super::message::{Actor, Admin, Command, Refusal};
 use super::sql as texts;
 use super::store::{Key, Organization, first};
+use super::transition::Scene;
 use crate::key::{OrganizationId, Revision, Scope, Scopes};
 use crate::sql::SqlError;
 
@@ -34,11 +35,51 @@ pub(super) fn all_scopes() -> Option<Scopes> {
     )
 }
 
+/// What an administrator may be allowed to do with an organization. The one table
+/// of the scopes that allow it: the edge asks it by a request's path, the registry
+/// by the command, the API's description by the route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Permission {
+    /// See an organization.
+    ReadOrganizations,
+    /// Create, change and delete it.
+    WriteOrganizations,
+    /// See its keys.
+    ReadKeys,
+    /// Issue, change and revoke keys. Export and import too: the lines carry
+    /// digests, and an import makes keys.
+    WriteKeys,
+    /// See its audit.
+    ReadAudit,
+    /// See its usage.
+    ReadUsage,
+    /// See how the installation stands.
+    ReadStatus,
+}
+
+impl Permission {
+    /// The scope that allows it in an organization of clients, or in
+    /// `_platform`, which nothing but [`ADMINS_WRITE`] reaches.
+    #[must_use]
+    pub const fn scope(self, in_platform: bool) -> &'static str {
+        match self {
+            Self::ReadStatus => "status:read",
+            _ if in_platform => ADMINS_WRITE,
+            Self::ReadOrganizations => "organizations:read",
+            Self::WriteOrganizations => "organizations:write",
+            Self::ReadKeys => "keys:read",
+            Self::WriteKeys => "keys:write",
+            Self::ReadAudit => "audit:read",
+            Self::ReadUsage => "usage:read",
+        }
+    }
+}
+
 /// What an admin needs for a command.
 #[derive(Clone, Copy)]
 enum Needs {
-    /// This scope; in `_platform` [`ADMINS_WRITE`] instead.
-    Scope(&'static str),
+    /// This permission.
+    Permission(Permission),
     /// No scope: any admin key.
     Nothing,
     /// Not for admins.
@@ -47,12 +88,11 @@ enum Needs {
 
 const fn needs(command: &Command) -> Needs {
     match command {
-        Command::GetOrganization {} => Needs::Scope("organizations:read"),
+        Command::GetOrganization {} => Needs::Permission(Permission::ReadOrganizations),
         Command::PutOrganization(_) | Command::DeleteOrganization(_) => {
-            Needs::Scope("organizations:write")
+            Needs::Permission(Permission::WriteOrganizations)
         }
-        Command::GetKey { .. } | Command::ListKeys(_) => Needs::Scope("keys:read"),
-        // An export carries digests: no business of those who only read.
+        Command::GetKey { .. } | Command::ListKeys(_) => Needs::Permission(Permission::ReadKeys),
         Command::Export { .. }
         | Command::Import(_)
         | Command::IssueKey(_)
@@ -61,10 +101,10 @@ const fn needs(command: &Command) -> Needs {
         | Command::RevokeKey { .. }
         | Command::DisableKey { .. }
         | Command::EnableKey { .. }
-        | Command::RevokeAll(_) => Needs::Scope("keys:write"),
-        Command::ListAudit(_) | Command::AuditHead {} => Needs::Scope("audit:read"),
-        Command::ListUsage(_) | Command::Impact { .. } => Needs::Scope("usage:read"),
-        Command::Status { .. } => Needs::Scope("status:read"),
+        | Command::RevokeAll(_) => Needs::Permission(Permission::WriteKeys),
+        Command::ListAudit(_) | Command::AuditHead {} => Needs::Permission(Permission::ReadAudit),
+        Command::ListUsage(_) | Command::Impact { .. } => Needs::Permission(Permission::ReadUsage),
+        Command::Status { .. } => Needs::Permission(Permission::ReadStatus),
         Command::OpenSession {} => Needs::Nothing,
         Command::Records { .. }
         | Command::MarkExposed { .. }
@@ -76,6 +116,7 @@ const fn needs(command: &Command) -> Needs {
         | Command::Bootstrap { .. }
         | Command::ReadSession { .. }
         | Command::CloseSession { .. }
+        | Command::NoteFailures { .. }
         | Command::NoteFailedAuthentication { .. }
         | Command::NoteDeletion { .. } => Needs::NotForAdmins,
     }
@@ -121,13 +162,9 @@ fn permit_admin(admin: &Admin, organization: &OrganizationId, needs: Needs) -> R
     match needs {
         Needs::Nothing => Ok(()),
         Needs::NotForAdmins => Err(Refusal::NotFound),
-        Needs::Scope(_) if !within_reach => Err(Refusal::NotFound),
-        Needs::Scope(scope) => {
-            let needed = if organization.is_platform() && scope != "status:read" {
-                ADMINS_WRITE
-            } else {
-                scope
-            };
+        Needs::Permission(_) if !within_reach => Err(Refusal::NotFound),
+        Needs::Permission(permission) => {
+            let needed = permission.scope(organization.is_platform());
             if admin.scopes.contains(needed) {
                 Ok(())
             } else {
@@ -143,34 +180,43 @@ fn lacks(scope: &str) -> Refusal {
     })
 }
 
-/// Whether `actor` may put an admin key with these scopes and this reach into
-/// somebody's hands. For keys of other organizations there is nothing to lack.
+/// Whether the actor may put this admin key, with these of its scopes, into
+/// somebody's hands: nobody hands on a scope, an organization, a network or a day
+/// that their own key does not have. For keys of other organizations there is
+/// nothing to lack.
 ///
 /// # Errors
 /// `insufficient_scope` with the first scope that the actor lacks; `not_found`
-/// where the reach is beyond the actor's.
-pub(super) fn permit_grant(
-    actor: &Actor,
-    organization: &OrganizationId,
-    scopes: &Scopes,
-    bound: Option<&OrganizationId>,
-) -> Result<(), Refusal> {
-    let (Actor::Key(admin) | Actor::Session(admin)) = actor else {
+/// where the reach is beyond the actor's; `invalid_request` for `expires_at` or
+/// `allowed_ips` where the key outlives the actor's or works from elsewhere.
+pub(super) fn permit_grant(scene: &Scene<'_>, key: &Key, scopes: &Scopes) -> Result<(), Refusal> {
+    let (Actor::Key(admin) | Actor::Session(admin)) = scene.actor else {
         return Ok(());
     };
-    if !organization.is_platform() {
+    if !scene.organization.id.is_platform() {
         return Ok(());
     }
-    if let Some(scope) = scopes
-        .iter()
-        .find(|scope| !admin.scopes.contains(scope.as_str()))
-    {
+    if let Some(scope) = scopes.without(&admin.scopes).iter().next() {
         return Err(Refusal::InsufficientScope {
             scope: scope.clone(),
         });
     }
-    if admin.bound_organization.is_some() && admin.bound_organization.as_ref() != bound {
+    if admin.bound_organization.is_some() && admin.bound_organization != key.bound_organization {
         return Err(Refusal::NotFound);
+    }
+    let own = scene.acting.as_ref().ok_or(Refusal::NotFound)?;
+    if let Some(latest) = own.end()
+        && key.end().is_none_or(|end| end > latest)
+    {
+        let detail = format!(
+            "a key that you hand on ends when your own does at the latest: {}",
+            latest.to_rfc3339()
+        );
+        return Err(Refusal::field("expires_at", detail));
+    }
+    if !own.allowed_ips.cover(&key.allowed_ips) {
+        let detail = "a key that you hand on works from networks of your own key alone";
+        return Err(Refusal::field("allowed_ips", detail));
     }
     Ok(())
 }

@@ -44,8 +44,8 @@ pub(super) struct Change {
 /// Who, when, and for which request.
 pub(super) struct Occasion<'a> {
     pub(super) organization: &'a Organization,
+    /// Its key id is the actor's name for idempotency.
     pub(super) who: &'a Who,
-    /// The actor's name for idempotency: its key id.
     pub(super) request_id: &'a str,
     pub(super) idempotency: Option<&'a Idempotency>,
     pub(super) now: Timestamp,

@@ -2,7 +2,9 @@
 //!
 //! 1. `DeleteOrganization`: every key is revoked and access is off, as one
 //!    change, enforced like any other. [`pending_note`] then has `_platform` put
-//!    it on record, as this audit will go.
+//!    it on record, as this audit will go, and revoke the admin keys that are tied
+//!    to it, in one transaction: whoever uses the id again has no administrators
+//!    but those made for it.
 //! 2. For the retention the records can be read, and the id cannot be used.
 //! 3. Then, step by step from [`housekeeping`](super::housekeeping): the keys go,
 //!    and their values and the organization's in Workers KV with them; the
@@ -10,16 +12,17 @@
 //!    stays is the revision: should the id be used again, it goes on from there,
 //!    above all that any edge may still remember.
 
+use super::audit::About;
 use super::change::Change;
 use super::handle::{Registry, Stop};
-use super::message::{Command, Outcome, RevocationReason};
+use super::message::{Command, Outcome, RevocationReason, RevokeKey, Wait};
 use super::settings::RegistrySettings;
 use super::sql as texts;
-use super::store::{self, Organization, first, public_id};
+use super::store::{self, Key, Organization, first, public_id};
 use super::subject::Subject;
 use super::transition::Scene;
-use super::{organization, outbox};
-use crate::key::Revision;
+use super::{organization, outbox, transition};
+use crate::key::{OrganizationId, Revision};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -44,6 +47,66 @@ impl Registry<'_> {
         self.check_if_match(held.revision)?;
         let change = delete(&self.scene(held)?);
         self.change_organization(held, Some(change))
+    }
+}
+
+impl Registry<'_> {
+    /// `_platform`: puts a deletion on record and ends the admin keys that reach
+    /// that organization alone. Once for each deletion: a later key is meant for
+    /// whoever has the id then. None of them keeps the last-admin rule.
+    pub(super) fn note_deletion(
+        &self,
+        platform: &OrganizationId,
+        held: Option<&Organization>,
+        organization: &OrganizationId,
+        revision: Revision,
+    ) -> Result<(), Stop> {
+        let row = [organization.as_str().into(), revision.into()];
+        if first(self.sql, texts::DELETION, &row)?.is_some() {
+            return Ok(());
+        }
+        let ends = match held {
+            Some(held) => self.end_tied_keys(held, organization)?,
+            None => Vec::new(),
+        };
+        self.sql.transaction(&mut || {
+            self.sql.query(texts::INSERT_DELETION, &row)?;
+            let subject = About::organization(organization);
+            let after = [("revision", revision.into())];
+            self.record(platform, "organization.delete", &subject, &after)?;
+            if let Some(held) = held {
+                for end in &ends {
+                    end.write(self.sql, &self.occasion(held))?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// The changes that revoke the keys tied to `organization`, each a revision.
+    fn end_tied_keys(
+        &self,
+        held: &Organization,
+        organization: &OrganizationId,
+    ) -> Result<Vec<Change>, SqlError> {
+        let order = RevokeKey {
+            reason: RevocationReason::CessationOfOperation,
+            note: None,
+            wait: Wait::default(),
+        };
+        let mut scene = self.scene(held)?;
+        let mut changes = Vec::new();
+        for row in self
+            .sql
+            .query(texts::TIED_KEYS, &[organization.as_str().into()])?
+        {
+            if let Some(change) = transition::revoke(&scene, &Key::read(&row)?, &order) {
+                changes.push(change.also("deleted", organization.as_str().into()));
+                scene.revision += 1;
+            }
+        }
+        Ok(changes)
     }
 }
 

@@ -11,6 +11,7 @@ use super::message::{
     Actor, Changed, Command, Issued, MESSAGE_VERSION, Name, Object, Outcome, PutOrganization,
     Records, Refusal, Reply, Request, RevocationReason, RevokeKey, Secret, Wait, Who,
 };
+use super::notes::cleaned;
 use super::settings::RegistrySettings;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first};
@@ -52,6 +53,7 @@ pub fn handle(
     randomness: &mut dyn Randomness,
 ) -> Result<Reply, SqlError> {
     let registry = Registry {
+        request_id: cleaned(&request.request_id),
         sql,
         keyring,
         settings,
@@ -86,6 +88,8 @@ pub(super) struct Registry<'a> {
     pub(super) keyring: &'a Keyring,
     pub(super) settings: &'a RegistrySettings,
     pub(super) request: &'a Request,
+    /// The request's id as it is kept: outside Cloudflare a client can choose it.
+    pub(super) request_id: String,
     pub(super) who: Who,
     pub(super) now: Timestamp,
 }
@@ -114,7 +118,7 @@ impl Registry<'_> {
                 self.bootstrap(held, token_digest, randomness)
             }
             (Command::RevokeSelf { .. }, Some(held)) => self.revoke_self(&held),
-            (_, held) if meant.is_platform() => match (self.note(&meant), held) {
+            (_, held) if meant.is_platform() => match (self.note(&meant, held.as_ref()), held) {
                 (Some(noted), _) => noted,
                 (None, None) => Ok(absent(self.request)?),
                 (None, Some(held)) => self.act(&held, randomness),
@@ -147,7 +151,9 @@ impl Registry<'_> {
                 Ok(Outcome::Key(Box::new(self.view(&key, held))))
             }
             Command::ListKeys(asked) => read::keys(self, held, asked),
-            Command::ListAudit(asked) => Ok(Outcome::Audit(audit::list(self.sql, asked)?)),
+            Command::ListAudit(asked) => {
+                Ok(Outcome::Audit(audit::list(self.sql, &held.id, asked)?))
+            }
             Command::AuditHead {} => Ok(Outcome::AuditHead(audit::head(
                 self.sql,
                 self.keyring,
@@ -240,6 +246,7 @@ impl Registry<'_> {
             | Command::ReadSession { .. }
             | Command::CloseSession { .. }
             | Command::NotePreflight { .. }
+            | Command::NoteFailures { .. }
             | Command::NoteFailedAuthentication { .. }
             | Command::NoteDeletion { .. } => Err(Refusal::NotFound.into()),
         }
@@ -327,9 +334,16 @@ impl Registry<'_> {
     }
 
     pub(super) fn scene<'s>(&'s self, held: &'s Organization) -> Result<Scene<'s>, SqlError> {
+        let acting = match &self.request.actor {
+            Actor::Key(admin) | Actor::Session(admin) if held.id.is_platform() => {
+                Key::load(self.sql, &admin.id.public)?
+            }
+            _ => None,
+        };
         Ok(Scene {
             organization: held,
             actor: &self.request.actor,
+            acting,
             who: &self.who,
             brand: self.keyring.brand(),
             settings: self.settings,
@@ -360,11 +374,11 @@ impl Registry<'_> {
         }
     }
 
-    fn occasion<'s>(&'s self, held: &'s Organization) -> Occasion<'s> {
+    pub(super) fn occasion<'s>(&'s self, held: &'s Organization) -> Occasion<'s> {
         Occasion {
             organization: held,
             who: &self.who,
-            request_id: &self.request.request_id,
+            request_id: &self.request_id,
             idempotency: self.request.idempotency.as_ref(),
             now: self.now,
         }
@@ -460,10 +474,19 @@ impl Registry<'_> {
             let replaced = replaced.map(|issued| self.reload_key(issued)).transpose()?;
             let mut subjects = vec![key.subject(), held.subject()];
             subjects.extend(replaced.as_ref().map(Key::subject));
+            let mut awaits = outbox::awaits(self.sql, &subjects)?;
+            // The one thing that a rotation takes: the old key's life after its
+            // overlap.
+            for awaited in &mut awaits {
+                awaited.from = replaced
+                    .as_ref()
+                    .filter(|key| key.subject() == awaited.subject)
+                    .and_then(|key| key.retires_at);
+            }
             Ok((
                 self.view(&key, &held),
                 replaced.map(|key| self.view(&key, &held)),
-                outbox::awaits(self.sql, &subjects)?,
+                awaits,
             ))
         })?;
         Ok(Outcome::Changed(Box::new(Changed {

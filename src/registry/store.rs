@@ -35,7 +35,7 @@ pub(super) struct Organization {
     pub(super) pending: bool,
 }
 
-/// Who was to blame, when and why.
+/// When a key was revoked, and why.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Revocation {
     pub(super) at: Timestamp,
@@ -215,6 +215,12 @@ impl Key {
 
     pub(super) fn state(&self, organization: &Organization, now: Timestamp) -> KeyState {
         self.record().state(&organization.record(), now)
+    }
+
+    /// From when on it opens nothing, whatever happens: its own end, or that of
+    /// its overlap.
+    pub(super) fn end(&self) -> Option<Timestamp> {
+        self.expires_at.into_iter().chain(self.retires_at).min()
     }
 
     /// Its own revocation, or the first one that took it with all others.

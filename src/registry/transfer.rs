@@ -26,10 +26,6 @@ use crate::sql::SqlError;
 
 /// Version of a line.
 const LINE_VERSION: u8 = 1;
-/// Most keys taken in at once: each is a row that is written.
-const MOST: usize = 200;
-/// How many of the keys taken in the audit names; it always tells their number.
-const NAMED: usize = 100;
 /// Most bytes of each text in who issued a key.
 const LONGEST: usize = 200;
 
@@ -50,7 +46,7 @@ impl Registry<'_> {
         limit: Limit,
     ) -> Result<Outcome, Stop> {
         self.check_transfer(held)?;
-        let after = cursor.map_or(Ok(0), read::revision_cursor)?;
+        let after = cursor.map_or(Ok(0), |cursor| self.place_of(cursor))?;
         let rows = self
             .sql
             .query(texts::EXPORT, &[after.into(), (limit.get() + 1).into()])?;
@@ -79,6 +75,17 @@ impl Registry<'_> {
             items,
             next_cursor: more.then(|| last.to_string()),
         }))
+    }
+
+    /// Where an export goes on: at a page's cursor, or after a key whose line was the
+    /// last to come, since lines hold no cursor.
+    fn place_of(&self, cursor: &str) -> Result<Revision, Stop> {
+        let Some(id) = KeyId::parse(cursor) else {
+            return Ok(read::revision_cursor(cursor)?);
+        };
+        let key = Key::load(self.sql, &id.public)?;
+        key.map(|key| key.issued)
+            .ok_or_else(|| Refusal::field("cursor", "no key of this organization").into())
     }
 
     fn line(&self, key: &Key) -> Result<ExportedKey, SqlError> {
@@ -112,13 +119,14 @@ impl Registry<'_> {
         })
     }
 
-    /// Takes keys in. All or, where one of them cannot be, none.
+    /// Imports atomically: all keys, or none.
     pub(super) fn import(&self, held: &Organization, order: &Import) -> Result<Outcome, Stop> {
         self.check_transfer(held)?;
         self.check_if_match(held.revision)?;
-        if order.keys.len() > MOST {
-            return Err(Refusal::field("keys", "at most 200 keys").into());
+        if order.keys.len() > Import::MOST {
+            return Err(Refusal::field("keys", "at most 100 keys").into());
         }
+        let scene = self.scene(held)?;
         let mut fresh: Vec<&ExportedKey> = Vec::new();
         let mut seen = BTreeSet::new();
         for (place, line) in order.keys.iter().enumerate() {
@@ -140,10 +148,18 @@ impl Registry<'_> {
                     let detail = "another key has this id here";
                     return Err(Refusal::field(&field("id"), detail).into());
                 }
-                None => fresh.push(line),
+                None => {
+                    check_as_issued(&scene, line).map_err(|refusal| match refusal {
+                        Refusal::InvalidRequest {
+                            field: name,
+                            detail,
+                        } => Refusal::field(&field(&name), detail),
+                        other => other,
+                    })?;
+                    fresh.push(line);
+                }
             }
         }
-        let scene = self.scene(held)?;
         let skipped = (order.keys.len() - fresh.len()) as u64;
         let imported = fresh.len() as u64;
         let change = (imported > 0).then(|| take_in(&scene, &fresh, skipped));
@@ -172,11 +188,7 @@ fn take_in(scene: &Scene<'_>, lines: &[&ExportedKey], skipped: u64) -> Change {
         .map(|(line, issued)| key_of(scene, line, issued))
         .collect();
     let last = keys.last().map_or(scene.revision, |key| key.issued);
-    let named: Vec<String> = lines
-        .iter()
-        .take(NAMED)
-        .map(|line| line.id.to_string())
-        .collect();
+    let named: Vec<String> = lines.iter().map(|line| line.id.to_string()).collect();
     Change {
         imported: keys,
         ..Change::blank(
@@ -266,6 +278,17 @@ fn check_line(
         "created_by",
         "has texts of at most 200 bytes",
     )
+}
+
+/// What would be refused as a new key is refused as an old one too, or an import
+/// would be the way around. Not so a key that is revoked for ever: it opens
+/// nothing, and stays known.
+fn check_as_issued(scene: &Scene<'_>, line: &ExportedKey) -> Result<(), Refusal> {
+    if line.revoked_at.is_some() {
+        return Ok(());
+    }
+    scene.check_scopes(line.scopes.scopes())?;
+    scene.check_lifetime(line.expires_at, line.created_at)
 }
 
 fn has_no_long_text(who: &Who) -> bool {

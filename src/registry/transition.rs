@@ -13,7 +13,7 @@ use super::message::{
 use super::settings::RegistrySettings;
 use super::store::{Key, Organization, Revocation};
 use crate::key::{
-    Brand, Environment, KeyDigest, KeyState, OrganizationId, PublicKeyId, Revision, Scopes,
+    Brand, Environment, KeyDigest, KeyState, OrganizationId, PublicKeyId, Revision, Scope, Scopes,
 };
 use crate::time::Timestamp;
 
@@ -23,6 +23,8 @@ const DAY: u64 = 86_400_000;
 pub(super) struct Scene<'a> {
     pub(super) organization: &'a Organization,
     pub(super) actor: &'a Actor,
+    /// In `_platform`, the administrator's own key as it stands here.
+    pub(super) acting: Option<Key>,
     pub(super) who: &'a Who,
     pub(super) brand: Brand,
     pub(super) settings: &'a RegistrySettings,
@@ -88,6 +90,15 @@ impl Scene<'_> {
         if expires_at.is_some_and(|at| at <= self.now) {
             return Err(Refusal::field("expires_at", "must lie in the future"));
         }
+        self.check_lifetime(expires_at, created_at)
+    }
+
+    /// That a key's life is within the organization's greatest.
+    pub(super) fn check_lifetime(
+        &self,
+        expires_at: Option<Timestamp>,
+        created_at: Timestamp,
+    ) -> Result<(), Refusal> {
         let Some(latest) = self.latest_expiry(created_at) else {
             return Ok(());
         };
@@ -105,20 +116,18 @@ impl Scene<'_> {
         ))
     }
 
-    fn check_scopes(&self, scopes: &Scopes) -> Result<(), Refusal> {
-        let known = |scope: &str| {
-            if self.organization.id.is_platform() {
-                ADMIN_SCOPES.contains(&scope)
-            } else {
-                let known = self.settings.client_scopes.as_ref();
-                known.is_none_or(|known| known.contains(scope))
-            }
+    /// That there are such scopes: for clients' keys those that a route or the
+    /// operator names, for admin keys their own.
+    pub(super) fn check_scopes(&self, scopes: &Scopes) -> Result<(), Refusal> {
+        let known: Vec<&str> = if self.organization.id.is_platform() {
+            ADMIN_SCOPES.to_vec()
+        } else {
+            let known = self.settings.client_scopes.iter();
+            known.map(Scope::as_str).collect()
         };
-        match scopes.iter().find(|scope| !known(scope.as_str())) {
-            Some(unknown) => Err(Refusal::field(
-                "scopes",
-                format!("there is no scope {unknown}"),
-            )),
+        let unknown = scopes.iter().find(|scope| !known.contains(&scope.as_str()));
+        match unknown {
+            Some(unknown) => Err(Refusal::field("scopes", unknown_scope(unknown, &known))),
             None => Ok(()),
         }
     }
@@ -126,6 +135,18 @@ impl Scene<'_> {
     fn of_key(&self, action: &'static str, before: &Key, after: Key, decides: bool) -> Change {
         Change::of_key(action, self.brand, before, after, self.revision, decides)
     }
+}
+
+/// Most scopes that a refusal names.
+const NAMED: usize = 50;
+
+fn unknown_scope(scope: &Scope, known: &[&str]) -> String {
+    let named = known.get(..NAMED).unwrap_or(known).join(", ");
+    let more = match known.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("there is no scope {scope}; there are {named}{more}")
 }
 
 /// What a new key takes from an order or from its predecessor.
@@ -164,7 +185,6 @@ pub(super) fn issue(
     }
     let scopes = order.scopes.scopes();
     scene.check_scopes(scopes)?;
-    permit_grant(scene.actor, &scene.organization.id, scopes, bound)?;
     let expires_at = order.expires_at.map(|at| at.0);
     scene.check_expiry(expires_at, scene.now)?;
     let key = scene.begin(
@@ -179,6 +199,7 @@ pub(super) fn issue(
             expires_at,
         },
     );
+    permit_grant(scene, &key, scopes)?;
     Ok(made("key.issue", scene, key))
 }
 
@@ -251,23 +272,21 @@ pub(super) fn patch(scene: &Scene<'_>, key: &Key, order: &PatchKey) -> Step {
     let reaches_otherwise = after.expires_at != key.expires_at
         || after.allowed_ips != key.allowed_ips
         || after.restriction != key.restriction;
-    if new_scopes {
-        scene.check_scopes(&after.scopes)?;
-    }
+    // What it had stays, also where no route asks for it any more.
+    let added = after.scopes.without(&key.scopes);
+    scene.check_scopes(&added)?;
     if after.expires_at != key.expires_at {
         scene.check_expiry(after.expires_at, key.created_at)?;
     }
     let granted = if reaches_otherwise {
         Some(after.scopes.clone())
-    } else if new_scopes {
-        let held = |scope: &&crate::key::Scope| !key.scopes.contains(scope.as_str());
-        Scopes::new(after.scopes.iter().filter(held).cloned().collect())
+    } else if !added.is_empty() {
+        Some(added)
     } else {
         None
     };
     if let Some(granted) = granted {
-        let bound = key.bound_organization.as_ref();
-        permit_grant(scene.actor, &scene.organization.id, &granted, bound)?;
+        permit_grant(scene, &after, &granted)?;
     }
     let decides = new_scopes || reaches_otherwise;
     Ok(Some(scene.of_key("key.change", key, after, decides)))
@@ -287,9 +306,6 @@ pub(super) fn rotate(
     if !scene.organization.api_access {
         return Err(Refusal::IssuingDisabled);
     }
-    let bound = key.bound_organization.as_ref();
-    // The successor's secret goes to the actor.
-    permit_grant(scene.actor, &scene.organization.id, &key.scopes, bound)?;
     let latest = scene.latest_expiry(scene.now);
     let expires_at = match (key.expires_at, latest) {
         (Some(at), Some(latest)) => Some(at.min(latest)),
@@ -303,21 +319,39 @@ pub(super) fn rotate(
             scopes: &key.scopes,
             allowed_ips: &key.allowed_ips,
             metadata: &key.metadata,
-            bound_organization: bound,
+            bound_organization: key.bound_organization.as_ref(),
             expires_at,
         },
     );
+    // The successor's secret goes to the actor.
+    permit_grant(scene, &successor, &successor.scopes)?;
     successor.replaces = Some(key.id);
     let mut after = key.clone();
     after.replaced_by = Some(successor.id);
     after.replaced_at = Some(scene.now);
-    after.retires_at = Some(scene.now.plus(order.overlap_seconds.get() * 1000));
+    let overlap = order.overlap_seconds.get() * 1000;
+    after.retires_at = Some(
+        scene
+            .now
+            .plus(life_of_the_replaced(overlap, scene.settings.wait.0)),
+    );
     let mut change = scene.of_key("key.rotate", key, after, true).also(
         "successor",
         json!({"id": successor.key_id(scene.brand), "expires_at": expires_at.map(Timestamp::to_rfc3339)}),
     );
     change.issued = Some(successor);
     Ok(change)
+}
+
+/// How long the old key still works, in milliseconds. The change that ends it is to
+/// be everywhere before, so that nobody has to wait for that: a short overlap is
+/// counted from the end of that wait on, as far as one more wait. None at all ends
+/// the key now, and is waited for.
+fn life_of_the_replaced(overlap: u64, wait: u64) -> u64 {
+    match overlap {
+        0 => 0,
+        _ => overlap.max(wait + overlap.min(wait)),
+    }
 }
 
 /// Revokes a key for ever; a repeat changes nothing, the first reason stays.
@@ -346,8 +380,7 @@ pub(super) fn set_disabled(scene: &Scene<'_>, key: &Key, disabled: bool) -> Step
         return Ok(None);
     }
     if !disabled {
-        let bound = key.bound_organization.as_ref();
-        permit_grant(scene.actor, &scene.organization.id, &key.scopes, bound)?;
+        permit_grant(scene, key, &key.scopes)?;
     }
     let mut after = key.clone();
     after.disabled = disabled;

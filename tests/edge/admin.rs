@@ -1,6 +1,6 @@
 //! What an administrator expects of the admin routes, through the real runtime.
 
-use crate::support::{ACME, acme, assert_problem, enforced, own_key, until};
+use crate::support::{ACME, acme, assert_problem, enforced, own_key, until, until_all_is_told};
 use anyhow::Result;
 use katalo_rig::{Admin, Answer, Builder, Issued, Rig};
 use serde_json::{Value, json};
@@ -119,6 +119,26 @@ fn a_patch_merges() -> Result<()> {
     enforced(admin.revoke(ACME, &key.id));
     let answer = patch(&admin, ACME, &key, &json!({ "name": "late" }))?;
     assert_problem(&answer, 409, "already_revoked");
+    Ok(())
+}
+
+#[test]
+fn a_scope_is_one_that_a_route_or_the_operator_names() -> Result<()> {
+    let rig = quick().variable("CLIENT_SCOPES", "refund").start()?;
+    let (admin, key) = acme(&rig)?;
+    let issue = |scope: &str| {
+        let body = json!({ "name": "n", "environment": "live", "scopes": ["read", scope] });
+        post(&admin, &at(ACME, "/keys"), &body)
+    };
+    let change = |scope: &str| patch(&admin, ACME, &key, &json!({ "scopes": ["read", scope] }));
+    assert_eq!(issue("refund")?.status, 201);
+    enforced(change("refund"));
+    for answer in [issue("nonsense")?, change("nonsense")?] {
+        assert_problem(&answer, 400, "invalid_request");
+        assert_eq!(answer.json()?["field"], "scopes");
+        let known = "there are billing, create, read, refund, regenerate, usage";
+        assert!(answer.text().contains(known), "{answer:?}");
+    }
     Ok(())
 }
 
@@ -390,10 +410,7 @@ fn lifetimes_unused_keys_and_the_status() -> Result<()> {
     assert_eq!(sums["keys_per_ring_entry"], json!({ "1": 5 }));
     assert_eq!(sums["next_cursor"], Value::Null);
     assert_eq!(status["platform"]["keys_per_ring_entry"], json!({ "1": 1 }));
-    until("nothing is left to tell", || {
-        let status = get(&admin, "/status")?;
-        Ok(status["organizations"]["outbox"] == json!({ "appends": 0, "publications": 0 }))
-    })?;
+    until_all_is_told(&admin)?;
     let one = get(&admin, "/status?limit=1")?;
     assert_eq!(one["organizations"]["counted"], 1);
     assert_eq!(one["organizations"]["next_cursor"], "acme");
@@ -404,6 +421,23 @@ fn lifetimes_unused_keys_and_the_status() -> Result<()> {
     );
     let answer = admin.call("GET", "/status?cursor=no%20id").send()?;
     assert_problem(&answer, 400, "invalid_request");
+    Ok(())
+}
+
+/// Its audit can still be read, but by nobody who was tied to it: whoever has the
+/// id next has not made them.
+#[test]
+fn tied_administrators_end_with_their_organization() -> Result<()> {
+    let rig = quick().start()?;
+    let (admin, _) = acme(&rig)?;
+    let order = json!({ "scopes": ["organizations:read"], "bound_organization": ACME });
+    let tied = administrator(&rig, &issue_admin(&admin, &order)?)?;
+    get(&tied, &at(ACME, ""))?;
+    let deleted = admin.call("DELETE", &at(ACME, "")).json(&json!({})).send();
+    enforced(deleted);
+    let answer = tied.call("GET", &at(ACME, "")).send()?;
+    assert_problem(&answer, 401, "revoked_key");
+    get(&admin, &at(ACME, ""))?;
     Ok(())
 }
 
@@ -435,7 +469,16 @@ fn an_administrator_who_is_tied_sees_one_organization() -> Result<()> {
     let listed = get(&tied, "/organizations")?;
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(listed["items"][0]["id"], ACME);
-    assert_eq!(get(&tied, "/status")?["organizations"]["counted"], 1);
+    let status = get(&tied, "/status")?;
+    assert_eq!(status["organizations"]["counted"], 1);
+    for of_all in ["platform", "change_log", "edge"] {
+        assert!(get(&admin, "/status")?[of_all].is_object(), "{of_all}");
+        assert_eq!(status.get(of_all), None, "{of_all}");
+    }
+    assert_eq!(status["freshness_bound_ms"], 200);
+    let root_keys = get(&tied, "/status/root-keys")?;
+    assert_eq!(root_keys["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(root_keys["items"][0]["organization"], ACME);
     for below in ["", "/keys", "/audit", "/audit/head", "/usage"] {
         for organization in ["beta", "nowhere", PLATFORM] {
             let answer = tied.call("GET", &at(organization, below)).send()?;
@@ -457,6 +500,15 @@ fn an_administrator_who_is_tied_sees_one_organization() -> Result<()> {
     let answer = issue_admin(&few, &json!({ "scopes": ["keys:write"] }))?;
     assert_problem(&answer, 403, "insufficient_scope");
     assert_eq!(answer.json()?["scope"], "keys:write");
+    // An administrator for a week makes nobody one for a month.
+    let ends = |days| json!({ "scopes": ["admins:write"], "expires_at": days_ahead(days) });
+    let week = administrator(&rig, &issue_admin(&admin, &ends(7))?)?;
+    for longer in [ends(30), json!({ "scopes": ["admins:write"] })] {
+        let answer = issue_admin(&week, &longer)?;
+        assert_problem(&answer, 400, "invalid_request");
+        assert_eq!(answer.json()?["field"], "expires_at");
+    }
+    assert_eq!(issue_admin(&week, &ends(6))?.status, 201);
     let answer = post(
         &few,
         &at(PLATFORM, &format!("/keys/{id}/rotate")),
@@ -541,6 +593,8 @@ fn a_client_reads_its_own_usage() -> Result<()> {
     };
     assert_problem(&usage(&key, "")?, 403, "insufficient_scope");
     let counts = admin.issue_live(ACME, &["usage"])?;
+    assert_eq!(usage(&counts, "?by=day")?.status, 200);
+    rig.clock(0).pass(Duration::from_secs(10))?;
     until("its own question is counted", || {
         let answer = usage(&counts, "?by=day")?;
         assert_eq!(answer.status, 200, "{answer:?}");

@@ -317,6 +317,8 @@ impl Registry {
             subject,
             revision: record.revision,
             waits: true,
+            from: None,
+            keys_revoked_through: None,
         };
         self.stored.rows.insert(subject, row);
     }

@@ -13,6 +13,7 @@ use super::{Mutant, Setup};
 pub struct MapStore {
     meta: Option<LogMeta>,
     rows: BTreeMap<Subject, Change>,
+    keys_revoked: BTreeMap<Subject, Revision>,
     wait_lowered_at_once: bool,
 }
 
@@ -25,6 +26,7 @@ impl MapStore {
                 wait_for: setup.bound,
             }),
             rows: BTreeMap::new(),
+            keys_revoked: BTreeMap::new(),
             wait_lowered_at_once: setup.mutant == Some(Mutant::WaitLoweredAtOnce),
         }
     }
@@ -62,6 +64,19 @@ impl LogStore for MapStore {
 
     fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Infallible> {
         Ok(self.rows.get(&subject).map(|row| row.revision))
+    }
+
+    fn set_keys_revoked_through(
+        &mut self,
+        organization: Subject,
+        through: Revision,
+    ) -> Result<(), Infallible> {
+        self.keys_revoked.insert(organization, through);
+        Ok(())
+    }
+
+    fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, Infallible> {
+        Ok(self.keys_revoked.get(&organization).copied())
     }
 
     fn greatest_revision_of(&self, organization: Subject) -> Result<Revision, Infallible> {

@@ -86,6 +86,89 @@ fn nobody_grants_what_they_lack() {
     world.changed_key(patch(limited.id, json!({"scopes": ["admins:write"]})));
 }
 
+/// A key that ends, or is tied to networks, makes none that goes on after it or
+/// works from elsewhere: not by issuing, not by changing, rotating or enabling.
+/// Through a dashboard session it is the same.
+#[test]
+fn nobody_grants_a_longer_life_or_wider_networks_than_their_own() {
+    let (mut world, first) = World::platform();
+    let make = |world: &mut World, more: serde_json::Value| {
+        let mut order = json!({"name": "k", "environment": "admin", "scopes": ["keys:read"]});
+        order
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        world.ask(issue(order))
+    };
+    let free = issued(make(&mut world, json!({}))).key;
+    let paused = issued(make(&mut world, json!({}))).key;
+    world.changed_key(disable(paused.id));
+    let limits = json!({"scopes": ["admins:write", "keys:read", "audit:read"],
+        "expires_at": "2026-12-24T00:00:00Z", "allowed_ips": ["192.0.2.0/24", "2001:db8::/32"]});
+    let limited = issued(make(&mut world, limits)).key;
+
+    let Actor::Key(admin) = admin_of(&limited) else {
+        panic!()
+    };
+    for actor in [Actor::Key(admin.clone()), Actor::Session(admin)] {
+        world.actor = actor;
+        let within = ["2026-12-24T00:00:00Z", "192.0.2.128/25"];
+        for (ends, networks, wrong) in [
+            (json!(null), json!([within[1]]), "expires_at"),
+            (
+                json!("2026-12-24T00:00:00.001Z"),
+                json!([within[1]]),
+                "expires_at",
+            ),
+            (json!(within[0]), json!([]), "allowed_ips"),
+            (json!(within[0]), json!(["192.0.2.0/23"]), "allowed_ips"),
+            (
+                json!(within[0]),
+                json!([within[1], "198.51.100.7"]),
+                "allowed_ips",
+            ),
+            (json!(within[0]), json!(["::/0"]), "allowed_ips"),
+        ] {
+            let limits = json!({"expires_at": ends, "allowed_ips": networks});
+            let refused = make(&mut world, limits.clone()).unwrap_err();
+            assert_eq!(field(&refused), wrong, "{limits}");
+            // What its key was given is not shed either.
+            let refused = world.refused(patch(limited.id, limits.clone()));
+            assert_eq!(field(&refused), wrong, "{limits}");
+        }
+        let own = json!({"expires_at": within[0], "allowed_ips": [within[1], "2001:db8::1"]});
+        let made = issued(make(&mut world, own)).key;
+        world.changed_key(patch(made.id, json!({"allowed_ips": ["192.0.2.7"]})));
+
+        let add = patch(free.id, json!({"scopes": ["keys:read", "audit:read"]}));
+        for command in [rotate(free.id, 0), enable(paused.id), add] {
+            assert_eq!(field(&world.refused(command)), "expires_at");
+        }
+        world.changed_key(patch(free.id, json!({"name": "Other"})));
+    }
+    let successor = world.issued(rotate(limited.id, 3_600)).key;
+    assert_eq!(successor.expires_at, limited.expires_at);
+    assert_eq!(successor.allowed_ips, limited.allowed_ips);
+
+    // The end of an overlap is an end too.
+    world.actor = admin_of(&first);
+    issued(make(&mut world, json!({})));
+    let next = world.issued(rotate(first.id, 3_600)).key;
+    assert_eq!(
+        field(&make(&mut world, json!({})).unwrap_err()),
+        "expires_at"
+    );
+    world.actor = admin_of(&next);
+    issued(make(&mut world, json!({})));
+}
+
+fn field(refusal: &Refusal) -> &str {
+    match refusal {
+        Refusal::InvalidRequest { field, .. } => field,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn only_admin_keys_and_known_scopes_are_in_platform() {
     let (mut world, _) = World::platform();

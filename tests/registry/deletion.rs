@@ -5,12 +5,12 @@ use katalo_keys::registry::directory::{self, Order};
 use katalo_keys::registry::message::{
     Actor, Command, KeyView, Object, OrganizationView, Outcome, Refusal, RevocationReason,
 };
-use katalo_keys::registry::{deletion, housekeeping, outbox};
+use katalo_keys::registry::{self, deletion, housekeeping, outbox};
 use katalo_keys::time::Timestamp;
 use serde_json::json;
 
 use crate::usage::count;
-use crate::world::{DAY, World, body, issue, patch};
+use crate::world::{DAY, World, body, issue, patch, revoke, rotate};
 
 fn delete() -> Command {
     Command::DeleteOrganization(body(json!({})))
@@ -24,7 +24,7 @@ fn organization(object: Object) -> OrganizationView {
 }
 
 fn keep(world: &World) -> Option<Timestamp> {
-    housekeeping(&world.sql, &world.settings, world.now).unwrap()
+    housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap()
 }
 
 /// `acme` with two keys, deleted now.
@@ -110,6 +110,90 @@ fn it_is_on_record_in_platform_once() {
     assert_eq!(last["after"], json!({"revision": 4}));
     deletion::mark_noted(&world.sql, 4).unwrap();
     assert!(deletion::pending_note(&world.sql).unwrap().is_none());
+}
+
+/// An admin key that reaches a deleted organization alone ends with it, in the
+/// transaction that puts the deletion on record, and so before the id can be used
+/// again.
+#[test]
+fn the_admin_keys_tied_to_it_end() {
+    let (world, _) = deleted();
+    let (mut platform, first) = World::platform();
+    let tied = |platform: &mut World, to: &str| {
+        let order = json!({"name": "k", "environment": "admin", "scopes": ["keys:read"],
+            "bound_organization": to});
+        platform.issued(issue(order)).key
+    };
+    let (a, b) = (tied(&mut platform, "acme"), tied(&mut platform, "acme"));
+    let c = platform.issued(rotate(b.id, 3_600)).key;
+    let (gone, other) = (tied(&mut platform, "acme"), tied(&mut platform, "beta"));
+    platform.changed_key(revoke(gone.id, "key_compromise"));
+    platform.settle();
+    let before = registry::revision(&platform.sql).unwrap();
+
+    let note = deletion::pending_note(&world.sql).unwrap().unwrap();
+    let mut request = platform.request(note.clone());
+    request.actor = Actor::System;
+    // All of it, or nothing: not a revocation without the deletion, nor the other way.
+    for statements in 0..40 {
+        let dump = platform.sql.dump();
+        platform.sql.fail_after(statements);
+        let World {
+            sql,
+            keyring,
+            settings,
+            now,
+            randomness,
+            ..
+        } = &mut platform;
+        let failed = registry::handle(sql, keyring, settings, &request, *now, randomness);
+        sql.heal();
+        if failed.is_ok() {
+            break;
+        }
+        assert_eq!(platform.sql.dump(), dump, "after {statements}");
+    }
+    for _ in 0..2 {
+        platform.ask_as(Actor::System, note.clone()).unwrap();
+    }
+    for key in [&a, &b, &c] {
+        let shown = platform.get(key.id);
+        assert_eq!(shown.state, KeyState::Revoked);
+        assert_eq!(
+            shown.revocation_reason,
+            Some(RevocationReason::CessationOfOperation)
+        );
+        assert!(!shown.enforced);
+    }
+    assert_eq!(platform.get(other.id), other);
+    assert_eq!(platform.get(first.id), first);
+    assert_eq!(
+        platform.get(gone.id).revocation_reason,
+        Some(RevocationReason::KeyCompromise)
+    );
+    // Each is a revision, told the change log and waited for.
+    assert_eq!(registry::revision(&platform.sql).unwrap(), before + 3);
+    let appends = outbox::pending_appends(&platform.sql, 0).unwrap();
+    assert_eq!(appends.len(), 3);
+    assert!(appends.iter().all(|row| row.decides));
+    let entries = platform.audit();
+    let ends = &entries[entries.len() - 3..];
+    for end in ends {
+        assert_eq!(end["action"], "key.revoke");
+        assert_eq!(end["actor"]["kind"], "system");
+        assert_eq!(end["after"]["deleted"], "acme");
+    }
+    assert_eq!(entries[entries.len() - 4]["action"], "organization.delete");
+    // A key made for whoever has the id next is theirs, until they go too.
+    let next = tied(&mut platform, "acme");
+    platform.ask_as(Actor::System, note).unwrap();
+    assert_eq!(platform.get(next.id).state, KeyState::Active);
+    let again = Command::NoteDeletion {
+        organization: world.organization,
+        revision: 9,
+    };
+    platform.ask_as(Actor::System, again).unwrap();
+    assert_eq!(platform.get(next.id).state, KeyState::Revoked);
 }
 
 #[test]

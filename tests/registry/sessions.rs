@@ -6,7 +6,9 @@ use katalo_keys::registry::message::{
 };
 use serde_json::json;
 
-use crate::world::{HOUR, World, admin_of, disable, enable, issue, patch, revoke, rotate};
+use crate::world::{
+    HOUR, SECOND, WAIT, World, admin_of, disable, enable, issue, patch, revoke, rotate,
+};
 
 fn session(reply: Reply) -> Session {
     match reply {
@@ -82,11 +84,10 @@ fn it_ends_with_its_key_and_comes_back_with_it() {
         let (mut world, _) = World::platform();
         let key = second(&mut world);
         let (token, _) = open(&mut world, &key);
-        let grants = world.ask_as(
-            crate::world::root(),
-            patch(key.id, json!({"scopes": ["keys:read", "audit:read"]})),
-        );
-        grants.unwrap();
+        world.changed_key(patch(
+            key.id,
+            json!({"scopes": ["keys:read", "audit:read"]}),
+        ));
         assert!(
             session(read(&mut world, &token))
                 .record
@@ -95,7 +96,7 @@ fn it_ends_with_its_key_and_comes_back_with_it() {
             "the key as it stands now"
         );
         world.changed(way(key.id));
-        world.later(1_000);
+        world.later(SECOND + WAIT);
         assert!(is_over(&mut world, &token));
         let refused = world.ask_as(admin_of(&key), Command::OpenSession {});
         assert_eq!(refused.unwrap_err(), Refusal::NoSession);

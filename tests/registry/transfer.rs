@@ -6,7 +6,7 @@ use katalo_keys::registry::message::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{DAY, World, body, disable, issue, revoke, revoke_all, rotate};
+use crate::world::{DAY, World, body, client_scopes, disable, issue, revoke, revoke_all, rotate};
 
 fn export(world: &mut World, limit: u64) -> Vec<ExportedKey> {
     let mut lines = Vec::new();
@@ -131,6 +131,63 @@ fn a_round_trip_keeps_every_key() {
     to.issued(rotate(presented.key.id, 0));
 }
 
+/// As many keys as an import takes fit into the 64 KiB of a request's body, with
+/// names, scopes and a history that are usual.
+#[test]
+fn what_an_import_takes_fits_into_a_request() {
+    const BODY_LIMIT: usize = 64 * 1024;
+    let mut from = acme();
+    let order = json!({
+        "name": "Webshop Copenhagen, production", "environment": "live",
+        "scopes": ["create", "read", "usage"], "expires_at": "2027-01-01T00:00:00Z",
+    });
+    for _ in 0..Import::MOST / 2 {
+        let id = from.issued(issue(order.clone())).key.id;
+        from.issued(rotate(id, 3600));
+        from.changed(revoke(id, "superseded"));
+    }
+    let Command::Import(import) = import(export(&mut from, 200)) else {
+        panic!()
+    };
+    assert_eq!(import.keys.len(), Import::MOST);
+    let body = serde_json::to_string(&import).unwrap();
+    assert!(body.len() < BODY_LIMIT, "{} bytes", body.len());
+    let mut to = acme();
+    let most = Import::MOST as u64;
+    assert_eq!(imported(&mut to, import.keys), (most, 0));
+    let last = to.audit().pop().unwrap();
+    assert_eq!(
+        last["after"]["keys"].as_array().unwrap().len(),
+        Import::MOST
+    );
+}
+
+/// Whoever has lines and no cursor goes on after the last of them.
+#[test]
+fn an_export_goes_on_after_any_key() {
+    let mut world = acme();
+    let ids: Vec<_> = (0..5).map(|n| world.key(&format!("k{n}")).id).collect();
+    let after = |cursor: String| Command::Export {
+        cursor: Some(cursor),
+        limit: 200.try_into().unwrap(),
+    };
+    for (place, id) in ids.iter().enumerate() {
+        let Ok(Outcome::Export(page)) = world.ask(after(id.to_string())) else {
+            panic!()
+        };
+        let exported: Vec<_> = page.items.iter().map(|line| line.id).collect();
+        assert_eq!(exported, ids[place + 1..]);
+    }
+    let elsewhere = World::platform().1.id.to_string();
+    for bad in [elsewhere.as_str(), "-1", "x", ""] {
+        let refusal = world.refused(after(bad.to_owned()));
+        assert!(
+            matches!(&refusal, Refusal::InvalidRequest { field, .. } if field == "cursor"),
+            "{bad}: {refusal:?}"
+        );
+    }
+}
+
 #[test]
 fn it_is_off_unless_switched_on_and_never_for_platform() {
     let mut world = World::acme();
@@ -189,7 +246,7 @@ fn what_cannot_be_taken_in() {
             with("created_by", json!({"kind": "x".repeat(201)})),
             "keys[1].created_by",
         ),
-        (vec![lines[0].clone(); 201], "keys"),
+        (vec![lines[0].clone(); Import::MOST + 1], "keys"),
     ] {
         let refusal = to.refused(import(keys));
         assert!(
@@ -207,4 +264,44 @@ fn what_cannot_be_taken_in() {
     assert_eq!(imported(&mut to, lines.clone()), (0, 2));
     assert_eq!(to.get(lines[0].id).state, KeyState::Revoked);
     assert!(serde_json::from_value::<Import>(json!({"keys": [], "colour": 1})).is_err());
+}
+
+/// Scopes and the greatest lifetime hold for keys from elsewhere as for new ones.
+#[test]
+fn an_import_is_no_way_around_what_a_new_key_must_be() {
+    let mut from = acme();
+    let (a, b) = (from.key("a").id, from.key("b").id);
+    let lines = export(&mut from, 10);
+    let mut to = acme();
+    to.settings.client_scopes = client_scopes(&["create"]);
+    let unknown = Refusal::field("keys[0].scopes", "there is no scope read; there are create");
+    assert_eq!(to.refused(import(lines.clone())), unknown);
+    assert_eq!(to.sql.count("keys"), 0);
+
+    let mut to = acme();
+    to.put(json!({"name": "Acme", "max_key_lifetime_days": 30}));
+    let ends = |at: &str| {
+        let mut line = json!(lines[1]);
+        line["expires_at"] = json!(at);
+        body::<ExportedKey>(line)
+    };
+    for line in [lines[1].clone(), ends("2026-12-24T00:00:00.001Z")] {
+        let refusal = to.refused(import(vec![line]));
+        assert!(
+            matches!(&refusal, Refusal::InvalidRequest { field, .. } if field == "keys[0].expires_at"),
+            "{refusal:?}"
+        );
+    }
+    assert_eq!(
+        imported(&mut to, vec![ends("2026-12-24T00:00:00Z")]),
+        (1, 0)
+    );
+    // Over and done with: an old export keeps what it knows of such a key.
+    from.changed(revoke(a, "key_compromise"));
+    to.later(40 * DAY);
+    let revoked = export(&mut from, 10).remove(0);
+    to.settings.client_scopes = client_scopes(&["create"]);
+    assert_eq!(imported(&mut to, vec![revoked]), (1, 0));
+    assert_eq!(to.get(a).state, KeyState::Revoked);
+    assert_eq!(to.get(b).state, KeyState::Expired);
 }

@@ -1,5 +1,7 @@
 //! A registry with a clock, and short words for what tests say often.
 
+use std::collections::BTreeSet;
+
 use katalo_keys::key::{Brand, KeyId, Keyring, OrganizationId, PublicKeyId, Scope, Scopes};
 use katalo_keys::random::Seeded;
 use katalo_keys::registry::message::{
@@ -17,6 +19,8 @@ pub const ROOT_KEYS: &str = r#"{"current":"2","keys":{
     "2":"ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="}}"#;
 
 pub const SECOND: u64 = 1_000;
+/// What a change waits once the change log has it.
+pub const WAIT: u64 = 5_151;
 pub const HOUR: u64 = 3_600 * SECOND;
 pub const DAY: u64 = 24 * HOUR;
 pub const START: Timestamp = Timestamp(1_795_478_400_000);
@@ -37,6 +41,11 @@ pub fn scopes(names: &[&str]) -> Scopes {
             .collect(),
     )
     .unwrap()
+}
+
+/// The scopes there are for clients' keys.
+pub fn client_scopes(names: &[&str]) -> BTreeSet<Scope> {
+    scopes(names).iter().cloned().collect()
 }
 
 /// An admin key that is nowhere, for organizations of clients.
@@ -90,7 +99,10 @@ impl World {
         Self {
             sql,
             keyring: keyring(),
-            settings: RegistrySettings::default(),
+            settings: RegistrySettings {
+                client_scopes: client_scopes(&["billing", "create", "read", "regenerate", "usage"]),
+                ..RegistrySettings::default()
+            },
             now: START,
             randomness: Seeded(1),
             organization: organization(id),

@@ -5,18 +5,20 @@
 //! checkout whose place never changes: so a mutant costs what is compiled anew
 //! for one changed function.
 
-use crate::{project, python, tools};
+use crate::{installed::Tool, project, tools};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-/// The release of cargo-mutants; another one makes other mutants.
-const VERSION: &str = "27.1.0";
+/// Another release makes other mutants.
+const TOOL: Tool = Tool {
+    name: "cargo-mutants",
+    version: "27.1.0",
+};
 
 /// What is counted as one.
 struct Folder {
@@ -56,15 +58,8 @@ const FOLDERS: [Folder; 5] = [
     },
 ];
 
-/// The files of [`shard`]: what says `enforced`, what decides from memory, what
-/// lies between, and the one place that says yes.
-const PRECIOUS: [&str; 5] = [
-    "src/freshness/commit_wait.rs",
-    "src/freshness/view.rs",
-    "src/freshness/relay.rs",
-    "src/freshness/change_log.rs",
-    "src/verify/decide.rs",
-];
+/// The files of [`shard`]: what says `enforced`, and the one place that says yes.
+const PRECIOUS: [&str; 2] = ["src/freshness/commit_wait.rs", "src/verify/decide.rs"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -126,18 +121,16 @@ pub(crate) fn shard() -> Result<()> {
     Ok(())
 }
 
-/// The tool, and the copy that it breaks.
+/// The copy that is broken.
 struct Mutants {
-    program: PathBuf,
     copy: PathBuf,
 }
 
 impl Mutants {
     fn prepare() -> Result<Self> {
-        let program = installed()?;
         let copy = project::root().join("target/mutated/copy");
         copy_changed(&project::root(), &copy)?;
-        Ok(Self { program, copy })
+        Ok(Self { copy })
     }
 
     /// Tests every mutant that the arguments choose, and counts.
@@ -145,7 +138,8 @@ impl Mutants {
         tools::say(format_args!("mutants of {name}"));
         let to = project::root().join("target/mutated").join(name);
         fs::create_dir_all(&to)?;
-        let status = Command::new(&self.program)
+        let status = TOOL
+            .command()?
             .args(["mutants", "--in-place", "--no-shuffle"])
             .args(arguments)
             .arg("--output")
@@ -165,28 +159,6 @@ impl Mutants {
         }
         Score::read(&to.join("mutants.out/outcomes.json"))
     }
-}
-
-/// cargo-mutants of [`VERSION`], in the user's cache folder; made on the first
-/// call.
-fn installed() -> Result<PathBuf> {
-    let tools = python::cache()?.join("tools");
-    fs::create_dir_all(&tools)?;
-    let place = tools.join(format!("cargo-mutants-{VERSION}"));
-    // Another checkout may be at the same.
-    let lock = fs::File::create(tools.join("cargo-mutants.lock"))?;
-    lock.lock()?;
-    let program = place.join("bin/cargo-mutants");
-    if !program.exists() {
-        tools::say(format_args!("installing {} (once)", place.display()));
-        tools::run(
-            tools::cargo()
-                .args(["install", "cargo-mutants", "--locked", "--version", VERSION])
-                .arg("--root")
-                .arg(&place),
-        )?;
-    }
-    Ok(program)
 }
 
 /// Makes `to` the same as `from`, but for what is built or installed. A file

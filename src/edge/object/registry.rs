@@ -185,8 +185,11 @@ impl Registry {
         let mut reply = self.handle(settings, request)?;
         if let Ok(Outcome::Changed(changed)) = &mut reply {
             self.tell_change_log().await;
+            self.tell_platform().await;
             if request.command.waits() {
                 self.wait_for(&changed.awaits).await?;
+            } else {
+                self.settle()?;
             }
             self.tell_directory().await;
             outbox::refresh(&self.sql, &settings.keyring, changed, rim::now())?;
@@ -235,7 +238,11 @@ impl Registry {
             &mut rim::Crypto,
         )?;
         // Still the same turn: no await since the transaction.
-        self.take_up_changes()?;
+        let awaited = match &reply {
+            Ok(Outcome::Changed(changed)) => changed.awaits.as_slice(),
+            _ => &[],
+        };
+        self.take_up_changes(awaited)?;
         Ok(reply)
     }
 
@@ -317,22 +324,35 @@ impl Registry {
             .iter()
             .filter_map(|subject| Subject::parse(subject.as_str()))
             .collect();
-        registry::recover(&self.sql, recovery.revision.0, &lost, rim::now())?;
+        let through = recovery.keys_revoked_through.map(|through| through.0);
+        registry::recover(&self.sql, recovery.revision.0, &lost, through, rim::now())?;
         wait.recovered();
         self.taken_up.set(recovery.revision.0);
         Ok(())
     }
 
     /// Takes new rows of the outbox up, and has the alarm carry on with them if
-    /// this process does not live to.
-    fn take_up_changes(&self) -> Result<(), SqlError> {
+    /// this process does not live to. What is `awaited` says of a row from when on
+    /// it alters decisions; another process takes it to do so at once.
+    fn take_up_changes(&self, awaited: &[Awaited]) -> Result<(), SqlError> {
         let mut wait = self.wait.borrow_mut();
         let Some(wait) = wait.as_mut() else {
             return Ok(());
         };
         let rows = outbox::pending_appends(&self.sql, self.taken_up.get())?;
-        for row in rows.iter().filter_map(unsettled) {
-            wait.committed(row);
+        for entry in &rows {
+            let awaited = awaited.iter().find(|awaited| {
+                (awaited.subject, awaited.revision) == (entry.subject, entry.revision)
+            });
+            if let Some(row) = unsettled(entry) {
+                wait.committed(Unsettled {
+                    // Both are readings of this machine's clock.
+                    from: awaited
+                        .and_then(|awaited| awaited.from)
+                        .map(|at| Reading::at(at.0)),
+                    ..row
+                });
+            }
         }
         self.taken_up.set(registry::revision(&self.sql)?);
         if !rows.is_empty() || outbox::next_publication(&self.sql)?.is_some() {
@@ -399,7 +419,8 @@ impl Registry {
         told.is_some() && directory::mark_told(&self.sql, &order).is_ok()
     }
 
-    /// Has `_platform` put a deletion on record; whether it has by now.
+    /// Has `_platform` put a deletion on record and end the admin keys tied to what
+    /// was deleted; whether it has by now.
     async fn tell_platform(&self) -> bool {
         let Ok(Some(note)) = deletion::pending_note(&self.sql) else {
             return true;
@@ -419,8 +440,11 @@ impl Registry {
             idempotency: None,
             command: note,
         };
-        let told = crate::edge::registry::ask(&self.env, platform.tag(), &request).await;
-        matches!(told, Ok(Ok(_))) && deletion::mark_noted(&self.sql, revision).is_ok()
+        let told: Option<Said> = self
+            .ask(names::REGISTRY, platform.tag().as_str(), &request)
+            .await;
+        told.is_some_and(|said| matches!(said.reply, Some(Ok(_))))
+            && deletion::mark_noted(&self.sql, revision).is_ok()
     }
 
     /// Waits until these changes are enforced, or until the acknowledgement has
@@ -492,7 +516,7 @@ impl Registry {
         }
         self.settle()?;
         let now = rim::now();
-        let kept = registry::housekeeping(&self.sql, &settings.registry, now)?;
+        let kept = registry::housekeeping(&self.sql, &settings.keyring, &settings.registry, now)?;
         let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
         let retry = (!told).then(|| now.plus(TRY_AGAIN));
         let waiting = self.longest_wait().map(|left| now.plus(left.0));
@@ -540,5 +564,7 @@ fn unsettled(row: &Entry) -> Option<Unsettled> {
         subject: log_subject(row.subject)?,
         revision: Revision(row.revision),
         waits: row.decides,
+        from: None,
+        keys_revoked_through: row.keys_revoked_through.map(Revision),
     })
 }

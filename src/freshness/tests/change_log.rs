@@ -57,6 +57,7 @@ impl Log {
             v: V,
             subject,
             revision: Revision(revision),
+            keys_revoked_through: None,
         };
         let ack = self.log.append(&append, now).unwrap();
         (ack.wait_ms, ack.greatest)
@@ -321,6 +322,7 @@ fn where_storage_fails_nothing_is_answered() {
         v: V,
         subject: key(1),
         revision: Revision(6),
+        keys_revoked_through: None,
     };
     for statements in 0..4 {
         log.database.fail_after(statements);
@@ -328,4 +330,29 @@ fn where_storage_fails_nothing_is_answered() {
     }
     log.database.heal();
     assert_eq!(log.standing(0, None).greatest, Revision(5));
+}
+
+/// Only the greatest counts, whatever arrives late; and each organization's is its own.
+#[test]
+fn the_log_keeps_through_which_revision_all_keys_were_revoked() {
+    let mut log = Log::new();
+    let mut told = |revision: u64, through: Option<u64>| {
+        let append = Append {
+            v: V,
+            subject: organization(),
+            revision: Revision(revision),
+            keys_revoked_through: through.map(Revision),
+        };
+        log.log.append(&append, NOW).unwrap();
+        log.standing(0, None).keys_revoked_through
+    };
+    assert_eq!(told(1, None), None);
+    assert_eq!(told(5, Some(5)), Some(Revision(5)));
+    assert_eq!(told(3, Some(3)), Some(Revision(5)), "it came late");
+    assert_eq!(
+        told(6, None),
+        Some(Revision(5)),
+        "an older registry says nothing"
+    );
+    assert_eq!(told(9, Some(8)), Some(Revision(8)));
 }

@@ -17,6 +17,8 @@ const fn row(subject: Subject, revision: u64) -> Unsettled {
         subject,
         revision: Revision(revision),
         waits: true,
+        from: None,
+        keys_revoked_through: None,
     }
 }
 
@@ -25,6 +27,7 @@ const fn append(subject: Subject, revision: u64) -> Append {
         v: V,
         subject,
         revision: Revision(revision),
+        keys_revoked_through: None,
     }
 }
 
@@ -42,6 +45,7 @@ const fn standing(greatest: u64) -> Standing {
         greatest: Revision(greatest),
         beyond: Vec::new(),
         more: false,
+        keys_revoked_through: None,
     }
 }
 
@@ -300,6 +304,7 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
     let page = Standing {
         beyond: vec![required(key(1), 8), required(key(2), 9)],
         more: true,
+        keys_revoked_through: None,
         ..standing(12)
     };
     wait.standing_answered(&first, &page);
@@ -317,6 +322,7 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
     };
     wait.standing_answered(&second, &page);
     let recovery = Recovery {
+        keys_revoked_through: None,
         revision: Revision(13),
         lost: vec![key(1), key(2), key(3)],
     };
@@ -347,6 +353,7 @@ fn a_greater_revision_alone_is_jumped_past() {
     let question = wait.standing_question().unwrap();
     wait.standing_answered(&question, &standing(9));
     let recovery = Recovery {
+        keys_revoked_through: None,
         revision: Revision(10),
         lost: Vec::new(),
     };
@@ -380,6 +387,7 @@ fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on()
     };
     wait.standing_answered(&question, &lost);
     let recovery = Recovery {
+        keys_revoked_through: None,
         revision: Revision(7),
         lost: vec![key(2)],
     };
@@ -413,6 +421,7 @@ fn a_record_below_what_an_edge_requires_is_locked_at_once() {
     wait.heard_of(key(1), Revision(4), Revision(3));
     assert!(!wait.may_serve());
     let recovery = Recovery {
+        keys_revoked_through: None,
         revision: Revision(5),
         lost: vec![key(1)],
     };
@@ -429,4 +438,24 @@ fn while_it_asks_where_it_stands_nothing_else_is_concluded() {
     assert!(wait.may_serve());
     wait.recovered();
     assert!(wait.may_serve(), "there was nothing to recover");
+}
+
+/// A backup from before all keys were revoked at once must not bring them back.
+#[test]
+fn a_restored_registry_hears_that_all_keys_were_revoked() {
+    let mut wait = started(7);
+    let question = wait.standing_question().unwrap();
+    let page = Standing {
+        beyond: vec![required(organization(), 9)],
+        keys_revoked_through: Some(Revision(9)),
+        ..standing(9)
+    };
+    wait.standing_answered(&question, &page);
+    let recovery = wait.recovery().unwrap();
+    assert_eq!(recovery.keys_revoked_through, Some(Revision(9)));
+    // The log is told again, with the organization's own row alone.
+    wait.recovered();
+    let told = wait.next_append().unwrap();
+    assert_eq!(told.subject, organization());
+    assert_eq!(told.keys_revoked_through, Some(Revision(9)));
 }

@@ -9,9 +9,8 @@ use crate::http::problem::{Code, Problem};
 use crate::json;
 use crate::key::{KeyId, KeyState, OrganizationId, Revision};
 use crate::random;
-use crate::registry::message::{
-    Command, Idempotency, Limit, ListAudit, ListKeys, ListUsage, Outcome, Span,
-};
+use crate::registry::Permission;
+use crate::registry::message::{Command, Idempotency, Limit, ListAudit, ListKeys, ListUsage, Span};
 use crate::time::Timestamp;
 
 /// What is known of the request besides its place.
@@ -138,7 +137,7 @@ impl Parameters {
         let query = Query::parse(query).ok_or_else(|| {
             Problem::invalid(
                 "",
-                "The query is not well-formed, or has a parameter twice.",
+                "The query is not well-formed, has a parameter twice, or more than a hundred.",
             )
         })?;
         match query.unknown(known) {
@@ -335,32 +334,29 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
     }))
 }
 
-/// The scope a place needs. Nothing but `admins:write` reaches the platform's
-/// own organization.
+/// The scope a place needs, from the [table](Permission) that the registry asks
+/// too; none for the places that prove their callers themselves.
 #[must_use]
 pub fn scope_of(place: &AdminPlace<'_>, method: &str) -> &'static str {
     let reads = method == "GET";
-    let (organization, scope) = match *place {
-        AdminPlace::Bootstrap | AdminPlace::Session => ("", ""),
-        AdminPlace::Status | AdminPlace::RootKeys => ("", "status:read"),
-        AdminPlace::Organizations => ("", "organizations:read"),
-        AdminPlace::Organization(id) if reads => (id, "organizations:read"),
-        AdminPlace::Organization(id) | AdminPlace::Export(id) | AdminPlace::Import(id) => {
-            (id, "organizations:write")
-        }
-        AdminPlace::Keys(id) | AdminPlace::Key(id, _) if reads => (id, "keys:read"),
-        AdminPlace::Keys(id)
-        | AdminPlace::Key(id, _)
-        | AdminPlace::KeyAction(id, ..)
-        | AdminPlace::RevokeAll(id) => (id, "keys:write"),
-        AdminPlace::Impact(id, _) | AdminPlace::Usage(id) => (id, "usage:read"),
-        AdminPlace::Audit(id) | AdminPlace::AuditHead(id) => (id, "audit:read"),
+    let permission = match place {
+        AdminPlace::Bootstrap | AdminPlace::Session => return "",
+        AdminPlace::Status | AdminPlace::RootKeys => Permission::ReadStatus,
+        AdminPlace::Organizations => Permission::ReadOrganizations,
+        AdminPlace::Organization(_) if reads => Permission::ReadOrganizations,
+        AdminPlace::Organization(_) => Permission::WriteOrganizations,
+        AdminPlace::Keys(_) | AdminPlace::Key(..) if reads => Permission::ReadKeys,
+        AdminPlace::Keys(_)
+        | AdminPlace::Key(..)
+        | AdminPlace::KeyAction(..)
+        | AdminPlace::RevokeAll(_)
+        | AdminPlace::Export(_)
+        | AdminPlace::Import(_) => Permission::WriteKeys,
+        AdminPlace::Impact(..) | AdminPlace::Usage(_) => Permission::ReadUsage,
+        AdminPlace::Audit(_) | AdminPlace::AuditHead(_) => Permission::ReadAudit,
     };
-    if organization == OrganizationId::PLATFORM {
-        "admins:write"
-    } else {
-        scope
-    }
+    let (_, organization, _) = place.parts();
+    permission.scope(organization == Some(OrganizationId::PLATFORM))
 }
 
 /// The query of a place that passes over organizations.
@@ -396,19 +392,26 @@ pub fn organizations_query(
     })
 }
 
-/// Turns a listing's command to its next page; `false` at the end.
-pub fn next_page(outcome: &Outcome, command: &mut Command) -> bool {
-    match (outcome, command) {
-        (Outcome::Audit(page), Command::ListAudit(list)) => {
-            list.after = page.next_after.unwrap_or(list.after);
-            page.next_after.is_some()
-        }
-        (Outcome::Export(page), Command::Export { cursor, .. }) => {
-            cursor.clone_from(&page.next_cursor);
-            page.next_cursor.is_some()
+/// Makes a listing's pages as large as they come, for it is to leave as lines;
+/// `false` for what has no lines.
+pub fn as_lines(command: &mut Command) -> bool {
+    match command {
+        Command::ListAudit(ListAudit { limit, .. }) | Command::Export { limit, .. } => {
+            *limit = Limit::MAX;
+            true
         }
         _ => false,
     }
+}
+
+/// The query that asks for the lines after `next`, which a page of them gave.
+#[must_use]
+pub fn query_after(place: &AdminPlace<'_>, next: &str) -> String {
+    let name = match place {
+        AdminPlace::Audit(_) => "after",
+        _ => "cursor",
+    };
+    format!("{name}={next}")
 }
 
 /// `Idempotency-Key`: 1 to 255 visible ASCII characters. What it stands for is
@@ -506,6 +509,10 @@ fn list_usage(parameters: &Parameters, now: Timestamp) -> Result<ListUsage, Prob
 mod tests {
     use super::*;
     use crate::http::Place;
+    use crate::http::place::ADMIN;
+    use crate::key::{Scope, Scopes};
+    use crate::registry::message::{Actor, Admin};
+    use crate::registry::{ADMIN_SCOPES, permit};
 
     fn asked(method: &str, path: &str, query: &str, body: &str) -> Result<Ask, Problem> {
         let Place::Admin(place) = Place::of(path) else {
@@ -596,6 +603,54 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Whoever passes at the edge passes at the registry, with one scope and with
+    /// the same.
+    #[test]
+    fn the_edge_and_the_registry_ask_for_the_same_scope() {
+        const ID: &str = "kat_live_20BAssrdJ8UvAGbTzdPedgcnuDWlHC";
+        const BODIES: [&str; 5] = [
+            "",
+            r#"{"name":"a"}"#,
+            r#"{"name":"a","environment":"live","scopes":["read"]}"#,
+            r#"{"reason":"unspecified"}"#,
+            r#"{"keys":[]}"#,
+        ];
+        let mut asked_for = 0;
+        for organization in ["acme", OrganizationId::PLATFORM] {
+            for (template, make) in ADMIN {
+                let place = make(organization, ID);
+                if !template.contains("{organization}") {
+                    continue;
+                }
+                let path = template
+                    .replace("{organization}", organization)
+                    .replace("{key_id}", ID);
+                for method in place.allow().split(", ") {
+                    let command = BODIES
+                        .iter()
+                        .find_map(|body| asked(method, &format!("/admin/v1/{path}"), "", body).ok())
+                        .unwrap()
+                        .command;
+                    let id = OrganizationId::parse(organization).unwrap();
+                    let permitted = |scope: &&str| {
+                        let scopes = vec![Scope::parse(scope).unwrap()];
+                        let admin = Admin {
+                            id: KeyId::parse(ID).unwrap(),
+                            name: "a".to_owned(),
+                            scopes: Scopes::new(scopes).unwrap(),
+                            bound_organization: None,
+                        };
+                        permit(&Actor::Key(admin), &id, &command).is_ok()
+                    };
+                    let enough: Vec<&str> = ADMIN_SCOPES.into_iter().filter(permitted).collect();
+                    assert_eq!(enough, [scope_of(&place, method)], "{method} {path}");
+                    asked_for += 1;
+                }
+            }
+        }
+        assert_eq!(asked_for, 36);
     }
 
     #[test]

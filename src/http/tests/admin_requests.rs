@@ -266,16 +266,8 @@ fn scopes_of_places() {
         (AdminPlace::Usage("acme"), "usage:read", "usage:read"),
         (AdminPlace::Audit("acme"), "audit:read", "audit:read"),
         (AdminPlace::AuditHead("acme"), "audit:read", "audit:read"),
-        (
-            AdminPlace::Export("acme"),
-            "organizations:write",
-            "organizations:write",
-        ),
-        (
-            AdminPlace::Import("acme"),
-            "organizations:write",
-            "organizations:write",
-        ),
+        (AdminPlace::Export("acme"), "keys:write", "keys:write"),
+        (AdminPlace::Import("acme"), "keys:write", "keys:write"),
     ] {
         assert_eq!(scope_of(&place, "GET"), reading, "{place:?}");
         assert_eq!(scope_of(&place, "POST"), writing, "{place:?}");

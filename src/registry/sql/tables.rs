@@ -3,7 +3,7 @@
 /// What makes the tables of each version from those of the one before; `meta`
 /// tells the version that a registry has. A step that was once released stays
 /// as it is.
-pub(in crate::registry) const SCHEMA: &[&[&str]] = &[FIRST, SECOND, THIRD];
+pub(in crate::registry) const SCHEMA: &[&[&str]] = &[FIRST, SECOND, THIRD, FOURTH];
 
 const FIRST: &[&str] = &[
     // `revision` and `schema`, and the counters of bounded records.
@@ -145,4 +145,18 @@ const THIRD: &[&str] = &[
     "ALTER TABLE keys ADD COLUMN restriction TEXT",
     "ALTER TABLE keys ADD COLUMN leaked_at INTEGER",
     "ALTER TABLE keys ADD COLUMN leak_url TEXT",
+];
+
+const FOURTH: &[&str] = &[
+    // Admin keys by the organization that they are tied to.
+    "CREATE INDEX keys_tied ON keys (bound_organization, issued)
+        WHERE bound_organization IS NOT NULL AND revoked_at IS NULL",
+    // What took the place of the audit's beginning, once that was dropped.
+    "CREATE TABLE audit_checkpoint (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        seq INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        signature TEXT NOT NULL
+    )",
 ];

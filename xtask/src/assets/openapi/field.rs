@@ -78,7 +78,8 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             "GrantedScopes",
             json!({
                 "type": "array", "minItems": 1, "maxItems": Scopes::MAX, "items": reference("Scope"),
-                "description": "What a key may do. A repeat counts once; admin keys have scopes of their own.",
+                "description": "What a key may do: scopes that the protected routes or the operator (`CLIENT_SCOPES`) name; \
+                    admin keys have scopes of their own. A repeat counts once.",
                 "examples": [["read"]],
             }),
         ),
