@@ -237,10 +237,7 @@ fn a_scope_that_nobody_knows_is_given_to_no_key() {
 
     let many: Vec<String> = (0..60).map(|n| format!("s{n:02}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    world.settings.client_scopes = many
-        .chunks(30)
-        .flat_map(client_scopes)
-        .collect();
+    world.settings.client_scopes = many.chunks(30).flat_map(client_scopes).collect();
     let Refusal::InvalidRequest { detail, .. } = world.refused(order(json!(["nonsense"]))) else {
         panic!()
     };
