@@ -314,6 +314,23 @@ fn a_poll_of_nothing_is_one_statement() {
     }
 }
 
+/// The meta row, the subject, the organization's greatest and its last
+/// revoke-all are read; nothing is written.
+#[test]
+fn a_repeated_append_writes_nothing() {
+    let mut log = Log::new();
+    let append = Append {
+        v: V,
+        subject: organization(),
+        revision: Revision(6),
+        keys_revoked_through: Some(Revision(6)),
+    };
+    log.log.append(&append, NOW).unwrap();
+    let before = log.database.statements();
+    log.log.append(&append, NOW).unwrap();
+    assert_eq!(log.database.statements() - before, 4);
+}
+
 #[test]
 fn where_storage_fails_nothing_is_answered() {
     let mut log = Log::new();

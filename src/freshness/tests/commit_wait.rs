@@ -119,6 +119,24 @@ fn a_renaming_does_not_settle_the_revocation_before_it() {
 }
 
 #[test]
+fn two_renamings_wait_for_nothing() {
+    let mut wait = serving(1);
+    for revision in [2, 3] {
+        wait.committed(Unsettled {
+            waits: false,
+            ..row(key(1), revision)
+        });
+    }
+    wait.acknowledged(&append(key(1), 3), &ack(3), at(10_000));
+    assert_eq!(wait.enforcement(&key(1), at(10_000)), Enforcement::Enforced);
+    // And a revocation after a renaming waits as any does.
+    wait.committed(row(key(1), 4));
+    wait.acknowledged(&append(key(1), 4), &ack(4), at(11_000));
+    let waiting = wait.enforcement(&key(1), at(11_000));
+    assert_eq!(waiting, Enforcement::Waiting(WAIT));
+}
+
+#[test]
 fn a_change_told_again_joins_the_wait_of_the_first() {
     let mut wait = waiting();
     wait.committed(row(key(1), 2));
