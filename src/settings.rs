@@ -115,6 +115,8 @@ pub struct Given {
     pub unproven_at_most: Option<String>,
     /// [`names::ROUTES`], as JSON
     pub routes: Option<String>,
+    /// [`names::FRESHNESS_BOUND_MS`]
+    pub bound: Option<String>,
     /// [`names::FRESHNESS_AT_MOST_MS`]
     pub at_most: Option<String>,
     /// [`names::RELAY_REPLICAS`]
@@ -242,11 +244,18 @@ impl Settings {
         let days = |given, name| value(given, name, "30 to 3650", days);
         let retention_days = days(given.retention_days, names::RETENTION_DAYS)?;
         let audit_retention_days = days(given.audit_retention_days, names::AUDIT_RETENTION_DAYS)?;
+        let milliseconds = |text: &str| Bound::new(text.parse().ok()?);
+        let bound = value(
+            given.bound,
+            names::FRESHNESS_BOUND_MS,
+            "200 to 600000",
+            milliseconds,
+        )?;
         let at_most = value(
             given.at_most,
             names::FRESHNESS_AT_MOST_MS,
             "200 to 600000",
-            |text| Bound::new(text.parse().ok()?),
+            milliseconds,
         )?;
         let serves = value(
             given.on_unproven,
@@ -326,6 +335,7 @@ impl Settings {
             registry: RegistrySettings {
                 transfer: transfer.unwrap_or(usual.transfer),
                 client_scopes: routes.scopes().chain(more_scopes).collect(),
+                wait: bound.unwrap_or(Bound::DEFAULT).wait(),
                 retention_days: retention_days.unwrap_or(usual.retention_days),
                 audit_retention_days,
             },

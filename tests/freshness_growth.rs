@@ -202,6 +202,7 @@ impl Deployment {
             v: Version::CURRENT,
             subject,
             revision: Revision(revision),
+            keys_revoked_through: None,
         };
         self.log.append(&append, Reading::at(self.now)).unwrap();
     }

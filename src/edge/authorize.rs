@@ -145,7 +145,8 @@ pub(super) fn at_once(
             .and_then(Held::key)
             .is_some_and(|key| secret_is_wrong(&asked.digest, key));
         let secrets = memory.secrets(asked.id.environment);
-        if wrong || secrets.is_unknown(&asked.id.public, asked.arrived.0) {
+        let proves = || secrets.proves(&asked.id.public, &asked.digest, asked.arrived.0);
+        if wrong || proves() == Some(false) {
             return Some(Err(Denial::InvalidKey));
         }
         if freshness == Freshness::Strict {
@@ -316,7 +317,7 @@ async fn fill(
     let (answered, key, organization) = join3(question, key_read, organization_read).await;
     let wrong = key
         .as_ref()
-        .is_some_and(|key| secret_is_wrong(&asked.digest, key));
+        .is_some_and(|key| proves_wrong(edge, asked, Some(key)));
     let mut brought = Vec::new();
     brought.extend(key.map(|key| (asked.key, Held::Key(key))));
     brought.extend(organization.map(|record| (asked.organization, Held::Organization(record))));
@@ -353,6 +354,19 @@ async fn enter_when_answered(
     });
     ask_somebody(edge, region, &mut ask).await
         && enter(edge, load, records).is_some_and(|left| left.is_empty())
+}
+
+/// Whether the secret is wrong, by the key that was read; then so is every other of
+/// this id but one, and the next wrong one costs no I/O.
+fn proves_wrong(edge: &Edge, asked: &Asked<'_>, key: Option<&KeyRecord>) -> bool {
+    let wrong = key.is_none_or(|key| secret_is_wrong(&asked.digest, key));
+    if wrong {
+        memory::with(edge.settings.at_most, |memory| {
+            let secrets = memory.secrets(asked.id.environment);
+            secrets.learn(asked.id.public, key.map(|key| key.digest), rim::now().0);
+        });
+    }
+    wrong
 }
 
 /// Puts what a load has read into the view. What is left is what the view knows
@@ -499,7 +513,7 @@ async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
     });
     if !at_hand {
         let key = read_key(edge, asked, true).await;
-        if key.is_some_and(|key| secret_is_wrong(&asked.digest, &key)) {
+        if key.is_some_and(|key| proves_wrong(edge, asked, Some(&key))) {
             return Err(Problem::from(&Denial::InvalidKey));
         }
     }
@@ -536,11 +550,8 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
     };
     let key = read.records.key.map(Rc::new);
     let organization = read.records.organization.map(Rc::new);
+    proves_wrong(edge, asked, key.as_deref());
     memory::with(at_most, |memory| {
-        if key.is_none() {
-            let secrets = memory.secrets(asked.id.environment);
-            secrets.learn(asked.id.public, None, rim::now().0);
-        }
         let Some(load) = &load else { return };
         // Not yet in the change log: good for this request, not for keeping.
         if read.may_keep {

@@ -54,6 +54,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         on_unproven: variable(env, names::ON_UNPROVEN),
         unproven_at_most: variable(env, names::UNPROVEN_AT_MOST_MS),
         routes: variable(env, names::ROUTES),
+        bound: variable(env, names::FRESHNESS_BOUND_MS),
         at_most: variable(env, names::FRESHNESS_AT_MOST_MS),
         relay_replicas: variable(env, names::RELAY_REPLICAS),
         relay_region: variable(env, names::RELAY_REGION),

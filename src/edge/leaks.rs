@@ -121,9 +121,11 @@ async fn signed_body(
 }
 
 fn too_many() -> Problem {
+    // Nobody's fault that is worth a line in the log: strangers can have it so.
     Problem {
+        status: Some(503),
         retry_after: Some(UPLOAD_LASTS.as_secs()),
-        ..Problem::from(Code::RegistryUnavailable)
+        ..Problem::from(Code::RateLimited)
             .because("Too many reports are being sent, or this one took too long.")
     }
 }

@@ -183,6 +183,10 @@ pub struct Append {
     pub subject: Subject,
     /// The revision of the change.
     pub revision: Revision,
+    /// Of an organization: every key issued at or below this revision was revoked at
+    /// once, as of this change. An older registry does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_revoked_through: Option<Revision>,
 }
 
 /// The log has the change.
@@ -226,6 +230,10 @@ pub struct Standing {
     /// There is another page.
     #[serde(default)]
     pub more: bool,
+    /// Every key of the organization issued at or below this revision was revoked at
+    /// once, as of its own greatest revision; none where the log was not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_revoked_through: Option<Revision>,
 }
 
 impl Standing {
@@ -287,8 +295,18 @@ mod tests {
                 v,
                 subject,
                 revision,
+                keys_revoked_through: None,
             },
             r#"{"v":1,"subject":"20abcdefghijkNONCENONCE0TAGTAG","revision":7}"#,
+        );
+        pinned(
+            &Append {
+                v,
+                subject: subject.organization(),
+                revision,
+                keys_revoked_through: Some(Revision(5)),
+            },
+            r#"{"v":1,"subject":"abcdefghijk","revision":7,"keys_revoked_through":5}"#,
         );
         pinned(
             &Ack {
@@ -313,8 +331,19 @@ mod tests {
                 greatest: revision,
                 beyond: vec![Required { subject, revision }],
                 more: false,
+                keys_revoked_through: None,
             },
             r#"{"v":1,"greatest":7,"beyond":[{"subject":"20abcdefghijkNONCENONCE0TAGTAG","revision":7}],"more":false}"#,
+        );
+        pinned(
+            &Standing {
+                v,
+                greatest: revision,
+                beyond: Vec::new(),
+                more: true,
+                keys_revoked_through: Some(Revision(5)),
+            },
+            r#"{"v":1,"greatest":7,"beyond":[],"more":true,"keys_revoked_through":5}"#,
         );
     }
 

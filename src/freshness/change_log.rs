@@ -35,6 +35,15 @@ pub struct LogMeta {
     pub wait_for: Bound,
 }
 
+/// That all keys of an organization up to a revision were revoked at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeysRevoked {
+    /// Every key issued at or below this revision.
+    pub through: Revision,
+    /// The revision of the organization that said so.
+    pub at: Revision,
+}
+
 /// Storage of the log. Writes of one event are committed together or not at
 /// all, and nothing the event sends leaves before they are durable; a Durable
 /// Object gives both to writes without an await between them.
@@ -71,6 +80,21 @@ pub trait LogStore {
     /// # Errors
     /// If storage fails.
     fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Self::Error>;
+    /// Notes what the change of an organization at a revision said of its keys that
+    /// were revoked at once.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn set_keys_revoked(
+        &mut self,
+        organization: Subject,
+        said: KeysRevoked,
+    ) -> Result<(), Self::Error>;
+    /// What [`Self::set_keys_revoked`] noted last.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn keys_revoked(&self, organization: Subject) -> Result<Option<KeysRevoked>, Self::Error>;
     /// The greatest revision among an organization's subjects; zero without
     /// one.
     ///
@@ -139,6 +163,14 @@ impl<S: LogStore> ChangeLog<S> {
             };
             self.store.upsert_subject(&change, organization)?;
         }
+        if let Some(through) = append.keys_revoked_through {
+            let at = append.revision;
+            let noted = self.store.keys_revoked(organization)?;
+            if noted.is_none_or(|noted| noted.at < at) {
+                self.store
+                    .set_keys_revoked(organization, KeysRevoked { through, at })?;
+            }
+        }
         Ok(Ack {
             v: Version::CURRENT,
             wait_ms: meta.wait_for.wait(),
@@ -195,7 +227,16 @@ impl<S: LogStore> ChangeLog<S> {
             greatest: self.store.greatest_revision_of(organization)?,
             beyond,
             more,
+            keys_revoked_through: self.keys_revoked_through(organization)?,
         })
+    }
+
+    /// As of the organization's last change: an older registry does not say, and
+    /// then nobody knows.
+    fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, S::Error> {
+        let last = self.store.revision_of(organization)?.unwrap_or_default();
+        let said = self.store.keys_revoked(organization)?;
+        Ok(said.filter(|said| said.at >= last).map(|said| said.through))
     }
 
     /// Sets the bound. See the module on what takes effect when.

@@ -18,6 +18,12 @@
 //! is in memory, because another process would measure it on another clock:
 //! after a restart each remaining row is appended and waited for again.
 //!
+//! **What comes later.** A change may alter decisions from an instant that lies
+//! ahead: a rotated key works on until its overlap ends. Where every lease that
+//! predates the change is over by then, no request is ever decided otherwise than
+//! it says, and the change is enforced from its acknowledgement on. That is no
+//! longer so once the clock was set back, by which the instant was named.
+//!
 //! **Restored from a backup.** Before a registry that has just started serves
 //! anything, it asks the log what that knows beyond the registry's revision
 //! ([`CommitWait::standing_question`]). If there is something, the registry was
@@ -26,6 +32,10 @@
 //! its *most restrictive* state (a key disabled, an organization without API
 //! access) and appends those: what was enforced stays enforced, and what the
 //! operator wants back is enabled again on purpose.
+//!
+//! That all keys were revoked at once is a change of the organization which its API
+//! access does not undo. So each change of an organization tells the log through which
+//! revision that reached, and a registry that lost the last one takes it over.
 
 use std::collections::BTreeMap;
 
@@ -43,6 +53,12 @@ pub struct Unsettled {
     /// Whether anybody's rights changed, so that the wait counts. Issuing and
     /// renaming only need the append.
     pub waits: bool,
+    /// Until then the old state and the new one decide alike; none where they
+    /// differ at once.
+    pub from: Option<Reading<RegistryClock>>,
+    /// Of the organization: through which revision its keys were revoked at once;
+    /// zero where they never were.
+    pub keys_revoked_through: Option<Revision>,
 }
 
 /// Whether a change is enforced everywhere.
@@ -63,6 +79,10 @@ pub struct Recovery {
     pub revision: Revision,
     /// Whose changes are lost; the registry may not even know some of them.
     pub lost: Vec<Subject>,
+    /// Where the organization itself is lost: every key issued at or below this
+    /// revision stays revoked, as the log knows. Where it was not told, that is every
+    /// key which the registry then knows.
+    pub keys_revoked_through: Option<Revision>,
 }
 
 /// How the registry stands to what the log knows.
@@ -78,6 +98,8 @@ enum Check {
 struct Progress {
     revision: Revision,
     waits: bool,
+    from: Option<Reading<RegistryClock>>,
+    keys_revoked_through: Option<Revision>,
     /// When the acknowledgement came, and the wait it stated.
     acknowledged: Option<(Reading<RegistryClock>, Millis)>,
 }
@@ -151,9 +173,12 @@ impl CommitWait {
         self.check = if standing.greatest <= self.revision && seen.is_empty() {
             Check::Current
         } else {
+            let lost: Vec<Subject> = seen.iter().map(|required| required.subject).collect();
+            let through = standing.keys_revoked_through.unwrap_or(self.revision);
             Check::Behind(Recovery {
                 revision: standing.greatest.max(self.revision).next(),
-                lost: seen.iter().map(|required| required.subject).collect(),
+                keys_revoked_through: (lost.contains(&self.organization)).then_some(through),
+                lost,
             })
         };
     }
@@ -169,8 +194,9 @@ impl CommitWait {
         }
     }
 
-    /// The transaction of [`Self::recovery`] is committed.
-    pub fn recovered(&mut self) {
+    /// The transaction of [`Self::recovery`] is committed; through which revision
+    /// the organization's keys were revoked at once by now, if there is one.
+    pub fn recovered(&mut self, keys_revoked_through: Option<Revision>) {
         let Check::Behind(recovery) = std::mem::replace(&mut self.check, Check::Current) else {
             return;
         };
@@ -180,25 +206,36 @@ impl CommitWait {
                 subject,
                 revision: recovery.revision,
                 waits: true,
+                from: None,
+                keys_revoked_through: keys_revoked_through.filter(|_| subject == self.organization),
             });
         }
     }
 
-    /// A change is committed; told again it says nothing new. A row of the same subject that was still waiting
-    /// is replaced: whoever waits for it waits for the new one. A right that
-    /// changed before is not settled by a renaming after.
+    /// A change is committed; told again it says nothing new. A row of the same
+    /// subject that was still waiting is replaced: whoever waits for it waits for
+    /// the new one. A right that changed before is not settled by a renaming
+    /// after, and not put off by a change that alters decisions later.
     pub fn committed(&mut self, row: Unsettled) {
         self.revision = self.revision.max(row.revision);
         let earlier = self.unsettled.get(&row.subject);
         if earlier.is_some_and(|earlier| earlier.revision == row.revision) {
             return;
         }
-        let waits = row.waits || earlier.is_some_and(|earlier| earlier.waits);
+        let (waits, from) = match earlier {
+            Some(earlier) if earlier.waits && row.waits => {
+                (true, earlier.from.zip(row.from).map(|(a, b)| a.min(b)))
+            }
+            Some(earlier) if earlier.waits => (true, earlier.from),
+            _ => (row.waits, row.from),
+        };
         self.unsettled.insert(
             row.subject,
             Progress {
                 revision: row.revision,
                 waits,
+                from,
+                keys_revoked_through: row.keys_revoked_through,
                 acknowledged: None,
             },
         );
@@ -214,6 +251,7 @@ impl CommitWait {
             v: Version::CURRENT,
             subject: *subject,
             revision: progress.revision,
+            keys_revoked_through: progress.keys_revoked_through,
         })
     }
 
@@ -242,6 +280,8 @@ impl CommitWait {
             self.check = Check::Behind(Recovery {
                 revision: self.revision.next(),
                 lost: vec![subject],
+                // Whoever asked for that change never heard that it was enforced.
+                keys_revoked_through: None,
             });
         }
     }
@@ -280,6 +320,8 @@ impl CommitWait {
                 subject: *subject,
                 revision: progress.revision,
                 waits: progress.waits,
+                from: progress.from,
+                keys_revoked_through: progress.keys_revoked_through,
             })
             .collect()
     }
@@ -302,11 +344,12 @@ impl CommitWait {
         self.unsettled.values().filter_map(left).max()
     }
 
-    /// A backward step begins every wait anew: what passed before it was
-    /// measured on a clock that is gone.
+    /// A backward step begins every wait anew, to its end: what passed before it
+    /// was measured on a clock that is gone, and what lay ahead named on it.
     fn observe(&mut self, now: Reading<RegistryClock>) {
         if self.read.is_some_and(|read| now < read) {
             for progress in self.unsettled.values_mut() {
+                progress.from = None;
                 if let Some((at, _)) = &mut progress.acknowledged {
                     *at = now;
                 }
@@ -322,7 +365,9 @@ impl Progress {
             return Enforcement::Unacknowledged;
         };
         let left = wait.less(now.since(at));
-        if self.waits && left > Millis::ZERO {
+        let over = at.ahead_by(*wait);
+        let is_before_anything = self.from.is_some_and(|from| over <= from);
+        if self.waits && left > Millis::ZERO && !is_before_anything {
             Enforcement::Waiting(left)
         } else {
             Enforcement::Enforced

@@ -98,6 +98,7 @@ mod tests {
             v: Version::CURRENT,
             subject,
             revision: Revision(7),
+            keys_revoked_through: None,
         };
         assert_eq!(
             serde_json::to_string(&LogRequest::Append(append)).unwrap(),

@@ -13,6 +13,8 @@
 /// - `log_subject_by_organization` gives an organization's greatest revision
 ///   at the end of its range, and what a restored registry lost in order.
 /// - `log_meta` has one row.
+/// - `log_keys_revoked` has one for each organization that changed: a registry that is
+///   restored must not bring back keys that were revoked all at once.
 pub const SCHEMA: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS log_subject (
         subject TEXT PRIMARY KEY,
@@ -29,6 +31,11 @@ pub const SCHEMA: &[&str] = &[
         lease_ms INTEGER NOT NULL,
         wait_for_ms INTEGER NOT NULL
     )",
+    "CREATE TABLE IF NOT EXISTS log_keys_revoked (
+        organization TEXT PRIMARY KEY,
+        through INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID",
 ];
 
 /// `meta_and_head`: no row before the first event of a new log; the head is zero
@@ -58,6 +65,14 @@ pub const CHANGES_SINCE: &str =
 
 /// `revision_of`: subject. No row: never changed. One row read.
 pub const REVISION_OF: &str = "SELECT revision FROM log_subject WHERE subject = ?1";
+
+/// `set_keys_revoked`: organization, through, at. One row written.
+pub const SET_KEYS_REVOKED: &str =
+    "INSERT INTO log_keys_revoked (organization, through, at) VALUES (?1, ?2, ?3)
+    ON CONFLICT (organization) DO UPDATE SET through = excluded.through, at = excluded.at";
+
+/// `keys_revoked`: organization. No row: nobody said. One row read.
+pub const KEYS_REVOKED: &str = "SELECT through, at FROM log_keys_revoked WHERE organization = ?1";
 
 /// `greatest_revision_of`: organization. One row, one column, zero for an
 /// organization without a change. One index entry read.
@@ -109,6 +124,7 @@ mod tests {
                 "log_subject_by_seq (seq>?)",
             ),
             (REVISION_OF, &["a"], "PRIMARY KEY (subject=?)"),
+            (KEYS_REVOKED, &["a"], "PRIMARY KEY (organization=?)"),
             (
                 GREATEST_REVISION_OF,
                 &["a"],

@@ -37,7 +37,7 @@ pub enum Code {
     AlreadyRevoked,
     /// The bootstrap token was used.
     AlreadyBootstrapped,
-    /// The last administrator would lock the door from outside.
+    /// The change would leave no usable administrator.
     LastAdmin,
     /// Another organization has the same tag.
     OrganizationIdTaken,
@@ -92,7 +92,7 @@ const TABLE: [Entry; 32] = [
      "Ask your administrator to enable it again."),
     (Code::ApiAccessDisabled, "api_access_disabled", 403, "API access is off for this organization",
      "An administrator can enable API access for the organization."),
-    (Code::InsufficientScope, "insufficient_scope", 403, "The API key may not do this",
+    (Code::InsufficientScope, "insufficient_scope", 403, "The API key lacks the required scope",
      "Ask your administrator to add the scope to the key, or use a key that has it."),
     (Code::WrongEnvironment, "wrong_environment", 403, "The API key is for another environment",
      "Client routes take `live` keys (and `test` keys where an API for them is set up); admin routes take `admin` keys."),
@@ -116,7 +116,7 @@ const TABLE: [Entry; 32] = [
      "The secret was in the first answer and is not stored. If it was lost, rotate the key."),
     (Code::InvalidRequest, "invalid_request", 400, "The request is not valid",
      "Correct the request and send it again."),
-    (Code::NotFound, "not_found", 404, "There is no such thing here",
+    (Code::NotFound, "not_found", 404, "Not found",
      "Check the address and the ids in it."),
     (Code::MethodNotAllowed, "method_not_allowed", 405, "This address does not take that method",
      "Use one of the methods in the `Allow` header."),
@@ -124,13 +124,13 @@ const TABLE: [Entry; 32] = [
      "Read it again and repeat the change with its new revision in `If-Match`."),
     (Code::BodyTooLarge, "body_too_large", 413, "The body is too large",
      "Admin and OAuth requests carry at most 64 KiB."),
-    (Code::UnsupportedMediaType, "unsupported_media_type", 415, "This media type is not taken",
+    (Code::UnsupportedMediaType, "unsupported_media_type", 415, "Unsupported media type",
      "Send `Content-Type: application/json`."),
     (Code::IdempotencyKeyReused, "idempotency_key_reused", 422, "This Idempotency-Key was used for another request",
      "Use a new Idempotency-Key for a new request."),
     (Code::RateLimited, "rate_limited", 429, "Too many requests",
      "Wait as long as `Retry-After` says."),
-    (Code::FreshnessUnavailable, "freshness_unavailable", 503, "How the key stands cannot be proven right now",
+    (Code::FreshnessUnavailable, "freshness_unavailable", 503, "The key's status cannot be verified right now",
      "The key was not judged. Try again after `Retry-After` seconds."),
     (Code::RegistryUnavailable, "registry_unavailable", 503, "The registry does not answer right now",
      "Try again after `Retry-After` seconds."),

@@ -474,10 +474,19 @@ impl Registry<'_> {
             let replaced = replaced.map(|issued| self.reload_key(issued)).transpose()?;
             let mut subjects = vec![key.subject(), held.subject()];
             subjects.extend(replaced.as_ref().map(Key::subject));
+            let mut awaits = outbox::awaits(self.sql, &subjects)?;
+            // The one thing that a rotation takes: the old key's life after its
+            // overlap.
+            for awaited in &mut awaits {
+                awaited.from = replaced
+                    .as_ref()
+                    .filter(|key| key.subject() == awaited.subject)
+                    .and_then(|key| key.retires_at);
+            }
             Ok((
                 self.view(&key, &held),
                 replaced.map(|key| self.view(&key, &held)),
-                outbox::awaits(self.sql, &subjects)?,
+                awaits,
             ))
         })?;
         Ok(Outcome::Changed(Box::new(Changed {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::audit::{self, About};
 use super::change::REVISION;
-use super::message::{Actor, Who};
+use super::message::{Actor, RevocationReason, Who};
 use super::outbox;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first, parsed};
@@ -39,7 +39,8 @@ pub fn tag(sql: &dyn Sql) -> Result<Option<OrganizationTag>, SqlError> {
 /// Takes over `revision`, which is past all that was ever shown, and writes each
 /// lost subject anew in its most restrictive state: a key disabled, an
 /// organization without API access. What had been enforced so stays enforced,
-/// and what is wanted back is enabled again on purpose. A key that is not even
+/// and what is wanted back is enabled again on purpose. Where all keys had been
+/// revoked at once, those issued at or below `keys_revoked_through` stay so. A key that is not even
 /// known here has no record any more, and its value in Workers KV goes. On
 /// record in the audit.
 ///
@@ -49,12 +50,24 @@ pub fn recover(
     sql: &dyn Sql,
     revision: Revision,
     lost: &[Subject],
+    keys_revoked_through: Option<Revision>,
     now: Timestamp,
 ) -> Result<(), SqlError> {
     let was = self::revision(sql)?;
-    let organization = Organization::load(sql)?;
+    let mut organization = Organization::load(sql)?;
+    let forgotten = organization.as_mut().and_then(|held| {
+        let through =
+            keys_revoked_through.filter(|through| *through > held.keys_revoked_through)?;
+        held.keys_revoked_through = through;
+        Some(through)
+    });
     sql.transaction(&mut || {
         store::set_meta(sql, REVISION, revision)?;
+        if let Some(through) = forgotten {
+            let reason = RevocationReason::Unspecified.as_str();
+            let row = [through.into(), now.0.into(), reason.into()];
+            sql.query(texts::INSERT_SWEEP, &row)?;
+        }
         for &subject in lost {
             lock(sql, organization.as_ref(), subject, revision)?;
             outbox::put(sql, subject, revision, outbox::Need::Enforce)?;
@@ -71,7 +84,7 @@ pub fn recover(
                 action: "registry.recover",
                 subject: &About::organization(&organization.id),
                 before: Some(facts(was, None)),
-                after: Some(facts(revision, Some(lost))),
+                after: Some(facts(revision, Some((lost, forgotten)))),
                 request_id: "",
             },
         )
@@ -106,10 +119,13 @@ fn lock(
     }
 }
 
-fn facts(revision: Revision, lost: Option<&[Subject]>) -> Map<String, Json> {
+fn facts(revision: Revision, lost: Option<(&[Subject], Option<Revision>)>) -> Map<String, Json> {
     let mut facts = Map::new();
     facts.insert("revision".to_owned(), revision.into());
-    if let Some(lost) = lost {
+    if let Some((lost, forgotten)) = lost {
+        if let Some(through) = forgotten {
+            facts.insert("keys_revoked_through".to_owned(), through.into());
+        }
         facts.insert("locked".to_owned(), lost.len().into());
         let named = lost.iter().take(NAMED).map(ToString::to_string);
         facts.insert("subjects".to_owned(), named.collect());

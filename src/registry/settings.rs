@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::freshness::{Bound, Millis};
 use crate::key::Scope;
 
 /// Settings of a registry.
@@ -11,6 +12,8 @@ pub struct RegistrySettings {
     pub transfer: bool,
     /// The scopes there are for clients' keys: nobody is given another one.
     pub client_scopes: BTreeSet<Scope>,
+    /// How long a change waits once the change log has it: by then it is enforced.
+    pub wait: Millis,
     /// How long a deleted organization's records are kept, in days.
     pub retention_days: u32,
     /// How long entries of the audit are kept, in days; for ever where `None`.
@@ -22,6 +25,7 @@ impl Default for RegistrySettings {
         Self {
             transfer: false,
             client_scopes: BTreeSet::new(),
+            wait: Bound::DEFAULT.wait(),
             retention_days: 400,
             audit_retention_days: None,
         }

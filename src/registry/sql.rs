@@ -154,9 +154,12 @@ pub(super) const PUT_OUTBOX: &str = "INSERT INTO outbox
     ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision,
         decides = max(excluded.decides, decides * (1 - enforced)),
         enforced = excluded.enforced, published = 0, attempts = 0, not_before = 0";
-pub(super) const PENDING_APPENDS: &str = "SELECT subject, revision, decides FROM outbox
+pub(super) const PENDING_APPENDS: &str = "SELECT subject, revision, decides,
+        CASE length(subject) WHEN 11 THEN
+            (SELECT keys_revoked_through FROM organization) END
+    FROM outbox
     WHERE enforced = 0 AND revision > ?1 ORDER BY revision";
-pub(super) const PENDING_PUBLICATIONS: &str = "SELECT subject, revision, decides FROM outbox
+pub(super) const PENDING_PUBLICATIONS: &str = "SELECT subject, revision, decides, NULL FROM outbox
     WHERE published = 0 AND not_before <= ?1 ORDER BY not_before LIMIT ?2";
 pub(super) const AWAITED: &str =
     "SELECT revision FROM outbox WHERE subject = ?1 AND decides = 1 AND enforced = 0";

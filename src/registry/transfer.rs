@@ -119,7 +119,7 @@ impl Registry<'_> {
         })
     }
 
-    /// Takes keys in. All or, where one of them cannot be, none.
+    /// Imports atomically: all keys, or none.
     pub(super) fn import(&self, held: &Organization, order: &Import) -> Result<Outcome, Stop> {
         self.check_transfer(held)?;
         self.check_if_match(held.revision)?;

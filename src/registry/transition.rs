@@ -329,13 +329,29 @@ pub(super) fn rotate(
     let mut after = key.clone();
     after.replaced_by = Some(successor.id);
     after.replaced_at = Some(scene.now);
-    after.retires_at = Some(scene.now.plus(order.overlap_seconds.get() * 1000));
+    let overlap = order.overlap_seconds.get() * 1000;
+    after.retires_at = Some(
+        scene
+            .now
+            .plus(life_of_the_replaced(overlap, scene.settings.wait.0)),
+    );
     let mut change = scene.of_key("key.rotate", key, after, true).also(
         "successor",
         json!({"id": successor.key_id(scene.brand), "expires_at": expires_at.map(Timestamp::to_rfc3339)}),
     );
     change.issued = Some(successor);
     Ok(change)
+}
+
+/// How long the old key still works, in milliseconds. The change that ends it is to
+/// be everywhere before, so that nobody has to wait for that: a short overlap is
+/// counted from the end of that wait on, as far as one more wait. None at all ends
+/// the key now, and is waited for.
+fn life_of_the_replaced(overlap: u64, wait: u64) -> u64 {
+    match overlap {
+        0 => 0,
+        _ => overlap.max(wait + overlap.min(wait)),
+    }
 }
 
 /// Revokes a key for ever; a repeat changes nothing, the first reason stays.

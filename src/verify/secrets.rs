@@ -53,7 +53,7 @@ impl Secrets {
     pub fn proves(&self, id: &PublicKeyId, presented: &KeyDigest, now: u64) -> Option<bool> {
         match self.digests.get(id) {
             Some(digest) => Some(digest.matches(presented)),
-            None => self.is_unknown(id, now).then_some(false),
+            None => self.unknown.contains(id, now).then_some(false),
         }
     }
 
@@ -67,12 +67,6 @@ impl Secrets {
             self.digests.clear();
         }
         self.digests.insert(id, digest);
-    }
-
-    /// Whether the id was unknown to its registry a moment ago.
-    #[must_use]
-    pub fn is_unknown(&self, id: &PublicKeyId, now: u64) -> bool {
-        self.unknown.contains(id, now)
     }
 }
 

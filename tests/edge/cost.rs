@@ -44,13 +44,14 @@ fn a_wrong_secret_never_reaches_the_registry_once_kv_has_the_record() -> Result<
     let rig = Rig::builder().start()?;
     let (_, key) = acme(&rig)?;
     until_in_kv(&rig, &key)?;
-    let [_, before, _] = spent(&rig)?;
+    let [reads, before, _] = spent(&rig)?;
     let wrong = wrong_secret(&key.secret);
     for _ in 0..20 {
         assert_problem(&own_key(rig.edge(0), &wrong)?, 401, "invalid_key");
     }
-    let [_, after, _] = spent(&rig)?;
+    let [reads_after, after, _] = spent(&rig)?;
     assert_eq!(after, before);
+    assert_eq!(reads_after - reads, 2, "the key and its organization, once");
     Ok(())
 }
 

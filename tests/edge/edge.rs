@@ -34,6 +34,7 @@ mod restart;
 mod revocation;
 mod rig;
 mod root_keys;
+mod rotation;
 mod secrets;
 mod smuggling;
 mod soak;

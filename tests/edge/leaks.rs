@@ -415,7 +415,7 @@ fn reports_on_their_way_are_bounded_in_number_and_time() -> Result<()> {
         if answer.status == 200 {
             return Ok(false);
         }
-        assert_problem(&answer, 503, "registry_unavailable");
+        assert_problem(&answer, 503, "rate_limited");
         Ok(true)
     })?;
     // What is not GitHub's is refused as ever, before its body.

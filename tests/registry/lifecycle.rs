@@ -1,12 +1,13 @@
 //! Organizations and keys from issue to revocation.
 
 use katalo_keys::key::{Environment, KeyState, Keyring};
+use katalo_keys::registry::Subject;
 use katalo_keys::registry::message::{Command, KeyView, ListKeys, Object, Outcome, Page, Refusal};
 use serde_json::{Value, json};
 
 use crate::world::{
-    DAY, HOUR, SECOND, START, World, admin, body, changed, client_scopes, disable, enable, issue,
-    issued, patch, revoke, revoke_all, rotate, scopes,
+    DAY, HOUR, SECOND, START, WAIT, World, admin, body, changed, client_scopes, disable, enable,
+    issue, issued, patch, revoke, revoke_all, rotate, scopes,
 };
 
 fn field(refusal: &Refusal) -> &str {
@@ -236,10 +237,7 @@ fn a_scope_that_nobody_knows_is_given_to_no_key() {
 
     let many: Vec<String> = (0..60).map(|n| format!("s{n:02}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    world.settings.client_scopes = many
-        .chunks(30)
-        .flat_map(|some| client_scopes(some))
-        .collect();
+    world.settings.client_scopes = many.chunks(30).flat_map(client_scopes).collect();
     let Refusal::InvalidRequest { detail, .. } = world.refused(order(json!(["nonsense"]))) else {
         panic!()
     };
@@ -286,6 +284,35 @@ fn a_rotated_key_works_until_its_overlap_ends() {
         world.refused(rotate(third.key.id, 0)),
         Refusal::IssuingDisabled
     );
+}
+
+/// An overlap outlasts the wait of the change that ends it, so that nobody has to
+/// wait for that: a short one begins after the wait. None at all is waited for.
+#[test]
+fn an_overlap_ends_after_the_wait_of_its_rotation() {
+    let mut world = World::acme();
+    assert_eq!(world.settings.wait.0, WAIT);
+    for (seconds, ends_after) in [
+        (0, 0),
+        (1, WAIT + SECOND),
+        (5, WAIT + 5 * SECOND),
+        (6, 2 * WAIT),
+        (10, 2 * WAIT),
+        (11, 11 * SECOND),
+        (2_592_000, 2_592_000 * SECOND),
+    ] {
+        let old = world.key("a").id;
+        world.settle();
+        let changed = world.changed(rotate(old, seconds));
+        let ends = world.now.plus(ends_after);
+        let awaited = changed.awaits.as_slice();
+        assert_eq!(awaited.len(), 1);
+        assert_eq!(awaited[0].subject, Subject::Key(old.public));
+        assert_eq!(awaited[0].from, Some(ends), "{seconds} s");
+        assert_eq!(world.get(old).retires_at, Some(ends), "{seconds} s");
+        // Until the change log has acknowledged it, it is not enforced.
+        assert!(!changed.enforced());
+    }
 }
 
 #[test]

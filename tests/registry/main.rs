@@ -14,6 +14,7 @@ mod world;
 mod admins;
 mod chain;
 mod deletion;
+mod doors;
 mod failures;
 mod growth;
 mod leaks;

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::sqlite::Sqlite;
 use crate::usage::count;
 use crate::world::{
-    DAY, HOUR, SECOND, World, body, disable, enable, issue, patch, revoke, revoke_all, rotate,
+    DAY, HOUR, SECOND, WAIT, World, body, disable, enable, issue, patch, revoke, revoke_all, rotate,
 };
 
 #[derive(Clone, Debug)]
@@ -331,7 +331,10 @@ impl Model {
                 let (name, end) = (key.name.clone(), key.expires_at);
                 self.change_key(place, "key.rotate", true, |key| {
                     key.replaced_by = made;
-                    key.retires_at = Some(now.plus(u64::from(*overlap_seconds) * SECOND));
+                    let overlap = u64::from(*overlap_seconds) * SECOND;
+                    // One of a second begins after the wait.
+                    let wait = if overlap == SECOND { WAIT } else { 0 };
+                    key.retires_at = Some(now.plus(overlap + wait));
                     true
                 });
                 self.new_key(made.unwrap(), name, end);

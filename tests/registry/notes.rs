@@ -131,7 +131,7 @@ fn a_flood_of_exposures_is_bounded_and_what_it_left_out_is_told() {
     assert_eq!(told(&mut world), Vec::<Value>::new());
     for _ in 0..2 {
         keep(&world);
-        assert_eq!(told(&mut world), [first.clone()]);
+        assert_eq!(told(&mut world), std::slice::from_ref(&first));
     }
     // Or by the next mark, of which there is room again.
     for _ in 0..102 {

@@ -6,7 +6,9 @@ use katalo_keys::registry::message::{
 };
 use serde_json::json;
 
-use crate::world::{HOUR, World, admin_of, disable, enable, issue, patch, revoke, rotate};
+use crate::world::{
+    HOUR, SECOND, WAIT, World, admin_of, disable, enable, issue, patch, revoke, rotate,
+};
 
 fn session(reply: Reply) -> Session {
     match reply {
@@ -94,7 +96,7 @@ fn it_ends_with_its_key_and_comes_back_with_it() {
             "the key as it stands now"
         );
         world.changed(way(key.id));
-        world.later(1_000);
+        world.later(SECOND + WAIT);
         assert!(is_over(&mut world, &token));
         let refused = world.ask_as(admin_of(&key), Command::OpenSession {});
         assert_eq!(refused.unwrap_err(), Refusal::NoSession);

@@ -19,6 +19,8 @@ pub const ROOT_KEYS: &str = r#"{"current":"2","keys":{
     "2":"ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="}}"#;
 
 pub const SECOND: u64 = 1_000;
+/// What a change waits once the change log has it.
+pub const WAIT: u64 = 5_151;
 pub const HOUR: u64 = 3_600 * SECOND;
 pub const DAY: u64 = 24 * HOUR;
 pub const START: Timestamp = Timestamp(1_795_478_400_000);

@@ -51,6 +51,41 @@ describe("a request on its way to the API", () => {
     assert.equal(sent.cache, "no-store");
     assert.equal(sent.redirect, "manual");
   });
+
+  test("goes to a URL where the plan has one", async (t) => {
+    const fetched = t.mock.method(globalThis, "fetch", async () => new Response("from there"));
+    const plan = { binding: "API", url: "https://api.example/v1/x", identity: "katalo-key-id\nk", added: "", deadline: 60_000, isRestricted: false };
+    const returned = await forward(new Request("https://keys.example/v1/x"), {}, plan, judge, never);
+    assert.equal(await returned.text(), "from there");
+    const [sent] = fetched.mock.calls[0].arguments;
+    assert.equal(sent.url, "https://api.example/v1/x");
+    assert.equal(sent.headers.get("katalo-key-id"), "k");
+  });
+});
+
+describe("what becomes of a header", () => {
+  /** An isolate that has asked nothing yet, and how often it asks of requests and of answers. */
+  async function asking() {
+    const { forward } = await import("../../shim/gateway.js?asking");
+    const asked = { request: 0, answer: 0 };
+    const judge = (_, isOfRequest) => ((asked[isOfRequest ? "request" : "answer"] += 1), GOES_ON);
+    const plan = { binding: "API", url: undefined, identity: "", added: "", deadline: 60_000, isRestricted: false };
+    const send = (name) => {
+      const env = { API: { fetch: async () => new Response(null, { headers: { "x-answer": "1" } }) } };
+      return forward(new Request("https://keys.example/v1/x", { headers: { [name]: "1" } }), env, plan, judge, never);
+    };
+    return { send, asked };
+  }
+
+  test("is asked once for each name, and kept for 1,024 of those that clients make up", async () => {
+    const { send, asked } = await asking();
+    for (let n = 0; n < 1_024; n += 1) await send(`x-${n}`);
+    await send("x-0");
+    assert.deepEqual(asked, { request: 1_024, answer: 1 });
+    await send("x-1024");
+    await send("x-0");
+    assert.deepEqual(asked, { request: 1_026, answer: 1 });
+  });
 });
 
 describe("an API's answer", () => {
@@ -92,5 +127,14 @@ describe("an API that does not answer", () => {
     const hangs = (sent) =>
       new Promise((_, reject) => sent.signal.addEventListener("abort", () => reject(sent.signal.reason)));
     assert.equal(await forwarded(hangs, 1), "upstream_timeout");
+  });
+
+  test("leaves no timer behind", async (t) => {
+    const begun = t.mock.method(globalThis, "setTimeout");
+    const ended = t.mock.method(globalThis, "clearTimeout");
+    await forwarded(() => Promise.reject(new Error("refused")), 60_000);
+    const timers = begun.mock.calls.filter((call) => call.arguments[1] === 60_000).map((call) => call.result);
+    assert.equal(timers.length, 1);
+    assert.ok(ended.mock.calls.some((call) => call.arguments[0] === timers[0]));
   });
 });

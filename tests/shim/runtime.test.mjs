@@ -24,6 +24,12 @@ describe("a request's id", () => {
     assert.equal(requestId(none), first.slice(0, 24) + "00000002");
   });
 
+  test("is the isolate's own where a client sends what no ray id is", async () => {
+    const { requestId } = await isolate();
+    assert.equal(requestId(new Headers({ "cf-ray": "r".repeat(40) })), "r".repeat(40));
+    assert.match(requestId(new Headers({ "cf-ray": "r".repeat(41) })), /^[0-9a-f]{32}$/);
+  });
+
   test("is no other isolate's", async () => {
     const [one, other] = await Promise.all([isolate(), isolate()]);
     assert.notEqual(one.requestId(none).slice(0, 24), other.requestId(none).slice(0, 24));

@@ -80,7 +80,7 @@ fn json<T: serde::de::DeserializeOwned>(path: Option<&Path>, what: &str) -> Resu
 fn checkpoint_before(export: &str, head: Option<&AuditHead>) -> Option<AuditCheckpoint> {
     let first: serde_json::Value = serde_json::from_str(export.lines().next()?).ok()?;
     let checkpoint = head?.checkpoint.clone()?;
-    (first["seq"] != 1).then_some(checkpoint)
+    (first.get("seq") != Some(&1.into())).then_some(checkpoint)
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -25,6 +25,13 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
+/// Passes that make the module larger once it is gzipped: what is inlined is text
+/// that was there before, twice.
+const SKIPPED: [&str; 2] = [
+    "--skip-pass=inlining-optimizing",
+    "--skip-pass=dae-optimizing",
+];
+
 const SHIM: [&str; 5] = [
     "index.js",
     "gateway.js",
@@ -130,6 +137,7 @@ fn optimise(build: &Path) -> Result<()> {
     tools::run(
         node::command("wasm-opt")?
             .arg("-Os")
+            .args(SKIPPED)
             .args(FEATURES)
             .arg(module)
             .arg("-o")

@@ -1,4 +1,5 @@
-//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing | mutants | audit-verify`.
+//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing |
+//! mutants | defences | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -12,6 +13,7 @@ mod audit;
 mod bench;
 mod browser;
 mod bundle;
+mod defences;
 mod dev;
 mod installed;
 mod mutants;
@@ -53,6 +55,8 @@ enum Task {
     Timing,
     /// Break the code in small ways and count what the tests notice
     Mutants(mutants::Options),
+    /// Take each defence out of a copy of the sources, and see its tests fail
+    Defences(defences::Options),
     /// Verify an exported audit offline
     AuditVerify(audit::Options),
 }
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Task::Size => size::run(),
         Task::Timing => timing::run(),
         Task::Mutants(options) => mutants::run(&options),
+        Task::Defences(options) => defences::run(&options),
         Task::AuditVerify(options) => audit::run(&options),
     };
     match done {

@@ -188,6 +188,8 @@ impl Registry {
             self.tell_platform().await;
             if request.command.waits() {
                 self.wait_for(&changed.awaits).await?;
+            } else {
+                self.settle()?;
             }
             self.tell_directory().await;
             outbox::refresh(&self.sql, &settings.keyring, changed, rim::now())?;
@@ -236,7 +238,11 @@ impl Registry {
             &mut rim::Crypto,
         )?;
         // Still the same turn: no await since the transaction.
-        self.take_up_changes()?;
+        let awaited = match &reply {
+            Ok(Outcome::Changed(changed)) => changed.awaits.as_slice(),
+            _ => &[],
+        };
+        self.take_up_changes(awaited)?;
         Ok(reply)
     }
 
@@ -318,22 +324,38 @@ impl Registry {
             .iter()
             .filter_map(|subject| Subject::parse(subject.as_str()))
             .collect();
-        registry::recover(&self.sql, recovery.revision.0, &lost, rim::now())?;
-        wait.recovered();
+        let through = recovery.keys_revoked_through.map(|through| through.0);
+        registry::recover(&self.sql, recovery.revision.0, &lost, through, rim::now())?;
+        // Every row of the organization tells it.
+        let told = outbox::pending_appends(&self.sql, 0)?;
+        let through = told.iter().find_map(|entry| entry.keys_revoked_through);
+        wait.recovered(through.map(Revision));
         self.taken_up.set(recovery.revision.0);
         Ok(())
     }
 
     /// Takes new rows of the outbox up, and has the alarm carry on with them if
-    /// this process does not live to.
-    fn take_up_changes(&self) -> Result<(), SqlError> {
+    /// this process does not live to. What is `awaited` says of a row from when on
+    /// it alters decisions; another process takes it to do so at once.
+    fn take_up_changes(&self, awaited: &[Awaited]) -> Result<(), SqlError> {
         let mut wait = self.wait.borrow_mut();
         let Some(wait) = wait.as_mut() else {
             return Ok(());
         };
         let rows = outbox::pending_appends(&self.sql, self.taken_up.get())?;
-        for row in rows.iter().filter_map(unsettled) {
-            wait.committed(row);
+        for entry in &rows {
+            let awaited = awaited.iter().find(|awaited| {
+                (awaited.subject, awaited.revision) == (entry.subject, entry.revision)
+            });
+            if let Some(row) = unsettled(entry) {
+                wait.committed(Unsettled {
+                    // Both are readings of this machine's clock.
+                    from: awaited
+                        .and_then(|awaited| awaited.from)
+                        .map(|at| Reading::at(at.0)),
+                    ..row
+                });
+            }
         }
         self.taken_up.set(registry::revision(&self.sql)?);
         if !rows.is_empty() || outbox::next_publication(&self.sql)?.is_some() {
@@ -545,5 +567,7 @@ fn unsettled(row: &Entry) -> Option<Unsettled> {
         subject: log_subject(row.subject)?,
         revision: Revision(row.revision),
         waits: row.decides,
+        from: None,
+        keys_revoked_through: row.keys_revoked_through.map(Revision),
     })
 }

@@ -5,6 +5,7 @@
 mod change_log;
 mod commit_wait;
 mod follower;
+mod overlap;
 mod relay;
 mod view;
 

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::{key_id, key_view, members, organization, organization_view, scopes};
-use crate::http::admin::{answer_to, next_page, problem_of, session_answer};
-use crate::http::{Answer, Body, Code, JSON, NDJSON};
+use crate::http::admin::{answer_to, as_lines, problem_of, query_after, session_answer};
+use crate::http::{AdminPlace, Answer, Body, Code, JSON, NDJSON};
 use crate::key::{Environment, KeyDigest, KeyRecord, RECORD_VERSION, Scope, SecretText};
 use crate::registry::message::{
-    AuditHead, AuditPage, Awaited, Changed, Command, Impact, Issued, ListAudit, Object,
+    AuditHead, AuditPage, Awaited, Changed, Command, Impact, Issued, Limit, ListAudit, Object,
     OutboxDepth, Outcome, Page, Refusal, Secret, Session, Status, WindowUse,
 };
 use crate::time::Timestamp;
@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 fn text(answer: &Answer) -> (&'static str, &str) {
     match &answer.body {
         Body::Text(kind, text) => (kind, text),
-        Body::Empty => panic!("no text"),
+        Body::Empty | Body::Lines(..) => panic!("no text"),
     }
 }
 
@@ -99,6 +99,7 @@ fn an_organization_is_enforced_when_all_that_it_awaits_is() {
     let awaits = vec![Awaited {
         subject: crate::registry::Subject::Organization(organization().tag()),
         revision: 9,
+        from: None,
     }];
     let waiting = Changed {
         object: object(),
@@ -131,7 +132,11 @@ fn audit_entries_leave_as_the_bytes_that_were_hashed() {
     let answer = answer_to(Outcome::Audit(page(None)), false);
     assert!(text(&answer).1.ends_with(r#""next_cursor":null}"#));
     let answer = answer_to(Outcome::Audit(page(None)), true);
-    assert_eq!(text(&answer), (NDJSON, "{\"b\":1,\"a\":2}\n{ }\n"));
+    let lines = "{\"b\":1,\"a\":2}\n{ }\n";
+    assert_eq!(text(&answer), (NDJSON, lines));
+    // With more of them to come, the answer is their first page.
+    let answer = answer_to(Outcome::Audit(page(Some(17))), true);
+    assert_eq!(answer.body, Body::Lines(lines.to_owned(), "17".to_owned()));
 }
 
 #[test]
@@ -145,6 +150,7 @@ fn listings_leave_as_json_that_nobody_may_store() {
         count: 2,
         hash: "h".to_owned(),
         signature: "s".to_owned(),
+        checkpoint: None,
     };
     let status = Status {
         revision: 9,
@@ -180,7 +186,7 @@ fn listings_leave_as_json_that_nobody_may_store() {
     let exported = answer_to(Outcome::Export(page_of(&page)), false);
     assert_eq!(members(&exported)["next_cursor"], "n");
     let exported = answer_to(Outcome::Export(page_of(&page)), true);
-    assert_eq!(text(&exported), (NDJSON, ""));
+    assert_eq!(exported.body, Body::Lines(String::new(), "n".to_owned()));
 }
 
 fn page_of<T>(page: &dyn Fn() -> Page<()>) -> Page<T> {
@@ -268,39 +274,25 @@ fn each_refusal_is_a_problem() {
 
 #[test]
 fn a_listing_goes_on_where_its_page_ended() {
-    let audit = |next_after| {
-        Outcome::Audit(AuditPage {
-            lines: Vec::new(),
-            next_after,
-        })
-    };
-    let mut command = Command::ListAudit(ListAudit {
+    assert_eq!(query_after(&AdminPlace::Audit("acme"), "17"), "after=17");
+    assert_eq!(query_after(&AdminPlace::Export("acme"), "n"), "cursor=n");
+    let mut audit = Command::ListAudit(ListAudit {
         after: 5,
-        limit: Default::default(),
+        limit: Limit::default(),
     });
-    let after = |command: &Command| match command {
-        Command::ListAudit(list) => list.after,
-        other => panic!("{other:?}"),
+    assert!(as_lines(&mut audit));
+    let Command::ListAudit(ListAudit { after: 5, limit }) = &audit else {
+        panic!("{audit:?}")
     };
-    assert!(next_page(&audit(Some(9)), &mut command));
-    assert_eq!(after(&command), 9);
-    assert!(!next_page(&audit(None), &mut command));
-    assert_eq!(after(&command), 9);
-    let mut command = Command::Export {
+    assert_eq!(*limit, Limit::MAX);
+    let mut export = Command::Export {
         cursor: None,
-        limit: Default::default(),
+        limit: Limit::default(),
     };
-    let export = |next: Option<&str>| {
-        Outcome::Export(Page {
-            items: Vec::new(),
-            next_cursor: next.map(str::to_owned),
-        })
+    assert!(as_lines(&mut export));
+    let Command::Export { limit, .. } = &export else {
+        panic!("{export:?}")
     };
-    assert!(next_page(&export(Some("n")), &mut command));
-    let Command::Export { cursor, .. } = &command else {
-        panic!("{command:?}")
-    };
-    assert_eq!(cursor.as_deref(), Some("n"));
-    assert!(!next_page(&export(None), &mut command));
-    assert!(!next_page(&audit(Some(9)), &mut command));
+    assert_eq!(*limit, Limit::MAX);
+    assert!(!as_lines(&mut Command::AuditHead {}));
 }

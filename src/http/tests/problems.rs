@@ -35,6 +35,10 @@ fn a_document_says_what_its_code_does() {
 fn words_of_its_own_take_the_place_of_the_advice() {
     let own = Problem::from(Code::NotFound).because("a \"quoted\" \\ line\n");
     assert_eq!(members(&answer(own))["detail"], "a \"quoted\" \\ line\n");
+    for quoted in ["\"", "\\", "\u{1}\"", ""] {
+        let own = Problem::from(Code::NotFound).because(quoted);
+        assert_eq!(members(&answer(own))["detail"], quoted);
+    }
     let invalid = Problem::invalid("", "nothing fits");
     assert_eq!(invalid.field, None);
     assert_eq!(members(&answer(invalid))["detail"], "nothing fits");

@@ -96,6 +96,31 @@ fn texts_go_through_json_unchanged() {
 }
 
 #[test]
+fn every_place_of_an_id_holds_a_digit() {
+    let id = minted(7, Environment::Live).id().public;
+    for place in 0..PublicKeyId::LENGTH {
+        let mut digits = id.as_str().as_bytes().to_vec();
+        digits[place] = b'-';
+        assert_eq!(PublicKeyId::parse(&digits), None, "{place}");
+    }
+}
+
+#[test]
+fn a_secret_part_has_its_length_and_digits_also_where_the_checksum_is_right() {
+    let id = minted(7, Environment::Live).id().public;
+    let read = |secret: &str| {
+        let mut text = format!("kat_live_{id}.{secret}").into_bytes();
+        let checksum = presented::checksum(&text);
+        text.extend_from_slice(&checksum);
+        keyring().read(std::str::from_utf8(&text).unwrap()).err()
+    };
+    assert_eq!(read(&"x".repeat(43)), None);
+    for bad in ["x".repeat(42), "x".repeat(44), "-".repeat(43)] {
+        assert_eq!(read(&bad), Some(Unreadable::Malformed), "{bad}");
+    }
+}
+
+#[test]
 fn other_texts_are_no_tags() {
     for bad in [
         "",

@@ -152,10 +152,10 @@ fn verify<'a>(
 
 /// Whether an entry puts on record that all up to a checkpoint was dropped.
 fn tells_of(entry: &Value, checkpoint: &AuditCheckpoint) -> bool {
-    let after = &entry["after"];
-    entry["action"] == SEALED
-        && after["seq"] == checkpoint.seq
-        && after["hash"] == checkpoint.hash.as_str()
+    let is = |place: &str, value: Value| entry.pointer(place) == Some(&value);
+    is("/action", SEALED.into())
+        && is("/after/seq", checkpoint.seq.into())
+        && is("/after/hash", checkpoint.hash.as_str().into())
 }
 
 /// Whether a checkpoint was signed under one of the ring's keys.

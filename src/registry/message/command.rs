@@ -337,7 +337,7 @@ impl Command {
         }
     }
 
-    /// Whether a registry that holds nothing yet may come to life by it. For
+    /// Whether this command may create the registry. For
     /// all others `absent` is the answer, and an
     /// object that was only asked after stays empty.
     #[must_use]

@@ -118,7 +118,7 @@ impl From<GrantedScopes> for Vec<Scope> {
 
 /// Networks a key may be used from: at most 50, sorted, none twice; everywhere
 /// when empty. A bare address means that address alone, bits behind the prefix
-/// are cleared, and an IPv4 network in IPv6's clothes (`::ffff:0:0/96`) is the
+/// are cleared, and an IPv4-mapped IPv6 network (`::ffff:0:0/96`) is the
 /// IPv4 one.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]

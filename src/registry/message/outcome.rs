@@ -157,6 +157,9 @@ pub struct Awaited {
     pub subject: Subject,
     /// To which revision.
     pub revision: Revision,
+    /// Until then requests are decided as before; none where otherwise at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
 }
 
 impl Changed {

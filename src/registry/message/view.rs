@@ -139,7 +139,7 @@ pub struct OrganizationView {
     pub revision: Revision,
 }
 
-/// How many keys stand how.
+/// Number of keys in each state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct KeyCounts {
     /// Usable.

@@ -213,7 +213,7 @@ fn organization(method: &str) -> Option<Operation> {
         "DELETE" => change_of(
             Operation::new("deleteOrganization", "organizations", "Delete an organization")
                 .described("Every key is revoked at once. The organization can be read, with `deleted_at`, as long as \
-                    its records are kept for the audit; no other change is taken.")
+                    its records are kept for the audit; no other change is taken. The admin keys that are tied to it end too.")
                 .body("WaitOnly", false, &[JSON]),
             "OrganizationChanged",
         ),

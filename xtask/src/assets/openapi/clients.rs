@@ -350,4 +350,5 @@ fn leak_report() -> Operation {
         Code::BodyTooLarge,
         Code::RegistryUnavailable,
     ])
+    .refused_as(&[(503, Code::RateLimited)])
 }

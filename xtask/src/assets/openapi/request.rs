@@ -76,7 +76,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
                 &[],
                 json!({
                     "overlap_seconds": { "allOf": [numbers(&OverlapSeconds::RANGE)], "default": OverlapSeconds::default().get(),
-                        "description": "For how long the old key still works." },
+                        "description": "For how long the old key still works, until `retires_at`. A time shorter than the freshness wait begins after it; with 0 the call waits until the old key is refused everywhere." },
                     "wait": wait(),
                 }),
             ),

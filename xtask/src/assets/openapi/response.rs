@@ -134,7 +134,7 @@ fn objects() -> Vec<(&'static str, Value)> {
                     "leak_policy": reference("LeakPolicy"),
                     "created_at": instant(),
                     "deleted_at": or_null(instant()),
-                    "keys": object("How many keys stand how.", &[], Value::Object(counts)),
+                    "keys": object("Number of keys in each state.", &[], Value::Object(counts)),
                     "enforced": reference("Enforced"),
                     "effective_at": or_null(instant()),
                     "revision": reference("Revision"),
