@@ -66,7 +66,7 @@ pub use crate::key::Revision;
 pub use authority::{ADMIN_SCOPES, ADMINS_WRITE, Permission, permit};
 pub use handle::{absent, handle};
 pub use housekeeping::housekeeping;
-pub use recovery::{recover, revision, tag};
+pub use recovery::{keys_revoked_through, recover, revision, tag};
 pub use schema::{exists, migrate};
 pub use settings::RegistrySettings;
 pub use subject::Subject;

@@ -36,6 +36,17 @@ pub fn tag(sql: &dyn Sql) -> Result<Option<OrganizationTag>, SqlError> {
         .map(|id| id.map(|id| id.tag()))
 }
 
+/// Through which revision of issue the keys of the organization that is held here
+/// were revoked at once, if one is held; zero where they never were.
+///
+/// # Errors
+/// Those of the storage.
+pub fn keys_revoked_through(sql: &dyn Sql) -> Result<Option<Revision>, SqlError> {
+    first(sql, texts::KEYS_REVOKED_THROUGH, &[])?
+        .map(|row| row.unsigned(0))
+        .transpose()
+}
+
 /// Takes over `revision`, which is past all that was ever shown, and writes each
 /// lost subject anew in its most restrictive state: a key disabled, an
 /// organization without API access. What had been enforced so stays enforced,
@@ -111,7 +122,8 @@ fn lock(
             let Some(mut organization) = organization.cloned() else {
                 return Ok(());
             };
-            organization.api_access = false;
+            // Nobody could give `_platform` its access back.
+            organization.api_access &= organization.id.is_platform();
             organization.revision = revision;
             organization.effective_at = None;
             organization.save(sql)

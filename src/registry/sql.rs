@@ -154,6 +154,7 @@ pub(super) const PUT_OUTBOX: &str = "INSERT INTO outbox
     ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision,
         decides = max(excluded.decides, decides * (1 - enforced)),
         enforced = excluded.enforced, published = 0, attempts = 0, not_before = 0";
+pub(super) const KEYS_REVOKED_THROUGH: &str = "SELECT keys_revoked_through FROM organization";
 pub(super) const PENDING_APPENDS: &str = "SELECT subject, revision, decides,
         CASE length(subject) WHEN 11 THEN
             (SELECT keys_revoked_through FROM organization) END

@@ -24,6 +24,7 @@ mod model;
 mod model_platform;
 mod notes;
 mod outbox;
+mod recovery;
 mod retention;
 mod root_keys;
 mod schema;

@@ -326,9 +326,7 @@ impl Registry {
             .collect();
         let through = recovery.keys_revoked_through.map(|through| through.0);
         registry::recover(&self.sql, recovery.revision.0, &lost, through, rim::now())?;
-        // Every row of the organization tells it.
-        let told = outbox::pending_appends(&self.sql, 0)?;
-        let through = told.iter().find_map(|entry| entry.keys_revoked_through);
+        let through = registry::keys_revoked_through(&self.sql)?;
         wait.recovered(through.map(Revision));
         self.taken_up.set(recovery.revision.0);
         Ok(())
