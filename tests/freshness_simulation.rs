@@ -27,7 +27,7 @@ use std::time::Instant;
 
 use driver::{Run, STUCK, Tally};
 use world::Mutant;
-use world::oracle::{CAME_BACK, OLDER, TWO_STATES};
+use world::oracle::{ALL_CAME_BACK, CAME_BACK, OLDER, TWO_STATES};
 use world::registry::{LOST_NOTHING, SERVES_ON, SETTLED_AGAIN};
 
 /// Seeds in an ordinary test run.
@@ -127,6 +127,7 @@ mutants! {
     finds_that_a_relay_gives_an_old_proof_as_new: AgeForgotten breaks OLDER,
     finds_that_a_reset_is_ignored: ResetIgnored breaks OLDER,
     finds_that_a_restored_registry_gives_rights_back: RecoveredAsItWas breaks CAME_BACK,
+    finds_that_a_restored_registry_forgets_that_all_keys_were_revoked: RevokedAllForgotten breaks ALL_CAME_BACK,
     finds_that_a_registry_does_not_hear_the_log: DeafToTheLog breaks SERVES_ON,
     finds_that_a_registry_does_not_hear_the_edges: DeafToEdges breaks SERVES_ON,
     finds_that_a_registry_recovers_for_nothing: RecoveredForNothing breaks LOST_NOTHING,

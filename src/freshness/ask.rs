@@ -183,8 +183,8 @@ pub struct Append {
     pub subject: Subject,
     /// The revision of the change.
     pub revision: Revision,
-    /// Of an organization all of whose keys were revoked at once: every key issued
-    /// at or below this revision is revoked for ever.
+    /// Of an organization: every key issued at or below this revision was revoked at
+    /// once, as of this change. An older registry does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys_revoked_through: Option<Revision>,
 }
@@ -230,7 +230,8 @@ pub struct Standing {
     /// There is another page.
     #[serde(default)]
     pub more: bool,
-    /// The greatest that an append told, if one did.
+    /// Every key of the organization issued at or below this revision was revoked at
+    /// once, as of its own greatest revision; none where the log was not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys_revoked_through: Option<Revision>,
 }

@@ -35,6 +35,15 @@ pub struct LogMeta {
     pub wait_for: Bound,
 }
 
+/// That all keys of an organization up to a revision were revoked at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeysRevoked {
+    /// Every key issued at or below this revision.
+    pub through: Revision,
+    /// The revision of the organization that said so.
+    pub at: Revision,
+}
+
 /// Storage of the log. Writes of one event are committed together or not at
 /// all, and nothing the event sends leaves before they are durable; a Durable
 /// Object gives both to writes without an await between them.
@@ -71,21 +80,21 @@ pub trait LogStore {
     /// # Errors
     /// If storage fails.
     fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Self::Error>;
-    /// Notes that every key of an organization issued at or below a revision is
-    /// revoked.
+    /// Notes what the change of an organization at a revision said of its keys that
+    /// were revoked at once.
     ///
     /// # Errors
     /// If storage fails.
-    fn set_keys_revoked_through(
+    fn set_keys_revoked(
         &mut self,
         organization: Subject,
-        through: Revision,
+        said: KeysRevoked,
     ) -> Result<(), Self::Error>;
-    /// What [`Self::set_keys_revoked_through`] noted last.
+    /// What [`Self::set_keys_revoked`] noted last.
     ///
     /// # Errors
     /// If storage fails.
-    fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, Self::Error>;
+    fn keys_revoked(&self, organization: Subject) -> Result<Option<KeysRevoked>, Self::Error>;
     /// The greatest revision among an organization's subjects; zero without
     /// one.
     ///
@@ -155,9 +164,11 @@ impl<S: LogStore> ChangeLog<S> {
             self.store.upsert_subject(&change, organization)?;
         }
         if let Some(through) = append.keys_revoked_through {
-            let noted = self.store.keys_revoked_through(organization)?;
-            if noted.is_none_or(|noted| noted < through) {
-                self.store.set_keys_revoked_through(organization, through)?;
+            let at = append.revision;
+            let noted = self.store.keys_revoked(organization)?;
+            if noted.is_none_or(|noted| noted.at < at) {
+                self.store
+                    .set_keys_revoked(organization, KeysRevoked { through, at })?;
             }
         }
         Ok(Ack {
@@ -216,8 +227,16 @@ impl<S: LogStore> ChangeLog<S> {
             greatest: self.store.greatest_revision_of(organization)?,
             beyond,
             more,
-            keys_revoked_through: self.store.keys_revoked_through(organization)?,
+            keys_revoked_through: self.keys_revoked_through(organization)?,
         })
+    }
+
+    /// As of the organization's last change: an older registry does not say, and
+    /// then nobody knows.
+    fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, S::Error> {
+        let last = self.store.revision_of(organization)?.unwrap_or_default();
+        let said = self.store.keys_revoked(organization)?;
+        Ok(said.filter(|said| said.at >= last).map(|said| said.through))
     }
 
     /// Sets the bound. See the module on what takes effect when.

@@ -32,6 +32,10 @@
 //! its *most restrictive* state (a key disabled, an organization without API
 //! access) and appends those: what was enforced stays enforced, and what the
 //! operator wants back is enabled again on purpose.
+//!
+//! That all keys were revoked at once is a change of the organization which its API
+//! access does not undo. So each change of an organization tells the log through which
+//! revision that reached, and a registry that lost the last one takes it over.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +56,8 @@ pub struct Unsettled {
     /// Until then the old state and the new one decide alike; none where they
     /// differ at once.
     pub from: Option<Reading<RegistryClock>>,
-    /// Of the organization: through which revision its keys were revoked at once.
+    /// Of the organization: through which revision its keys were revoked at once;
+    /// zero where they never were.
     pub keys_revoked_through: Option<Revision>,
 }
 
@@ -74,7 +79,9 @@ pub struct Recovery {
     pub revision: Revision,
     /// Whose changes are lost; the registry may not even know some of them.
     pub lost: Vec<Subject>,
-    /// Every key issued at or below this revision stays revoked, as the log knows.
+    /// Where the organization itself is lost: every key issued at or below this
+    /// revision stays revoked, as the log knows. Where it was not told, that is every
+    /// key which the registry then knows.
     pub keys_revoked_through: Option<Revision>,
 }
 
@@ -166,10 +173,12 @@ impl CommitWait {
         self.check = if standing.greatest <= self.revision && seen.is_empty() {
             Check::Current
         } else {
+            let lost: Vec<Subject> = seen.iter().map(|required| required.subject).collect();
+            let through = standing.keys_revoked_through.unwrap_or(self.revision);
             Check::Behind(Recovery {
                 revision: standing.greatest.max(self.revision).next(),
-                lost: seen.iter().map(|required| required.subject).collect(),
-                keys_revoked_through: standing.keys_revoked_through,
+                keys_revoked_through: (lost.contains(&self.organization)).then_some(through),
+                lost,
             })
         };
     }
@@ -185,8 +194,9 @@ impl CommitWait {
         }
     }
 
-    /// The transaction of [`Self::recovery`] is committed.
-    pub fn recovered(&mut self) {
+    /// The transaction of [`Self::recovery`] is committed; through which revision
+    /// the organization's keys were revoked at once by now, if there is one.
+    pub fn recovered(&mut self, keys_revoked_through: Option<Revision>) {
         let Check::Behind(recovery) = std::mem::replace(&mut self.check, Check::Current) else {
             return;
         };
@@ -197,9 +207,7 @@ impl CommitWait {
                 revision: recovery.revision,
                 waits: true,
                 from: None,
-                keys_revoked_through: recovery
-                    .keys_revoked_through
-                    .filter(|_| subject.is_organization()),
+                keys_revoked_through: keys_revoked_through.filter(|_| subject == self.organization),
             });
         }
     }

@@ -13,8 +13,8 @@
 /// - `log_subject_by_organization` gives an organization's greatest revision
 ///   at the end of its range, and what a restored registry lost in order.
 /// - `log_meta` has one row.
-/// - `log_keys_revoked` has one for each organization all of whose keys were revoked
-///   at once: a registry that is restored must not bring them back.
+/// - `log_keys_revoked` has one for each organization that changed: a registry that is
+///   restored must not bring back keys that were revoked all at once.
 pub const SCHEMA: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS log_subject (
         subject TEXT PRIMARY KEY,
@@ -33,7 +33,8 @@ pub const SCHEMA: &[&str] = &[
     )",
     "CREATE TABLE IF NOT EXISTS log_keys_revoked (
         organization TEXT PRIMARY KEY,
-        through INTEGER NOT NULL
+        through INTEGER NOT NULL,
+        at INTEGER NOT NULL
     ) WITHOUT ROWID",
 ];
 
@@ -65,13 +66,13 @@ pub const CHANGES_SINCE: &str =
 /// `revision_of`: subject. No row: never changed. One row read.
 pub const REVISION_OF: &str = "SELECT revision FROM log_subject WHERE subject = ?1";
 
-/// `set_keys_revoked_through`: organization, revision. One row written.
+/// `set_keys_revoked`: organization, through, at. One row written.
 pub const SET_KEYS_REVOKED: &str =
-    "INSERT INTO log_keys_revoked (organization, through) VALUES (?1, ?2)
-    ON CONFLICT (organization) DO UPDATE SET through = excluded.through";
+    "INSERT INTO log_keys_revoked (organization, through, at) VALUES (?1, ?2, ?3)
+    ON CONFLICT (organization) DO UPDATE SET through = excluded.through, at = excluded.at";
 
-/// `keys_revoked_through`: organization. No row: never. One row read.
-pub const KEYS_REVOKED: &str = "SELECT through FROM log_keys_revoked WHERE organization = ?1";
+/// `keys_revoked`: organization. No row: nobody said. One row read.
+pub const KEYS_REVOKED: &str = "SELECT through, at FROM log_keys_revoked WHERE organization = ?1";
 
 /// `greatest_revision_of`: organization. One row, one column, zero for an
 /// organization without a change. One index entry read.

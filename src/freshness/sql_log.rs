@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::ask::{Change, Incarnation, Required, Revision};
-use super::change_log::{LogMeta, LogStore};
+use super::change_log::{KeysRevoked, LogMeta, LogStore};
 use super::sql;
 use super::subject::Subject;
 use super::time::Bound;
@@ -103,19 +103,28 @@ impl<S: Sql> LogStore for SqlLog<S> {
             .transpose()
     }
 
-    fn set_keys_revoked_through(
+    fn set_keys_revoked(
         &mut self,
         organization: Subject,
-        through: Revision,
+        said: KeysRevoked,
     ) -> Result<(), SqlError> {
-        let parameters = [organization.as_str().into(), through.0.into()];
+        let parameters = [
+            organization.as_str().into(),
+            said.through.0.into(),
+            said.at.0.into(),
+        ];
         self.0.query(sql::SET_KEYS_REVOKED, &parameters).map(|_| ())
     }
 
-    fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, SqlError> {
+    fn keys_revoked(&self, organization: Subject) -> Result<Option<KeysRevoked>, SqlError> {
         let rows = (self.0).query(sql::KEYS_REVOKED, &[organization.as_str().into()])?;
         rows.first()
-            .map(|row| row.unsigned(0).map(Revision))
+            .map(|row| {
+                Ok(KeysRevoked {
+                    through: Revision(row.unsigned(0)?),
+                    at: Revision(row.unsigned(1)?),
+                })
+            })
             .transpose()
     }
 

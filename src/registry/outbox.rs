@@ -51,7 +51,7 @@ pub struct Entry {
     /// Whether requests are decided otherwise than before.
     pub decides: bool,
     /// Of the organization, for the change log: through which revision its keys were
-    /// revoked at once, if they were.
+    /// revoked at once; zero where they never were.
     pub keys_revoked_through: Option<Revision>,
 }
 

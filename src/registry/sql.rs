@@ -156,7 +156,7 @@ pub(super) const PUT_OUTBOX: &str = "INSERT INTO outbox
         enforced = excluded.enforced, published = 0, attempts = 0, not_before = 0";
 pub(super) const PENDING_APPENDS: &str = "SELECT subject, revision, decides,
         CASE length(subject) WHEN 11 THEN
-            (SELECT nullif(keys_revoked_through, 0) FROM organization) END
+            (SELECT keys_revoked_through FROM organization) END
     FROM outbox
     WHERE enforced = 0 AND revision > ?1 ORDER BY revision";
 pub(super) const PENDING_PUBLICATIONS: &str = "SELECT subject, revision, decides, NULL FROM outbox

@@ -405,6 +405,7 @@ fn reports_on_their_way_are_bounded_in_number_and_time() -> Result<()> {
     let (_, key) = acme(&rig)?;
     let tokens = [key.secret.as_str()];
     let body = report(&tokens);
+    rig.clock(0).stop()?;
     let mut uploads = Vec::new();
     for _ in 0..8 {
         uploads.push(upload(&rig, &github, &body)?);
@@ -428,7 +429,8 @@ fn reports_on_their_way_are_bounded_in_number_and_time() -> Result<()> {
     assert!(answer.contains("true_positive"), "{answer}");
     let answer = github.send(rig.edge(0), &body)?;
     assert_eq!(labels(&answer, &tokens), ["true_positive"]);
-    // The others are ended.
+    // The others are ended, in time.
+    rig.clock(0).pass(Duration::from_secs(10))?;
     for stream in uploads {
         let answer = told(stream)?;
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");

@@ -11,7 +11,7 @@ use katalo_keys::{
         Actor, Admin as ProvenAdmin, AuditHead, Command, MESSAGE_VERSION, Request,
     },
 };
-use katalo_rig::{Admin, Caller, Class, Client, Issued, Rig};
+use katalo_rig::{Admin, Caller, Class, Client, Issued, PATIENCE, Rig};
 use serde_json::{Value, json};
 use std::{
     io::{Read as _, Write as _},
@@ -84,7 +84,7 @@ impl Reading {
     /// Asks for lines, and reads no more than the answer's first bytes.
     fn begin(client: &Client, key: &str, path: &str) -> Result<Self> {
         let mut stream = TcpStream::connect(client.address())?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         write!(
             stream,
             "GET /admin/v1{path} HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\
@@ -145,9 +145,10 @@ fn calls(rig: &Rig) -> Result<usize> {
 fn calls_at_rest(rig: &Rig) -> Result<usize> {
     let mut seen = (0, calls(rig)?);
     until("the edge is at rest", || {
-        thread::sleep(Duration::from_millis(500));
-        seen = (seen.1, calls(rig)?);
-        Ok(seen.0 == seen.1)
+        thread::sleep(Duration::from_millis(1_000));
+        let calls = rig.link(Caller::Edge(0), Class::Registry).calls()?;
+        seen = (seen.1, calls.fetches.try_into()?);
+        Ok(calls.under_way == 0 && seen.0 == seen.1)
     })?;
     Ok(seen.1)
 }

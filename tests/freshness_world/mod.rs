@@ -69,6 +69,8 @@ pub enum Mutant {
     RecoveredAsItWas,
     /// A registry that lost nothing recovers.
     RecoveredForNothing,
+    /// A restored registry does not take over that all keys were revoked.
+    RevokedAllForgotten,
     /// What is settled is kept as if it were not.
     NeverSettled,
     /// An answer is as young as its arrival.
@@ -113,6 +115,8 @@ pub struct Setup {
 pub struct Rec {
     pub revision: Revision,
     pub allowed: bool,
+    /// Of an organization: through which revision its keys were revoked at once.
+    pub keys_revoked_through: Revision,
 }
 
 impl Record for Rec {

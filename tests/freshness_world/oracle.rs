@@ -15,8 +15,11 @@ pub const TWO_STATES: &str = "two states under one revision";
 /// What was taken stays taken, until somebody gives it back.
 pub const CAME_BACK: &str = "a right that was taken came back by itself";
 
+/// Keys that were revoked all at once are revoked for ever.
+pub const ALL_CAME_BACK: &str = "keys that were revoked all at once came back";
+
 /// What no request may be decided on, and nobody be told.
-pub const GUARANTEE: [&str; 3] = [OLDER, TWO_STATES, CAME_BACK];
+pub const GUARANTEE: [&str; 4] = [OLDER, TWO_STATES, CAME_BACK, ALL_CAME_BACK];
 
 /// The violation of monotonic reads.
 pub const WENT_BACK: &str = "an edge went back to an older state";
@@ -73,8 +76,11 @@ impl Oracle {
             if used.revision < promised.revision {
                 self.violate(OLDER);
             }
-            if used.revision == promised.revision && used.allowed != promised.allowed {
+            if used.revision == promised.revision && used != *promised {
                 self.violate(TWO_STATES);
+            }
+            if used.keys_revoked_through < promised.keys_revoked_through {
+                self.violate(ALL_CAME_BACK);
             }
             let regained = used.allowed && !promised.allowed;
             let given = (self.granted.iter()).any(|(whom, at)| {

@@ -50,6 +50,7 @@ impl Registry {
         let record = Rec {
             revision: FIRST,
             allowed: true,
+            keys_revoked_through: Revision::default(),
         };
         let subjects = (0..keys).map(|k| key(number, k)).chain([organization]);
         let stored = Stored {
@@ -109,12 +110,23 @@ fn start<'a>(
 }
 
 impl World {
-    /// A call takes a subject's right, or gives it back.
+    /// A call takes a subject's right, or gives it back. Taken from an
+    /// organization, all its keys are revoked too, and stay so.
     pub fn change(&mut self, setup: &Setup, number: u8, subject: Subject) {
         let registry = &mut self.registries[usize::from(number)];
         let allowed = !registry.stored.records[&subject].allowed;
         let revision = registry.stored.revision.next();
-        registry.write(subject, Rec { revision, allowed });
+        let keys_revoked_through = if subject.is_organization() && !allowed {
+            revision
+        } else {
+            registry.stored.records[&subject].keys_revoked_through
+        };
+        let record = Rec {
+            revision,
+            allowed,
+            keys_revoked_through,
+        };
+        registry.write(subject, record);
         registry.commit.committed(registry.stored.rows[&subject]);
         if allowed {
             self.oracle.grant(subject, revision);
@@ -233,14 +245,22 @@ impl World {
         }
         for subject in recovery.lost {
             let as_it_was = setup.mutant == Some(Mutant::RecoveredAsItWas);
+            let before = registry.stored.records[&subject];
+            let told = recovery
+                .keys_revoked_through
+                .filter(|_| subject.is_organization())
+                .filter(|_| setup.mutant != Some(Mutant::RevokedAllForgotten));
             let record = Rec {
                 revision: recovery.revision,
-                allowed: as_it_was && registry.stored.records[&subject].allowed,
+                allowed: as_it_was && before.allowed,
+                keys_revoked_through: before.keys_revoked_through.max(told.unwrap_or_default()),
             };
             registry.write(subject, record);
         }
         registry.stored.revision = recovery.revision;
-        registry.commit.recovered();
+        let organization = registry.stored.records[&registry.organization];
+        let through = Some(organization.keys_revoked_through);
+        registry.commit.recovered(through);
     }
 
     pub fn deliver_to_registry(&mut self, setup: &Setup, number: u8, message: Message) {
@@ -318,7 +338,8 @@ impl Registry {
             revision: record.revision,
             waits: true,
             from: None,
-            keys_revoked_through: None,
+            keys_revoked_through: (subject.is_organization())
+                .then_some(record.keys_revoked_through),
         };
         self.stored.rows.insert(subject, row);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use katalo_keys::freshness::ask::Required;
-use katalo_keys::freshness::change_log::{LogMeta, LogStore};
+use katalo_keys::freshness::change_log::{KeysRevoked, LogMeta, LogStore};
 use katalo_keys::freshness::{Change, Incarnation, Revision, Subject};
 
 use super::{Mutant, Setup};
@@ -13,7 +13,7 @@ use super::{Mutant, Setup};
 pub struct MapStore {
     meta: Option<LogMeta>,
     rows: BTreeMap<Subject, Change>,
-    keys_revoked: BTreeMap<Subject, Revision>,
+    keys_revoked: BTreeMap<Subject, KeysRevoked>,
     wait_lowered_at_once: bool,
 }
 
@@ -66,16 +66,16 @@ impl LogStore for MapStore {
         Ok(self.rows.get(&subject).map(|row| row.revision))
     }
 
-    fn set_keys_revoked_through(
+    fn set_keys_revoked(
         &mut self,
         organization: Subject,
-        through: Revision,
+        said: KeysRevoked,
     ) -> Result<(), Infallible> {
-        self.keys_revoked.insert(organization, through);
+        self.keys_revoked.insert(organization, said);
         Ok(())
     }
 
-    fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, Infallible> {
+    fn keys_revoked(&self, organization: Subject) -> Result<Option<KeysRevoked>, Infallible> {
         Ok(self.keys_revoked.get(&organization).copied())
     }
 

@@ -61,6 +61,9 @@ const FOLDERS: [Folder; 5] = [
 /// The files of [`shard`]: what says `enforced`, and the one place that says yes.
 const PRECIOUS: [&str; 2] = ["src/freshness/commit_wait.rs", "src/verify/decide.rs"];
 
+/// Per cent of their viable mutants that must be caught.
+const LEAST_PRECIOUS: u32 = 95;
+
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Folders of src/ to break; all five unless said
@@ -107,16 +110,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What CI runs: the files that the guarantee hangs on, always the same mutants.
-/// A survivor needs its reason in docs/mutants.md.
+/// What CI runs: the files that the guarantee hangs on, always the same mutants, held
+/// to the same share as their folders.
 pub(crate) fn shard() -> Result<()> {
     let mutants = Mutants::prepare()?;
     let files = PRECIOUS.iter().flat_map(|file| ["--file", *file]);
     let score = mutants.count("shard", &files.collect::<Vec<_>>(), &["--lib"])?;
-    println!("{score}");
-    let unexplained = score.tell_survivors();
-    if unexplained > 0 {
-        bail!("{unexplained} mutants survive and docs/mutants.md does not say why");
+    score.tell_survivors();
+    println!("{score}, at least {LEAST_PRECIOUS} %");
+    if score.is_below(LEAST_PRECIOUS) {
+        bail!("too many mutants survive in the files that the guarantee hangs on");
     }
     Ok(())
 }
@@ -265,25 +268,22 @@ impl Score {
         self.caught * 100 < least * self.viable()
     }
 
-    /// Prints who survived; how many of them have no reason in docs/mutants.md.
-    fn tell_survivors(&self) -> usize {
+    /// Prints who survived, and whose reason docs/mutants.md does not say.
+    fn tell_survivors(&self) {
         let reasons = project::root().join("docs/mutants.md");
         let reasons = fs::read_to_string(reasons).unwrap_or_default();
         let mut counted = BTreeMap::<&str, u32>::new();
         for survivor in &self.survivors {
             *counted.entry(survivor).or_default() += 1;
         }
-        let mut unexplained = 0;
         for (survivor, count) in counted {
             let word = if reasons.contains(&format!("`{survivor}`")) {
                 "explained"
             } else {
-                unexplained += 1;
                 "SURVIVED"
             };
             println!("{word}  {survivor} ({count})");
         }
-        unexplained
     }
 }
 

@@ -326,7 +326,10 @@ impl Registry {
             .collect();
         let through = recovery.keys_revoked_through.map(|through| through.0);
         registry::recover(&self.sql, recovery.revision.0, &lost, through, rim::now())?;
-        wait.recovered();
+        // Every row of the organization tells it.
+        let told = outbox::pending_appends(&self.sql, 0)?;
+        let through = told.iter().find_map(|entry| entry.keys_revoked_through);
+        wait.recovered(through.map(Revision));
         self.taken_up.set(recovery.revision.0);
         Ok(())
     }

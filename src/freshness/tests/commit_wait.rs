@@ -349,7 +349,7 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
     assert!(!wait.may_serve());
 
     // Each lost subject's new state is a change that waits like any other.
-    wait.recovered();
+    wait.recovered(None);
     assert!(wait.may_serve());
     assert_eq!(wait.recovery(), None);
     for subject in recovery.lost {
@@ -414,7 +414,7 @@ fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on()
     wait.acknowledged(&append(key(1), 5), &ack(8), at(10_002));
     wait.heard_of(key(3), Revision(8), Revision(1));
     assert_eq!(wait.recovery(), Some(&recovery));
-    wait.recovered();
+    wait.recovered(None);
     // And the next acknowledgement says so again.
     wait.acknowledged(&append(key(2), 7), &ack(8), at(10_003));
     assert!(!wait.may_serve());
@@ -454,7 +454,7 @@ fn while_it_asks_where_it_stands_nothing_else_is_concluded() {
     let question = wait.standing_question().unwrap();
     wait.standing_answered(&question, &standing(4));
     assert!(wait.may_serve());
-    wait.recovered();
+    wait.recovered(None);
     assert!(wait.may_serve(), "there was nothing to recover");
 }
 
@@ -472,8 +472,26 @@ fn a_restored_registry_hears_that_all_keys_were_revoked() {
     let recovery = wait.recovery().unwrap();
     assert_eq!(recovery.keys_revoked_through, Some(Revision(9)));
     // The log is told again, with the organization's own row alone.
-    wait.recovered();
+    wait.recovered(Some(Revision(9)));
     let told = wait.next_append().unwrap();
     assert_eq!(told.subject, organization());
     assert_eq!(told.keys_revoked_through, Some(Revision(9)));
+}
+
+/// Where an older registry did not say, whatever the backup holds may have been
+/// revoked. A lost key alone says nothing of the others.
+#[test]
+fn what_the_log_was_not_told_counts_as_revoked() {
+    let recovery = |lost| {
+        let mut wait = started(7);
+        let question = wait.standing_question().unwrap();
+        let page = Standing {
+            beyond: vec![required(lost, 9)],
+            ..standing(9)
+        };
+        wait.standing_answered(&question, &page);
+        wait.recovery().unwrap().keys_revoked_through
+    };
+    assert_eq!(recovery(organization()), Some(Revision(7)));
+    assert_eq!(recovery(key(1)), None);
 }

@@ -55,6 +55,8 @@ pub struct Calls {
     pub alarms: u64,
     /// Fetches that the object refused for having too much to do (503).
     pub shed: u64,
+    /// Fetches that are under way.
+    pub under_way: u64,
     /// The most fetches that were under way at once.
     pub at_once: u64,
 }
