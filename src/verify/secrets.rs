@@ -126,6 +126,15 @@ mod tests {
     }
 
     #[test]
+    fn ids_are_known_side_by_side() {
+        let mut secrets = Secrets::default();
+        secrets.learn(id(1), Some(digest('A')), 0);
+        secrets.learn(id(2), Some(digest('B')), 0);
+        assert_eq!(secrets.proves(&id(1), &digest('A'), 0), Some(true));
+        assert_eq!(secrets.proves(&id(2), &digest('B'), 0), Some(true));
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let mut secrets = Secrets::default();
         for number in 0..=MOST {

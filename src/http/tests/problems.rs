@@ -66,11 +66,17 @@ fn each_denial_is_a_problem() {
         (Denial::InsufficientScope(scope()), Code::InsufficientScope),
         (Denial::RestrictedKey(scope()), Code::InsufficientScope),
         (Denial::WrongEnvironment, Code::WrongEnvironment),
+        (Denial::TestKey, Code::WrongEnvironment),
         (Denial::AddressNotAllowed, Code::AddressNotAllowed),
         (Denial::BrowserCallRefused, Code::BrowserCallRefused),
     ] {
         assert_eq!(Problem::from(&denial).code, code);
     }
+    // Only a test key is told of test keys.
+    let detail = |denial: &Denial| members(&answer(denial))["detail"].clone();
+    assert!(detail(&Denial::TestKey).to_string().contains("`test`"));
+    let elsewhere = detail(&Denial::InvalidKey);
+    assert_eq!(elsewhere, Code::InvalidKey.advice());
     let lacks = members(&answer(&Denial::InsufficientScope(scope())));
     assert_eq!(lacks["scope"], "billing");
     assert_eq!(lacks.get("restriction"), None);

@@ -17,6 +17,7 @@ fn scopes() {
     assert!(scopes.contains("read") && !scopes.contains("rea"));
     let less = Scopes::new(vec![scope("read"), scope("billing")]).unwrap();
     assert_eq!(scopes.within(&less).to_string(), "read");
+    assert_eq!(scopes.without(&less).to_string(), "write");
     assert!(scopes.cover(&scopes.within(&less)));
     assert!(!scopes.cover(&less));
     let none = Scopes::default();
