@@ -72,7 +72,7 @@ pub(crate) struct Options {
     /// Break every n-th way alone, from the k-th on: `k/n`, k from 0
     #[arg(long, value_name = "K/N")]
     shard: Option<String>,
-    /// Break what CI breaks: the files that the guarantee hangs on
+    /// Break the files that the guarantee hangs on alone
     #[arg(long, conflicts_with_all = ["folders", "shard"])]
     precious: bool,
 }
@@ -110,9 +110,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What CI runs: the files that the guarantee hangs on, always the same mutants, held
-/// to the same share as their folders.
-pub(crate) fn shard() -> Result<()> {
+/// The files that the guarantee hangs on, always the same mutants, held to the same
+/// share as their folders.
+fn shard() -> Result<()> {
     let mutants = Mutants::prepare()?;
     let files = PRECIOUS.iter().flat_map(|file| ["--file", *file]);
     let score = mutants.count("shard", &files.collect::<Vec<_>>(), &["--lib"])?;

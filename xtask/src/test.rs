@@ -3,7 +3,7 @@
 use crate::{
     api, browser, bundle,
     installed::Tool,
-    mutants, node,
+    node,
     prerequisites::{self, Program},
     project, size, tools,
 };
@@ -34,8 +34,6 @@ enum Part {
     Quick,
     /// Licences and sources of everything that is linked
     Policy,
-    /// The files that the guarantee hangs on, broken in every small way
-    Mutants,
     /// The built Worker in the real runtime
     Edge,
     /// The OpenAPI document under a linter, and the Worker held against it
@@ -75,7 +73,7 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 15] = [
     Step::new(Part::Quick, "format", format),
     Step::new(Part::Quick, "lint native", lint_native),
     Step::new(Part::Quick, "lint wasm32", lint_wasm),
@@ -83,11 +81,6 @@ const STEPS: [Step; 16] = [
     Step::new(Part::Quick, "types of the shim", |_| browser::types("shim")),
     Step::new(Part::Quick, "tests of the shim", shim_tests),
     Step::new(Part::Policy, "licences and sources", licences),
-    Step::new(
-        Part::Mutants,
-        "mutants of what the guarantee hangs on",
-        |_| mutants::shard(),
-    ),
     Step::new(Part::Edge, "build", build),
     Step::new(Part::Edge, "size of the module", |_| size::gate()),
     Step::new(Part::Edge, "dry run of the deployment", dry_run),
