@@ -345,6 +345,21 @@ mod tests {
         assert_eq!(on(false), Err(Denial::TestKey));
     }
 
+    #[test]
+    fn an_audience_is_told_by_the_environment_alone() {
+        for (environment, clients) in [
+            (Environment::Live, true),
+            (Environment::Test, true),
+            (Environment::Admin, false),
+        ] {
+            assert_eq!(Audience::Admins.takes(environment), !clients);
+            for test_keys in [false, true] {
+                let audience = Audience::Clients { test_keys };
+                assert_eq!(audience.takes(environment), clients, "{audience:?}");
+            }
+        }
+    }
+
     /// Whatever else is wrong with a key: without its secret there is one answer.
     #[test]
     fn only_the_secret_buys_a_reason() {
