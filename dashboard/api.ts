@@ -41,6 +41,8 @@ export interface Options {
   idempotencyKey?: string;
   accept?: string;
   signal?: AbortSignal;
+  /** Whether `signal` alone says how long it may take. */
+  unhurried?: boolean;
 }
 
 async function send(method: string, path: string, options: Options): Promise<Response> {
@@ -50,7 +52,7 @@ async function send(method: string, path: string, options: Options): Promise<Res
   if (options.body !== undefined) headers["content-type"] = "application/json";
   if (options.revision !== undefined) headers["if-match"] = `"${options.revision}"`;
   if (options.idempotencyKey) headers["idempotency-key"] = options.idempotencyKey;
-  const signals = [AbortSignal.timeout(PATIENCE_MS)];
+  const signals = options.unhurried ? [] : [AbortSignal.timeout(PATIENCE_MS)];
   if (options.signal) signals.push(options.signal);
   let response: Response;
   try {
@@ -109,10 +111,35 @@ export function call<T>(method: string, path: string, options: Options = {}): Pr
   return noticing(send(method, path, options).then((response) => json<T>(response)));
 }
 
-/** Newline-delimited JSON, as the exact bytes that were sent. */
-export function lines(path: string): Promise<string> {
-  const asked = send("GET", path, { accept: "application/x-ndjson" });
-  return noticing(asked.then((response) => response.text()));
+/** Newline-delimited JSON, as the exact text that was sent, piece by piece as it comes:
+ * it may be of any length, and take as long as it goes on coming. One that is cut
+ * off ends in a problem. */
+export async function* pieces(path: string): AsyncGenerator<string> {
+  const silence = new AbortController();
+  let patience: number | undefined;
+  const wait = () => {
+    clearTimeout(patience);
+    patience = setTimeout(() => silence.abort(), PATIENCE_MS);
+  };
+  try {
+    wait();
+    const options = { accept: "application/x-ndjson", signal: silence.signal, unhurried: true };
+    const response = await noticing(send("GET", path, options));
+    const reader = (response.body ?? new Blob().stream()).getReader();
+    const decoder = new TextDecoder();
+    for (;;) {
+      wait();
+      const { done, value } = await reader.read().catch(() => {
+        throw offline();
+      });
+      if (done) break;
+      yield decoder.decode(value, { stream: true });
+    }
+    yield decoder.decode();
+  } finally {
+    clearTimeout(patience);
+    silence.abort();
+  }
 }
 
 function opened(session: Session): Session {

@@ -122,16 +122,28 @@ export interface AuditHead {
   count: number;
   hash: string;
   signature: string;
+  /** Where the chain begins, if its beginning was dropped. */
+  checkpoint?: AuditCheckpoint;
 }
 
+export interface AuditCheckpoint {
+  organization: string;
+  /** The last entry that was dropped. */
+  seq: number;
+  hash: string;
+  at: string;
+  signature: string;
+}
+
+/** What tells of all organizations is not there for an administrator who is tied to one. */
 export interface Status {
   at: string;
   version: string;
   freshness_bound_ms: number | null;
-  change_log: { incarnation: unknown; head: number; bound_ms: number; wait_for_ms: number } | null;
+  change_log?: { incarnation: unknown; head: number; bound_ms: number; wait_for_ms: number } | null;
   relays: { name: string; answers: boolean; proof_age_ms: number | null }[];
-  edge: { region: string; records: number; bytes: number };
-  platform: {
+  edge?: { region: string; records: number; bytes: number };
+  platform?: {
     revision: number;
     outbox: { appends: number; publications: number };
     keys_per_ring_entry: Record<string, number>;

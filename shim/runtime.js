@@ -13,18 +13,55 @@ function ownId() {
   return isolate + count.toString(16).padStart(8, "0");
 }
 
-// The platform's ray id, else one of our own.
+// Far longer than a ray id is, and too short for a key's secret: where there is no
+// platform before us, clients choose the header, and the id is stored and logged.
+const LONGEST = 40;
+
+/**
+ * The platform's ray id, else one of our own.
+ *
+ * @param {Headers} headers
+ */
 export function requestId(headers) {
-  return headers.get("cf-ray") ?? ownId();
+  const ray = headers.get("cf-ray");
+  return ray !== null && ray.length <= LONGEST ? ray : ownId();
 }
 
-// A problem document whose last member is the request's id. `head` is a Response
-// whose status and headers it gets; `document` is what comes before the id.
+/**
+ * A problem document whose last member is the request's id.
+ *
+ * @param {Response} head whose status and headers it gets
+ * @param {string} document what comes before the id
+ * @param {Headers} headers of the request
+ * @param {string} [id] where it is known already
+ */
 export function refusal(head, document, headers, id) {
   return new Response(`${document}${JSON.stringify(id ?? requestId(headers))}}`, head);
 }
 
-// What `forward` of the gateway takes.
+/**
+ * What `stream` of the listings takes.
+ *
+ * @param {Response} head whose status and headers it gets
+ * @param {string} text the first page's lines
+ * @param {string | undefined} next the cursor after which there are more
+ * @returns {import("./katalo_keys.js").Listing}
+ */
+export function listing(head, text, next) {
+  return { head, text, next };
+}
+
+/**
+ * What `forward` of the gateway takes.
+ *
+ * @param {string} binding
+ * @param {string | undefined} url
+ * @param {string} identity
+ * @param {string} added
+ * @param {number} deadline
+ * @param {boolean} isRestricted
+ * @returns {import("./katalo_keys.js").Plan}
+ */
 export function plan(binding, url, identity, added, deadline, isRestricted) {
-  return [binding, url, identity, added, deadline, isRestricted];
+  return { binding, url, identity, added, deadline, isRestricted };
 }

@@ -11,6 +11,7 @@ use crate::http::leaks::SigningKey;
 use crate::http::{RouteTable, RouteTableError};
 use crate::key::{Brand, Keyring, KeyringError, Scope};
 use crate::registry::RegistrySettings;
+use crate::verify::TestKeys;
 
 /// Names of variables and secrets.
 pub mod names {
@@ -22,6 +23,8 @@ pub mod names {
     pub const FORWARD_AUTH_SECRET: &str = "FORWARD_AUTH_SECRET";
     /// Secret: signs `Katalo-Assertion`; no assertion is sent without it.
     pub const ASSERTION_SECRET: &str = "ASSERTION_SECRET";
+    /// Variable: `on` has `/authorize` and its dialects take `test` keys.
+    pub const FORWARD_AUTH_TEST_KEYS: &str = "FORWARD_AUTH_TEST_KEYS";
     /// Variable: `on` lets keys be exported with their digests, and imported.
     pub const KEY_TRANSFER: &str = "KEY_TRANSFER";
     /// Variable: scopes of clients' keys that no route asks for, with spaces
@@ -29,6 +32,8 @@ pub mod names {
     pub const CLIENT_SCOPES: &str = "CLIENT_SCOPES";
     /// Variable: days for which a deleted organization's records are kept.
     pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
+    /// Variable: days for which entries of the audit are kept; for ever where absent.
+    pub const AUDIT_RETENTION_DAYS: &str = "AUDIT_RETENTION_DAYS";
     /// Variable: what keys begin with; `kat` where absent.
     pub const BRAND: &str = "BRAND";
     /// Variable: the keys that sign leak reports, in the form in which GitHub
@@ -88,12 +93,16 @@ pub struct Given {
     pub forward_auth_secret: Option<String>,
     /// [`names::ASSERTION_SECRET`]
     pub assertion_secret: Option<String>,
+    /// [`names::FORWARD_AUTH_TEST_KEYS`]
+    pub forward_auth_test_keys: Option<String>,
     /// [`names::KEY_TRANSFER`]
     pub key_transfer: Option<String>,
     /// [`names::CLIENT_SCOPES`]
     pub client_scopes: Option<String>,
     /// [`names::RETENTION_DAYS`]
     pub retention_days: Option<String>,
+    /// [`names::AUDIT_RETENTION_DAYS`]
+    pub audit_retention_days: Option<String>,
     /// [`names::BRAND`]
     pub brand: Option<String>,
     /// [`names::GITHUB_PUBLIC_KEYS`], as JSON
@@ -147,8 +156,8 @@ pub struct Settings {
     pub upstream_timeout: Duration,
     /// The API behind, for live keys.
     pub upstream: Option<Upstream>,
-    /// Whether there is one for test keys, bound as [`names::UPSTREAM_TEST`].
-    pub has_upstream_test: bool,
+    /// Where `test` keys are good.
+    pub test_keys: TestKeys,
     /// What the registries are told.
     pub registry: RegistrySettings,
     /// What a proxy shows to be believed about the client's address.
@@ -222,16 +231,8 @@ impl Settings {
         let bootstrap_token = secret(given.bootstrap_token, names::BOOTSTRAP_TOKEN)?;
         let forward_auth_secret = secret(given.forward_auth_secret, names::FORWARD_AUTH_SECRET)?;
         let assertion_secret = secret(given.assertion_secret, names::ASSERTION_SECRET)?;
-        let transfer = value(
-            given.key_transfer,
-            names::KEY_TRANSFER,
-            "on or off",
-            |text| match text {
-                "on" => Some(true),
-                "off" => Some(false),
-                _ => None,
-            },
-        )?;
+        let test_keys = switch(given.forward_auth_test_keys, names::FORWARD_AUTH_TEST_KEYS)?;
+        let transfer = switch(given.key_transfer, names::KEY_TRANSFER)?;
         let more_scopes: Vec<Scope> = value(
             given.client_scopes,
             names::CLIENT_SCOPES,
@@ -239,12 +240,10 @@ impl Settings {
             |text| text.split_ascii_whitespace().map(Scope::parse).collect(),
         )?
         .unwrap_or_default();
-        let retention_days = value(
-            given.retention_days,
-            names::RETENTION_DAYS,
-            "30 to 3650",
-            |text| text.parse().ok().filter(|days| (30..=3650).contains(days)),
-        )?;
+        let days = |text: &str| text.parse().ok().filter(|days| (30..=3650).contains(days));
+        let days = |given, name| value(given, name, "30 to 3650", days);
+        let retention_days = days(given.retention_days, names::RETENTION_DAYS)?;
+        let audit_retention_days = days(given.audit_retention_days, names::AUDIT_RETENTION_DAYS)?;
         let milliseconds = |text: &str| Bound::new(text.parse().ok()?);
         let bound = value(
             given.bound,
@@ -326,7 +325,10 @@ impl Settings {
                 _ if given.has_upstream => Some(Upstream::Worker),
                 url => url.map(|url| Upstream::Url(url.trim_end_matches('/').to_owned())),
             },
-            has_upstream_test: given.has_upstream_test,
+            test_keys: TestKeys {
+                has_upstream: given.has_upstream_test,
+                proxies_take_them: test_keys.unwrap_or_default(),
+            },
             upstream_timeout: upstream_timeout.map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
             github_public_keys,
             log_sample_percent: log_sample_percent.unwrap_or(100),
@@ -335,6 +337,7 @@ impl Settings {
                 client_scopes: routes.scopes().chain(more_scopes).collect(),
                 wait: bound.unwrap_or(Bound::DEFAULT).wait(),
                 retention_days: retention_days.unwrap_or(usual.retention_days),
+                audit_retention_days,
             },
             keyring: Keyring::parse(brand, &root_keys).map_err(SettingsError::Keyring)?,
             routes,
@@ -397,6 +400,15 @@ fn secret(
         Some(text) if text.len() < 32 => Err(SettingsError::Short(name)),
         text => Ok(text),
     }
+}
+
+/// Reads a variable that is on or off, and may be absent.
+fn switch(text: Option<String>, name: &'static str) -> Result<Option<bool>, SettingsError> {
+    value(text, name, "on or off", |text| match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    })
 }
 
 /// Reads a variable that may be absent.
@@ -462,6 +474,26 @@ mod tests {
             let settings = read(said, Some("60000")).unwrap();
             assert_eq!(settings.serve_unproven, None);
             assert_eq!(settings.weakened(), Vec::<Weakened>::new());
+        }
+    }
+
+    #[test]
+    fn an_audit_is_kept_for_ever_or_for_a_month_at_least() {
+        let read = |days: Option<&str>| {
+            let root_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+            let given = Given {
+                root_keys: Some(format!(r#"{{"current":"1","keys":{{"1":"{root_key}"}}}}"#)),
+                routes: Some("[]".to_owned()),
+                audit_retention_days: days.map(str::to_owned),
+                ..Given::default()
+            };
+            Settings::read(given).map(|settings| settings.registry.audit_retention_days)
+        };
+        assert_eq!(read(None).unwrap(), None);
+        assert_eq!(read(Some("")).unwrap(), None);
+        assert_eq!(read(Some("30")).unwrap(), Some(30));
+        for bad in ["0", "29", "3651", "-1", "for ever"] {
+            assert!(read(Some(bad)).is_err(), "{bad}");
         }
     }
 

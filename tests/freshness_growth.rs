@@ -202,7 +202,7 @@ impl Deployment {
             v: Version::CURRENT,
             subject,
             revision: Revision(revision),
-            revoked_through: None,
+            keys_revoked_through: None,
         };
         self.log.append(&append, Reading::at(self.now)).unwrap();
     }

@@ -142,7 +142,7 @@ fn decision(bencher: Bencher<'_, '_>) {
     let scene = Scene::new();
     let digest = scene.keyring.digest(&scene.presented).expect("a digest");
     let demand = Demand {
-        audience: Audience::Clients,
+        audience: Audience::Clients { test_keys: true },
         scope: Some("read"),
     };
     let (key, organization) = (Some(&scene.key), Some(&scene.organization));

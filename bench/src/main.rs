@@ -12,6 +12,7 @@
 )]
 
 mod contender;
+mod field;
 mod growth;
 mod keys;
 mod load;

@@ -2,7 +2,7 @@
 
 use crate::{
     Options,
-    contender::Field,
+    field::Field,
     growth::{self, Growth},
     memory::{self, Memory},
     plot, proc,

@@ -2,7 +2,7 @@
 
 use crate::{
     Options,
-    contender::Row,
+    field::Row,
     load::{End, load},
     proc,
     stats::{Spread, quantile},

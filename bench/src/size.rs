@@ -33,6 +33,7 @@ pub(crate) fn run() -> Result<Vec<Size>> {
         "build/katalo_keys.js",
         "build/index.js",
         "build/gateway.js",
+        "build/lines.js",
         "build/objects.js",
         "build/runtime.js",
         "bench/peers/check.js",

@@ -1,7 +1,7 @@
 //! Contenders' processes: plain workerd on a configuration of its own.
 
 use anyhow::{Context, Result};
-use katalo_rig::workerd::{Process, checkout, compatibility_date, embed, free_ports, modules};
+use katalo_rig::workerd::{Folder, Port, Process, checkout, compatibility_date, embed, modules};
 use serde_json::Value;
 use std::{
     fmt::Write as _,
@@ -32,8 +32,9 @@ pub(crate) struct Worker {
 pub(crate) struct Server {
     process: Process,
     pub(crate) address: SocketAddr,
+    _port: Port,
     // Goes last: the objects' state is in it.
-    _folder: tempfile::TempDir,
+    _folder: Folder,
 }
 
 impl Server {
@@ -84,13 +85,15 @@ impl Worker {
 
     /// Writes the configuration and starts workerd on it.
     pub(crate) fn start(&self) -> Result<Server> {
-        let folder = tempfile::Builder::new().prefix("katalo-bench-").tempdir()?;
-        let address = *free_ports(1)?.first().context("no free port")?;
+        let folder = Folder::new("katalo-bench-")?;
+        let port = Port::free()?;
+        let address = port.address();
         self.write(folder.path(), address)?;
         let process = Process::start(folder.path(), "bench.capnp", &[address])?;
         Ok(Server {
             process,
             address,
+            _port: port,
             _folder: folder,
         })
     }

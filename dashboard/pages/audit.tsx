@@ -1,5 +1,5 @@
 import { useId, useState } from "preact/hooks";
-import { call, lines, paths, query } from "../api.ts";
+import { call, paths, pieces, query } from "../api.ts";
 import { type Verdict, verify } from "../chain.ts";
 import { useLive, useSending } from "../live.ts";
 import { to } from "../place.ts";
@@ -22,7 +22,7 @@ export function AuditPage({ org }: { org: string }) {
     const head = await call<AuditHead>("GET", `${paths.audit(org)}/head`, { signal });
     const entries: AuditEntry[] = [];
     // The API goes from the oldest on; the newest are those after the rest.
-    let after: number | null = Math.max(0, head.count - reach);
+    let after: number | null = Math.max(head.checkpoint?.seq ?? 0, head.count - reach);
     while (after !== null) {
       const page: Page<AuditEntry> = await call(
         "GET",
@@ -32,7 +32,8 @@ export function AuditPage({ org }: { org: string }) {
       entries.push(...page.items);
       after = page.next_cursor === null ? null : Number(page.next_cursor);
     }
-    return { entries: entries.reverse(), count: Math.max(head.count, entries.length) };
+    const kept = head.count - (head.checkpoint?.seq ?? 0);
+    return { entries: entries.reverse(), count: Math.max(kept, entries.length), checkpoint: head.checkpoint };
   }, [org, reach]);
   const text = t().audit;
   return (
@@ -47,7 +48,7 @@ export function AuditPage({ org }: { org: string }) {
       />
       <Verify org={org} />
       <Await live={live}>
-        {({ entries, count }) => {
+        {({ entries, count, checkpoint }) => {
           if (entries.length === 0) return <p class="empty">{text.empty}</p>;
           const wanted = search.trim().toLowerCase();
           const shown = entries.filter(
@@ -92,6 +93,11 @@ export function AuditPage({ org }: { org: string }) {
                 <span class="hint">{text.loaded(entries.length, count)}</span>
                 {entries.length < count && <Button onClick={() => setReach(reach + STEP)}>{text.older}</Button>}
               </div>
+              {checkpoint && entries.length >= count && (
+                <p class="hint">
+                  {text.dropped(checkpoint.seq)} <Time at={checkpoint.at} />
+                </p>
+              )}
             </>
           );
         }}
@@ -207,9 +213,9 @@ function written(value: unknown): string {
 }
 
 /** Hands a file to the browser, without a request. */
-function save(name: string, text: string, type: string): void {
+function save(name: string, pieces: string[], type: string): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.href = URL.createObjectURL(new Blob(pieces, { type }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
@@ -223,7 +229,11 @@ function Export({ org }: { org: string }) {
       <Button
         busy={busy}
         onClick={() =>
-          void send(async () => save(`audit-${org}.ndjson`, await lines(paths.audit(org)), "application/x-ndjson"))
+          void send(async () => {
+            const parts: string[] = [];
+            for await (const piece of pieces(paths.audit(org))) parts.push(piece);
+            save(`audit-${org}.ndjson`, parts, "application/x-ndjson");
+          })
         }
       >
         {text.export}
@@ -233,7 +243,7 @@ function Export({ org }: { org: string }) {
         onClick={() =>
           void send(async () => {
             const head = await call<AuditHead>("GET", `${paths.audit(org)}/head`);
-            save(`audit-${org}-head-${head.count}.json`, `${JSON.stringify(head)}\n`, "application/json");
+            save(`audit-${org}-head-${head.count}.json`, [`${JSON.stringify(head)}\n`], "application/json");
           })
         }
       >
@@ -267,7 +277,7 @@ function Verify({ org }: { org: string }) {
       // An entry may come between the two: then the head is asked for again.
       for (let tries = 0; ; tries += 1) {
         const head = await call<AuditHead>("GET", `${paths.audit(org)}/head`);
-        const verdict = await verify(await lines(paths.audit(org)), org, head, kept);
+        const verdict = await verify(pieces(paths.audit(org)), org, head, kept);
         if (verdict.broken?.fault === "head" && verdict.count > head.count && tries < 3) continue;
         setVerdict(verdict);
         return;
@@ -299,12 +309,13 @@ function Verify({ org }: { org: string }) {
         {verdict &&
           (verdict.broken ? (
             <Note kind="bad">
-              <p>{text.broken(verdict.broken.line, text.faults[verdict.broken.fault])}</p>
+              <p>{text.broken(verdict.broken.entry, text.faults[verdict.broken.fault])}</p>
             </Note>
           ) : (
             <Note kind="good">
               <p>
-                {text.holds(verdict.count)} {kept && text.holdsKept}
+                {text.holds(verdict.count - verdict.dropped, verdict.dropped)}{" "}
+                {kept && (verdict.keptIsDropped ? text.keptIsDropped : text.holdsKept)}
               </p>
               <p class="small">
                 {text.head} <code>{verdict.hash}</code>

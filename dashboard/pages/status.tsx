@@ -70,9 +70,11 @@ function Shown({ status }: { status: Status }) {
             </>
           )}
         </Fact>
-        <Fact title={text.log} bad={log === null}>
-          <p>{log ? text.logHead(format.number(log.head)) : text.logDown}</p>
-        </Fact>
+        {log !== undefined && (
+          <Fact title={text.log} bad={log === null}>
+            <p>{log ? text.logHead(format.number(log.head)) : text.logDown}</p>
+          </Fact>
+        )}
         <Fact title={text.relays} bad={relaysDown.length > 0}>
           <ul class="plain">
             {status.relays.map((relay) => (
@@ -87,17 +89,19 @@ function Shown({ status }: { status: Status }) {
             ))}
           </ul>
         </Fact>
-        <Fact title={text.outbox} bad={platform === null}>
-          {platform === null ? (
-            <p>{text.platformDown}</p>
-          ) : pending === 0 ? (
-            <p>{text.outboxEmpty}</p>
-          ) : (
-            <p>
-              {text.outboxAppends(platform.outbox.appends)}; {text.outboxPublications(platform.outbox.publications)}
-            </p>
-          )}
-        </Fact>
+        {platform !== undefined && (
+          <Fact title={text.outbox} bad={platform === null}>
+            {platform === null ? (
+              <p>{text.platformDown}</p>
+            ) : pending === 0 ? (
+              <p>{text.outboxEmpty}</p>
+            ) : (
+              <p>
+                {text.outboxAppends(platform.outbox.appends)}; {text.outboxPublications(platform.outbox.publications)}
+              </p>
+            )}
+          </Fact>
+        )}
         <Fact title={text.ring}>
           <p>{text.ringCurrent(status.root_keys.current)}</p>
           {platform && (
@@ -115,18 +119,20 @@ function Shown({ status }: { status: Status }) {
             {platform.unused_keys + platform.exposed_keys === 0 && <p>{text.hygieneGood}</p>}
           </Fact>
         )}
-        <Fact title={text.edge}>
-          <p>
-            {text.edgeFacts(
-              status.edge.region,
-              format.number(status.edge.records),
-              format.number(status.edge.bytes / 1000, 1),
-            )}
-          </p>
-          <p class="hint">
-            {text.version} {status.version}
-          </p>
-        </Fact>
+        {status.edge && (
+          <Fact title={text.edge}>
+            <p>
+              {text.edgeFacts(
+                status.edge.region,
+                format.number(status.edge.records),
+                format.number(status.edge.bytes / 1000, 1),
+              )}
+            </p>
+            <p class="hint">
+              {text.version} {status.version}
+            </p>
+          </Fact>
+        )}
         {platform && platform.preflights.length > 0 && (
           <Fact title={text.preflights} bad>
             <p class="hint">{text.preflightsHint}</p>

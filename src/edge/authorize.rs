@@ -15,6 +15,7 @@ use super::isolate::Edge;
 use super::memory;
 use super::object::change_log;
 use super::objects::{self, Address};
+use super::registry::Lane;
 use super::{kv, registry, rim};
 use crate::freshness::failover::{Failover, Hop, Region, RelayName};
 use crate::freshness::follower::Ask;
@@ -143,7 +144,9 @@ pub(super) fn at_once(
             .peek(&asked.key)
             .and_then(Held::key)
             .is_some_and(|key| secret_is_wrong(&asked.digest, key));
-        if wrong || memory.is_unknown(&asked.key, asked.arrived.0) {
+        let secrets = memory.secrets(asked.id.environment);
+        let proves = || secrets.proves(&asked.id.public, &asked.digest, asked.arrived.0);
+        if wrong || proves() == Some(false) {
             return Some(Err(Denial::InvalidKey));
         }
         if freshness == Freshness::Strict {
@@ -214,7 +217,7 @@ pub(super) async fn authorize(
 /// been given since.
 fn unproven(edge: &Edge, asked: &Asked<'_>) -> Option<Granted> {
     let at_most = edge.settings.serve_unproven?;
-    if asked.demand.audience != Audience::Clients {
+    if asked.demand.audience == Audience::Admins {
         return None;
     }
     memory::with(edge.settings.at_most, |memory| {
@@ -314,7 +317,7 @@ async fn fill(
     let (answered, key, organization) = join3(question, key_read, organization_read).await;
     let wrong = key
         .as_ref()
-        .is_some_and(|key| secret_is_wrong(&asked.digest, key));
+        .is_some_and(|key| proves_wrong(edge, asked, Some(key)));
     let mut brought = Vec::new();
     brought.extend(key.map(|key| (asked.key, Held::Key(key))));
     brought.extend(organization.map(|record| (asked.organization, Held::Organization(record))));
@@ -351,6 +354,19 @@ async fn enter_when_answered(
     });
     ask_somebody(edge, region, &mut ask).await
         && enter(edge, load, records).is_some_and(|left| left.is_empty())
+}
+
+/// Whether the secret is wrong, by the key that was read; then so is every other of
+/// this id but one, and the next wrong one costs no I/O.
+fn proves_wrong(edge: &Edge, asked: &Asked<'_>, key: Option<&KeyRecord>) -> bool {
+    let wrong = key.is_none_or(|key| secret_is_wrong(&asked.digest, key));
+    if wrong {
+        memory::with(edge.settings.at_most, |memory| {
+            let secrets = memory.secrets(asked.id.environment);
+            secrets.learn(asked.id.public, key.map(|key| key.digest), rim::now().0);
+        });
+    }
+    wrong
 }
 
 /// Puts what a load has read into the view. What is left is what the view knows
@@ -394,7 +410,11 @@ fn report_behind(edge: &Edge, subject: RegistrySubject) {
     });
 }
 
-async fn read_kv<R: DeserializeOwned>(edge: &Edge, subject: RegistrySubject) -> Option<Rc<R>> {
+/// What Workers KV holds, where that is a record.
+pub(super) async fn read_kv<R: DeserializeOwned>(
+    edge: &Edge,
+    subject: RegistrySubject,
+) -> Option<Rc<R>> {
     let name = subject.kv_name();
     let read = kv::read(&edge.env, &edge.settings.keyring, &name);
     match read.await {
@@ -493,33 +513,11 @@ async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
     });
     if !at_hand {
         let key = read_key(edge, asked, true).await;
-        if key.is_some_and(|key| secret_is_wrong(&asked.digest, &key)) {
+        if key.is_some_and(|key| proves_wrong(edge, asked, Some(&key))) {
             return Err(Problem::from(&Denial::InvalidKey));
         }
     }
     strong(edge, asked, None).await
-}
-
-/// The key's record as it is at hand, however old: good for proving a secret
-/// right or wrong, since a digest never changes. `Ok(None)` where there is no
-/// such key.
-pub(super) async fn any_record(edge: &Edge, id: &KeyId) -> Result<Option<Rc<KeyRecord>>, Problem> {
-    let at_most = edge.settings.at_most;
-    let subject =
-        Subject::parse(id.public.as_str()).map_err(|_| Problem::from(Code::InvalidKey))?;
-    let at_hand = memory::with(at_most, |memory| {
-        memory.view.peek(&subject).and_then(Held::key).cloned()
-    });
-    if at_hand.is_some() {
-        return Ok(at_hand);
-    }
-    if let Some(record) = read_kv(edge, RegistrySubject::Key(id.public)).await {
-        return Ok(Some(record));
-    }
-    let read = strong_read(edge, id)
-        .await
-        .ok_or(Code::RegistryUnavailable)?;
-    Ok(read.records.key.map(Rc::new))
 }
 
 /// Reads at the registry; `None` where it does not answer in time, or where too
@@ -535,7 +533,7 @@ async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
         };
         Some((place, required))
     })?;
-    let read = registry::read(&edge.env, id, required).await;
+    let read = registry::read(&edge.env, id, required, Lane::Edges).await;
     memory::with(at_most, |memory| memory.strong_reads.leave(place));
     read
 }
@@ -552,10 +550,8 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
     };
     let key = read.records.key.map(Rc::new);
     let organization = read.records.organization.map(Rc::new);
+    proves_wrong(edge, asked, key.as_deref());
     memory::with(at_most, |memory| {
-        if key.is_none() {
-            memory.note_unknown(asked.key, rim::now().0);
-        }
         let Some(load) = &load else { return };
         // Not yet in the change log: good for this request, not for keeping.
         if read.may_keep {

@@ -83,6 +83,10 @@ extern "C" {
         deadline: f64,
         is_restricted: bool,
     ) -> JsValue;
+
+    /// What `stream` of the listings takes: status and headers, the first lines,
+    /// the cursor after which there are more.
+    pub(super) fn listing(head: &Response, text: &str, next: &str) -> JsValue;
 }
 
 #[wasm_bindgen(raw_module = "./objects.js")]

@@ -14,10 +14,9 @@ use crate::http::{
     About, Answer, Code, Dialect, Freshness, Match, OWN_USAGE_SCOPE, Original, PROXIES_ASK, Place,
     Problem, address_behind, admin, assertion, for_proxy, original, unknown_route,
 };
-use crate::key::Environment;
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
 use crate::time::Timestamp;
-use crate::verify::{Audience, ClientAddress, Credentials, Demand};
+use crate::verify::{Audience, ClientAddress, Credentials, Demand, LeadsTo};
 
 /// What a client's request comes to once its key is granted.
 enum Goal {
@@ -45,6 +44,15 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// What a grant leads to.
+    const fn leads_to(&self) -> LeadsTo {
+        match self.goal {
+            Goal::OwnKey | Goal::OwnUsage | Goal::Nothing(_) => LeadsTo::OurAnswer,
+            Goal::Identity(_) => LeadsTo::Proxy,
+            Goal::Forward => LeadsTo::Gateway,
+        }
+    }
+
     const fn plain(goal: Goal) -> Self {
         Self {
             goal,
@@ -114,7 +122,9 @@ impl Wanted {
     fn demand<'a>(&'a self, edge: &'a Edge) -> Demand<'a> {
         let route = self.route.and_then(|place| edge.settings.routes.get(place));
         Demand {
-            audience: Audience::Clients,
+            audience: Audience::Clients {
+                test_keys: edge.settings.test_keys.are_taken(self.leads_to()),
+            },
             scope: route.map(|route| route.scope().as_str()).or(self.scope),
         }
     }
@@ -246,7 +256,7 @@ async fn carry_out(
         Goal::OwnUsage => match own_usage(edge, incoming, granted, now).await {
             Ok(mut answer) => {
                 answer.headers.extend(granted.notices());
-                respond(&answer).map(JsValue::from)
+                respond(&answer)
             }
             Err(problem) => refuse(incoming, problem, None),
         },
@@ -329,11 +339,7 @@ fn forward(
 ) -> Result<JsValue, JsValue> {
     let refuse = |problem: Problem| refuse(incoming, problem, granted.restriction());
     let Some(behind) = gateway::behind(&edge.settings, incoming, granted.key.environment) else {
-        return refuse(match granted.key.environment {
-            Environment::Test => Problem::from(Code::WrongEnvironment)
-                .because("There is no test upstream here: use a `live` key."),
-            Environment::Live | Environment::Admin => Code::UpstreamUnavailable.into(),
-        });
+        return refuse(Code::UpstreamUnavailable.into());
     };
     if incoming.asks_for_web_socket() {
         return refuse(Problem::invalid(

@@ -1,5 +1,6 @@
 //! The Worker's entry, called by `shim/index.js`.
 
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Headers, Request};
@@ -8,8 +9,8 @@ use worker::worker_sys::Context;
 use super::incoming::Incoming;
 use super::isolate::{self, Edge};
 use super::respond::{refusal, refuse, respond};
-use super::{admin, client, exposure, leaks, oauth};
-use crate::http::{Answer, Code, Place, Problem, checked_path};
+use super::{admin, client, exposure, leaks, log, oauth};
+use crate::http::{Answer, Body, Code, Place, Problem, checked_path};
 
 /// Answers one request: with a `Response` or a [plan](super::gateway::Plan) where
 /// memory suffices, else with a promise of either. `headers`, `url` and `authorization` are the request's; `signs` says
@@ -31,7 +32,7 @@ pub fn handle(
 ) -> Result<JsValue, JsValue> {
     let incoming = Incoming::of(request, headers, url, authorization, signs);
     if incoming.path() == "/healthz" {
-        return respond(&health(&incoming)).map(JsValue::from);
+        return respond(&health(&incoming));
     }
     let Some(settings) = isolate::settings(&env) else {
         return refusal(
@@ -59,7 +60,7 @@ pub fn handle(
             incoming.request_id().to_owned(),
         );
         let problem = exposure::refused_browser(&edge, incoming);
-        return respond(&problem.into_answer(&origin, &request_id)).map(JsValue::from);
+        return respond(&problem.into_answer(&origin, &request_id));
     }
     if place.refuses_browsers()
         && let Some(problem) = exposure::key_in_address(&edge, &incoming)
@@ -99,9 +100,44 @@ pub fn handle(
     }
 }
 
+/// The lines of a listing after `next`, which the page before gave: a pair of their
+/// text and of the cursor after which there are more, if there are. The other
+/// parameters are those of [`handle`].
+///
+/// # Errors
+/// Where there is no such page for this caller any more; the client's answer is
+/// then broken off.
+#[wasm_bindgen]
+pub async fn lines_after(
+    request: Request,
+    headers: Headers,
+    env: JsValue,
+    context: Context,
+    url: String,
+    authorization: Option<String>,
+    next: String,
+) -> Result<Array, JsValue> {
+    let incoming = Incoming::of(request, headers, url, authorization, 0);
+    let settings = isolate::settings(&env).ok_or(JsValue::UNDEFINED)?;
+    let edge = Edge {
+        env,
+        settings,
+        context: std::rc::Rc::new(context),
+    };
+    match admin::lines_after(&edge, &incoming, &next).await {
+        Ok(Body::Lines(text, next)) => Ok(Array::of2(&text.into(), &next.into())),
+        Ok(Body::Text(_, text)) => Ok(Array::of1(&text.into())),
+        Ok(Body::Empty) => Ok(Array::of1(&"".into())),
+        Err(problem) => {
+            log::refused(&incoming, &problem);
+            Err(problem.code.as_str().into())
+        }
+    }
+}
+
 fn finish(incoming: &Incoming, answer: Result<Answer, Problem>) -> Result<JsValue, JsValue> {
     match answer {
-        Ok(answer) => respond(&answer).map(JsValue::from),
+        Ok(answer) => respond(&answer),
         Err(problem) => refuse(incoming, problem, None),
     }
 }

@@ -3,14 +3,13 @@
 
 use std::borrow::Cow;
 
-use super::authorize;
 use super::incoming::Incoming;
 use super::isolate::Edge;
-use super::{memory, registry, rim, usage};
+use super::{memory, registry, rim, secrets, usage};
 use crate::http::{Code, Place, Problem, TARGETS, for_proxy, oauth};
 use crate::key::PresentedKey;
 use crate::registry::message::Command;
-use crate::verify::{Credentials, secret_is_wrong};
+use crate::verify::Credentials;
 
 /// A browser's request to a route of clients: what it shows is followed up after
 /// the refusal.
@@ -110,22 +109,23 @@ fn follow_up(edge: &Edge, key: PresentedKey, origin: String) {
     edge.after(async move { mark(&later, &key, origin).await });
 }
 
-/// Marks a key whose secret proves; once a minute at most, and a few at a time.
+/// Marks a key whose secret proves; once a minute at most, and a few at a time. A
+/// sighting counts only once its secret is proven: a wrong one of the same id, which
+/// anybody can show, keeps no right one from being told.
 async fn mark(edge: &Edge, key: &PresentedKey, origin: String) {
-    let id = *key.id();
-    let first = memory::with(edge.settings.at_most, |memory| {
-        memory.first_sighting(id.public, rim::now().0)
-    });
-    let Some(digest) = edge.settings.keyring.digest(key).filter(|_| first) else {
+    let id = key.id().public;
+    let at_most = edge.settings.at_most;
+    let is_told = memory::with(at_most, |memory| memory.sighted.contains(&id, rim::now().0));
+    if is_told || !secrets::proves(edge, key).await.unwrap_or(false) {
         return;
-    };
-    let record = authorize::any_record(edge, &id).await.ok().flatten();
-    if record.is_some_and(|record| !secret_is_wrong(&digest, &record)) {
-        let command = Command::MarkExposed {
-            key: id.public,
-            origin,
-        };
-        // Told again by the next such request if it is lost.
-        let _ = registry::tell(&edge.env, id.public.organization_tag(), command).await;
+    }
+    if !memory::with(at_most, |memory| memory.sighted.insert(id, rim::now().0)) {
+        return;
+    }
+    let command = Command::MarkExposed { key: id, origin };
+    let told = registry::tell(&edge.env, id.organization_tag(), command).await;
+    if told.is_err() {
+        // The next sighting tells it.
+        memory::with(at_most, |memory| memory.sighted.remove(&id));
     }
 }

@@ -11,7 +11,7 @@ use web_sys::{Headers, Request};
 use super::bindings;
 use super::incoming::Incoming;
 use super::respond::refuse;
-use crate::http::{Code, is_stripped_from_request, is_stripped_from_response};
+use crate::http::{Code, Passage, request_passage, response_passage};
 use crate::key::Environment;
 use crate::settings::{Settings, Upstream, names};
 
@@ -74,7 +74,7 @@ pub(super) fn behind(settings: &Settings, incoming: &Incoming, of: Environment) 
         Environment::Live | Environment::Admin => &UPSTREAM,
     };
     let url = match (of, &settings.upstream) {
-        (Environment::Test, _) => settings.has_upstream_test.then_some(None)?,
+        (Environment::Test, _) => settings.test_keys.has_upstream.then_some(None)?,
         (_, Some(Upstream::Worker)) => None,
         (_, Some(Upstream::Url(origin))) => Some([origin, incoming.target()].concat()),
         (_, None) => return None,
@@ -82,14 +82,20 @@ pub(super) fn behind(settings: &Settings, incoming: &Incoming, of: Environment) 
     Some(Behind { binding, url })
 }
 
-/// Whether a header of this name, in lower case, stays behind. The shim asks once
+/// What becomes of a header of this name, in lower case: 0 it goes on unless
+/// `Connection` names it, 1 it goes on anyway, 2 it stays behind. The shim asks once
 /// for each name.
 #[wasm_bindgen]
-pub fn stays_behind(name: &str, is_of_request: bool) -> bool {
-    if is_of_request {
-        is_stripped_from_request(name)
+pub fn passage(name: &str, is_of_request: bool) -> u8 {
+    let passage = if is_of_request {
+        request_passage(name)
     } else {
-        is_stripped_from_response(name)
+        response_passage(name)
+    };
+    match passage {
+        Passage::GoesOn => 0,
+        Passage::GoesOnAnyway => 1,
+        Passage::StaysBehind => 2,
     }
 }
 

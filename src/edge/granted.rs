@@ -126,7 +126,7 @@ impl Granted {
             answer.with("cache-control", "no-store")
         };
         if assertion.is_some() {
-            return respond(&answer(assertion, self.notices())).map(JsValue::from);
+            return respond(&answer(assertion, self.notices()));
         }
         self.kept(|kept| {
             let made = match &mut kept.identity {

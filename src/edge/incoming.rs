@@ -15,6 +15,8 @@ use crate::verify::{BrowserSign, ClientAddress, browser_sign};
 
 /// Longest body of an admin or OAuth request, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
+/// How much of a body beyond its limit is read for the sake of the answer, in bytes.
+const READ_ON: usize = 1 << 20;
 
 #[wasm_bindgen]
 extern "C" {
@@ -170,8 +172,7 @@ impl Incoming {
         bindings::refusal(head, document, &self.headers, id)
     }
 
-    /// The body, if it is JSON and of at most 64 KiB. Reading stops at the limit:
-    /// what comes after is never held.
+    /// The body, if it is JSON and of at most 64 KiB. What comes after is never held.
     pub(super) async fn json_body(&self) -> Result<Vec<u8>, Problem> {
         let media_type = self.header("content-type").unwrap_or_default();
         let essence = media_type.split(';').next().unwrap_or_default().trim();
@@ -201,33 +202,40 @@ impl Incoming {
         self.body_of_at_most(BODY_LIMIT).await
     }
 
-    /// The body, of at most so many bytes.
+    /// The body, of at most so many bytes. Of one that is too large the rest is read
+    /// and dropped, [`READ_ON`] bytes at most: the runtime hangs up on a client that
+    /// is still sending when it is answered, which then never reads why.
     pub(super) async fn body_of_at_most(&self, limit: usize) -> Result<Vec<u8>, Problem> {
         let declared = self
             .header("content-length")
             .and_then(|length| length.parse::<usize>().ok());
-        if declared.is_some_and(|length| length > limit) {
+        if declared.is_some_and(|length| length > limit + READ_ON) {
             return Err(Code::BodyTooLarge.into());
         }
         let Some(stream) = self.request.body() else {
             return Ok(Vec::new());
         };
         let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
-        let mut body = Vec::new();
+        let (mut body, mut length) = (Vec::new(), 0);
         let broken = |_| Problem::invalid("", "The body broke off.");
-        loop {
+        while length <= limit + READ_ON {
             let chunk = JsFuture::from(reader.read()).await.map_err(broken)?;
             let value = Reflect::get(&chunk, &JsValue::from_str("value")).map_err(broken)?;
             if value.is_undefined() {
-                return Ok(body);
+                break;
             }
             let bytes: Uint8Array = value.unchecked_into();
-            if body.len() + bytes.length() as usize > limit {
-                // The rest is left unread; the runtime closes the connection.
-                let _ = reader.cancel();
-                return Err(Code::BodyTooLarge.into());
+            length += bytes.length() as usize;
+            if length <= limit {
+                body.extend(bytes.to_vec());
+            } else {
+                body = Vec::new();
             }
-            body.extend(bytes.to_vec());
         }
+        if length > limit {
+            let _ = reader.cancel();
+            return Err(Code::BodyTooLarge.into());
+        }
+        Ok(body)
     }
 }

@@ -4,7 +4,9 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::worker_sys::Context;
 
 use super::bindings::binding;
@@ -41,9 +43,11 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         bootstrap_token: variable(env, names::BOOTSTRAP_TOKEN),
         forward_auth_secret: variable(env, names::FORWARD_AUTH_SECRET),
         assertion_secret: variable(env, names::ASSERTION_SECRET),
+        forward_auth_test_keys: variable(env, names::FORWARD_AUTH_TEST_KEYS),
         key_transfer: variable(env, names::KEY_TRANSFER),
         client_scopes: variable(env, names::CLIENT_SCOPES),
         retention_days: variable(env, names::RETENTION_DAYS),
+        audit_retention_days: variable(env, names::AUDIT_RETENTION_DAYS),
         brand: variable(env, names::BRAND),
         github_public_keys: variable(env, names::GITHUB_PUBLIC_KEYS),
         log_sample_percent: variable(env, names::LOG_SAMPLE_PERCENT),
@@ -71,11 +75,22 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
 impl Edge {
     /// Does `work` after the answer has gone out.
     pub(super) fn after(&self, work: impl Future<Output = ()> + 'static) {
-        let promise = wasm_bindgen_futures::future_to_promise(async move {
+        let _ = self.promise(work);
+    }
+
+    /// Does `work` to its end, even where the client that waits for it goes away.
+    pub(super) async fn outlive(&self, work: impl Future<Output = ()> + 'static) {
+        // It never rejects.
+        let _ = JsFuture::from(self.promise(work)).await;
+    }
+
+    fn promise(&self, work: impl Future<Output = ()> + 'static) -> Promise {
+        let promise = future_to_promise(async move {
             work.await;
             Ok(JsValue::UNDEFINED)
         });
         // Where the runtime takes no more work, it is simply not done.
         let _ = self.context.wait_until(&promise);
+        promise
     }
 }

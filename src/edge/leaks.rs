@@ -4,10 +4,10 @@
 //! secret that proves: checksum and id tag settle most without any look-up.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
+use rustc_hash::FxHashSet;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use zeroize::Zeroizing;
@@ -15,13 +15,13 @@ use zeroize::Zeroizing;
 use super::deadline::within;
 use super::incoming::Incoming;
 use super::isolate::Edge;
-use super::{authorize, bindings, registry, rim};
+use super::{bindings, registry, rim, secrets};
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
-use crate::key::{KeyRecord, PublicKeyId};
+use crate::in_flight::InFlight;
+use crate::key::PublicKeyId;
 use crate::registry::message::{Command, LeakSource, Outcome, Refusal};
 use crate::time::Timestamp;
-use crate::verify::secret_is_wrong;
 
 /// How long fetched keys are good, in milliseconds: a day.
 const KEYS_LAST: u64 = 86_400_000;
@@ -31,6 +31,11 @@ const FETCH_AFTER: u64 = 60_000;
 /// How long the fetch may take.
 const FETCH_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Reports being received by one isolate, of 1 MiB each at most.
+const UPLOADS_MOST: usize = 8;
+/// How long one may take.
+const UPLOAD_LASTS: Duration = Duration::from_secs(10);
+
 /// GitHub's keys as they were last fetched.
 struct Fetched {
     keys: Vec<SigningKey>,
@@ -39,6 +44,9 @@ struct Fetched {
 }
 
 thread_local! {
+    static UPLOADS: RefCell<InFlight> = const {
+        RefCell::new(InFlight::new(UPLOADS_MOST, UPLOAD_LASTS.as_millis() as u64))
+    };
     static FETCHED: RefCell<Fetched> = const {
         RefCell::new(Fetched {
             keys: Vec::new(),
@@ -68,6 +76,36 @@ pub(super) async fn github(
         .and_then(|text| leaks::signature(&text))
         .ok_or_else(unsigned)?;
     let key = signing_key(edge, &identifier).await?.ok_or_else(unsigned)?;
+    // Who signed a report shows once all of it is here: until then it is a
+    // stranger's.
+    let place = UPLOADS
+        .with_borrow_mut(|uploads| uploads.enter(rim::now().0))
+        .ok_or_else(too_many)?;
+    let body = within(UPLOAD_LASTS, signed_body(incoming, &key, &signature)).await;
+    UPLOADS.with_borrow_mut(|uploads| uploads.leave(place));
+    let body = body.ok_or_else(too_many)??;
+    let report = leaks::report(&body)?;
+    let mut told: FxHashSet<PublicKeyId> = FxHashSet::default();
+    let mut judged = Vec::with_capacity(report.len());
+    for found in report {
+        let key = proven(edge, &found).await?;
+        if let Some(key) = key
+            && !told.contains(&key)
+        {
+            tell(edge, key, &found.url, request_id).await?;
+            told.insert(key);
+        }
+        judged.push((found, key.is_some()));
+    }
+    Ok(leaks::feedback(&judged))
+}
+
+/// The body, if it is signed by this key.
+async fn signed_body(
+    incoming: &Incoming,
+    key: &SigningKey,
+    signature: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let body = incoming
         .body_of_at_most(leaks::REPORT_LIMIT)
         .await
@@ -76,55 +114,29 @@ pub(super) async fn github(
             _ => problem,
         })?;
     let body = Zeroizing::new(body);
-    if !is_signed(&key, &signature, &body).await.unwrap_or(false) {
-        return Err(unsigned());
+    match is_signed(key, signature, &body).await {
+        Ok(true) => Ok(body),
+        _ => Err(Code::InvalidSignature.into()),
     }
-    let report = leaks::report(&body)?;
-    let mut records: Records = Vec::new();
-    let mut told: Vec<PublicKeyId> = Vec::new();
-    let mut judged = Vec::with_capacity(report.len());
-    for found in report {
-        let key = proven(edge, &found, &mut records).await?;
-        if let Some(key) = key
-            && !told.contains(&key)
-        {
-            tell(edge, key, &found.url, request_id).await?;
-            told.push(key);
-        }
-        judged.push((found, key.is_some()));
-    }
-    Ok(leaks::feedback(&judged))
 }
 
-/// What is known of the keys of a report, each looked up once, however many
-/// matches name it.
-type Records = Vec<(PublicKeyId, Option<Rc<KeyRecord>>)>;
+fn too_many() -> Problem {
+    // Nobody's fault that is worth a line in the log: strangers can have it so.
+    Problem {
+        status: Some(503),
+        retry_after: Some(UPLOAD_LASTS.as_secs()),
+        ..Problem::from(Code::RateLimited)
+            .because("Too many reports are being sent, or this one took too long.")
+    }
+}
 
 /// The public id of a match that is a key of ours: its secret proves.
-async fn proven(
-    edge: &Edge,
-    found: &Found,
-    records: &mut Records,
-) -> Result<Option<PublicKeyId>, Problem> {
-    let keyring = &edge.settings.keyring;
-    let Ok(presented) = keyring.read(&found.token) else {
+async fn proven(edge: &Edge, found: &Found) -> Result<Option<PublicKeyId>, Problem> {
+    let Ok(presented) = edge.settings.keyring.read(&found.token) else {
         return Ok(None);
     };
-    let Some(digest) = keyring.digest(&presented) else {
-        return Ok(None);
-    };
-    let id = presented.id().public;
-    let known = records.iter().find(|(known, _)| *known == id);
-    let record = match known {
-        Some((_, record)) => record.clone(),
-        None => {
-            let record = authorize::any_record(edge, presented.id()).await?;
-            records.push((id, record.clone()));
-            record
-        }
-    };
-    let proves = record.is_some_and(|record| !secret_is_wrong(&digest, &record));
-    Ok(proves.then_some(id))
+    let proves = secrets::proves(edge, &presented).await?;
+    Ok(proves.then_some(presented.id().public))
 }
 
 /// Has its registry do what the organization's policy says.

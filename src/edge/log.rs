@@ -1,10 +1,12 @@
-//! One JSON object a line. Never a secret, a digest or a root key.
+//! One JSON object a line. Never a secret, a digest or a root key: no text gets into
+//! a line but through [`redacted`].
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::incoming::Incoming;
 use super::{isolate, metrics};
 use crate::http::{AdminPlace, Problem};
+use crate::key::redacted;
 use crate::settings::SettingsError;
 use crate::verify::shown_id;
 
@@ -16,21 +18,21 @@ fn shown_key(incoming: &Incoming) -> Option<String> {
 /// for the sample, it gets one.
 pub(super) fn refused(incoming: &Incoming, problem: &Problem) {
     metrics::refused(problem.code);
-    if !problem.code.is_notable() {
+    if !problem.is_notable() {
         return;
     }
     let percent = isolate::known().map_or(100, |settings| settings.log_sample_percent);
     if js_sys::Math::random() * 100.0 >= f64::from(percent) {
         return;
     }
-    let line = json!({
+    let line = line(json!({
         "event": "refused",
         "code": problem.code.as_str(),
         "status": problem.status(),
         "method": incoming.method(),
         "key": shown_key(incoming),
         "request_id": incoming.request_id(),
-    });
+    }));
     worker::console_warn!("{line}");
 }
 
@@ -38,7 +40,7 @@ pub(super) fn refused(incoming: &Incoming, problem: &Problem) {
 /// its entry by the request's id.
 pub(super) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16) {
     let (route, organization, key) = place.parts();
-    let line = json!({
+    let line = line(json!({
         "event": "act",
         "method": incoming.method(),
         "route": route,
@@ -47,20 +49,34 @@ pub(super) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16) {
         "status": status,
         "actor": shown_key(incoming),
         "request_id": incoming.request_id(),
-    });
+    }));
     worker::console_log!("{line}");
 }
 
-fn error(line: &serde_json::Value) {
-    worker::console_error!("{line}");
+fn error(members: Value) {
+    worker::console_error!("{}", line(members));
+}
+
+/// A line, without what looks like a secret in any of its texts.
+fn line(mut members: Value) -> Value {
+    for value in members
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|line| line.values_mut())
+    {
+        if let Value::String(text) = value {
+            *text = redacted(text).into_owned();
+        }
+    }
+    members
 }
 
 /// The Worker cannot serve as it is set up.
 pub(super) fn misconfigured(reason: &SettingsError) {
-    error(&json!({ "event": "misconfigured", "reason": reason.to_string() }));
+    error(json!({ "event": "misconfigured", "reason": reason.to_string() }));
 }
 
 /// An object's storage failed.
 pub(super) fn storage_failed(class: &str, reason: &crate::sql::SqlError) {
-    error(&json!({ "event": "storage_failed", "class": class, "reason": reason.to_string() }));
+    error(json!({ "event": "storage_failed", "class": class, "reason": reason.to_string() }));
 }

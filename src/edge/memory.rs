@@ -1,14 +1,18 @@
 //! What an isolate remembers of keys: the view, and what bounds its I/O.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
+use crate::expiring::ExpiringSet;
 use crate::freshness::failover::Failover;
 use crate::freshness::view::View;
 use crate::freshness::{Bound, Subject};
+use crate::http::Code;
 use crate::in_flight::InFlight;
-use crate::key::PublicKeyId;
+use crate::key::{Environment, KeyRecord, PublicKeyId};
+use crate::keyed_semaphore::{Bounds, KeyedSemaphore};
 use crate::random::Randomness as _;
-use crate::verify::{Attempts, Held, Tally};
+use crate::verify::{Attempts, Failures, Held, Secrets, Tally};
 
 use super::rim::Crypto;
 use super::usage::{self, Preflights};
@@ -18,17 +22,44 @@ const VIEW_BYTES: usize = 32 << 20;
 /// Strong reads under way from one isolate; more are refused, so that a lost
 /// relay does not become a flood of registry calls.
 const STRONG_READS: usize = 64;
-/// For how long an id that its registry does not know is refused without
-/// asking again, in milliseconds. A genuine id without a key is a copy from
-/// another installation or a restored one: no client of ours sends it.
-const UNKNOWN_FOR: u64 = 5_000;
-/// Most such ids remembered.
-const UNKNOWN_MOST: usize = 1_024;
-
 /// For how long a key seen in a browser is not followed up again.
 const SIGHTED_FOR: u64 = 60_000;
 /// Most such keys remembered; while so many are, no other is followed up.
 const SIGHTED_MOST: usize = 256;
+
+/// For how long an admin key that its registry called revoked is refused without
+/// asking again: that is final, but for a registry that was restored from a backup.
+const REVOKED_FOR: u64 = 60_000;
+/// Most such keys remembered.
+const REVOKED_MOST: usize = 1_024;
+
+/// For how long a dashboard session that is over is refused without asking again. One
+/// of a key that is only paused comes back with it, so much later.
+const OVER_FOR: u64 = 5_000;
+/// Most such sessions remembered.
+const OVER_MOST: usize = 1_024;
+
+/// Reads of dashboard sessions under way. Whoever has a genuine token was signed in
+/// once; with one that is over, they cause so many reads until the first tells.
+const SESSION_READS: Bounds = Bounds {
+    at_once: 16,
+    each: 128,
+    all: 1_024,
+    lasts: 30_000,
+};
+
+/// Revocations by holders under way: each waits until it is enforced, in the
+/// administrators' lane. A thief who sends one key a thousand times fills no more of
+/// it than this.
+const REVOCATIONS: Bounds = Bounds {
+    at_once: 4,
+    each: 64,
+    all: 1_024,
+    lasts: 30_000,
+};
+
+/// SHA-256 of a session's token: the token itself is not kept.
+pub(super) type SessionHash = [u8; 32];
 
 /// The isolate's memory.
 pub(super) struct Memory {
@@ -41,11 +72,21 @@ pub(super) struct Memory {
     pub(super) tally: Tally<usage::Outcome>,
     /// Preflights not yet told the platform's registry.
     pub(super) preflights: Preflights,
+    /// Failed authentications not yet told the platform's registry.
+    pub(super) failures: Failures<Code>,
     pub(super) strong_reads: InFlight,
-    /// Keys seen in a browser, and until when that is not told again.
-    sighted: Vec<(PublicKeyId, u64)>,
-    /// Ids that no registry knows, and until when that is taken for granted.
-    unknown: Vec<(Subject, u64)>,
+    /// What is known of clients' secrets.
+    clients: Secrets,
+    /// The same of administrators', apart: clients' ids are many, and well known.
+    administrators: Secrets,
+    /// Keys seen in a browser a moment ago: that is not told again.
+    pub(super) sighted: ExpiringSet<PublicKeyId>,
+    /// Admin keys that are revoked.
+    pub(super) revoked: ExpiringSet<PublicKeyId>,
+    /// Dashboard sessions that are over.
+    pub(super) over: ExpiringSet<SessionHash>,
+    pub(super) session_reads: KeyedSemaphore<SessionHash>,
+    pub(super) revocations: KeyedSemaphore<PublicKeyId>,
 }
 
 thread_local! {
@@ -66,39 +107,32 @@ pub(super) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
                 attempts: Attempts::default(),
                 tally: Tally::default(),
                 preflights: Preflights::default(),
+                failures: Failures::default(),
                 strong_reads: InFlight::new(STRONG_READS, 2 * Failover::TOTAL.0),
-                sighted: Vec::new(),
-                unknown: Vec::new(),
+                clients: Secrets::default(),
+                administrators: Secrets::default(),
+                sighted: ExpiringSet::new(SIGHTED_MOST, SIGHTED_FOR),
+                revoked: ExpiringSet::new(REVOKED_MOST, REVOKED_FOR),
+                over: ExpiringSet::new(OVER_MOST, OVER_FOR),
+                session_reads: KeyedSemaphore::new(SESSION_READS),
+                revocations: KeyedSemaphore::new(REVOCATIONS),
             }
         }))
     })
 }
 
 impl Memory {
-    /// Whether the id was unknown to its registry a moment ago.
-    pub(super) fn is_unknown(&mut self, key: &Subject, now: u64) -> bool {
-        self.unknown
-            .retain(|(_, until)| now < *until && *until <= now + UNKNOWN_FOR);
-        self.unknown.iter().any(|(known, _)| known == key)
+    /// What is known of secrets of keys of this environment.
+    pub(super) fn secrets(&mut self, environment: Environment) -> &mut Secrets {
+        match environment {
+            Environment::Live | Environment::Test => &mut self.clients,
+            Environment::Admin => &mut self.administrators,
+        }
     }
 
-    /// Its registry does not know this id.
-    pub(super) fn note_unknown(&mut self, key: Subject, now: u64) {
-        if self.unknown.len() >= UNKNOWN_MOST {
-            self.unknown.swap_remove(0);
-        }
-        self.unknown.push((key, now + UNKNOWN_FOR));
-    }
-
-    /// Whether this is the key's first sighting of the minute, to be followed up.
-    pub(super) fn first_sighting(&mut self, key: PublicKeyId, now: u64) -> bool {
-        self.sighted
-            .retain(|(_, until)| now < *until && *until <= now + SIGHTED_FOR);
-        let first = self.sighted.len() < SIGHTED_MOST
-            && self.sighted.iter().all(|(known, _)| *known != key);
-        if first {
-            self.sighted.push((key, now + SIGHTED_FOR));
-        }
-        first
+    /// The key's record in the view, however old.
+    pub(super) fn record_at_hand(&self, id: &PublicKeyId) -> Option<Rc<KeyRecord>> {
+        let subject = Subject::parse(id.as_str()).ok()?;
+        self.view.peek(&subject).and_then(Held::key).cloned()
     }
 }

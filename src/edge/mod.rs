@@ -6,9 +6,10 @@
 //! | [`mod@entry`] | a request to its place, an answer back |
 //! | `client` | clients' routes: key, gateway, forward-auth |
 //! | `admin`, `status` | administrators' routes |
+//! | `door`, `sign_in` | who may use them; the dashboard's sessions |
 //! | `oauth` | introspection and revocation |
 //! | `leaks` | reports of keys that leaked |
-//! | `authorize`, `memory` | a presented key to a decision |
+//! | `authorize`, `secrets`, `memory` | a presented key to a decision |
 //! | `usage`, `exposure` | what is noted after the answer |
 //! | `granted` | what a granted key is answered with |
 //! | `gateway` | the API behind |
@@ -22,6 +23,7 @@ mod authorize;
 mod bindings;
 mod client;
 mod deadline;
+mod door;
 mod entry;
 mod exposure;
 mod gateway;
@@ -39,8 +41,10 @@ mod objects;
 mod registry;
 mod respond;
 mod rim;
+mod secrets;
+mod sign_in;
 mod status;
 mod usage;
 
-pub use entry::handle;
-pub use gateway::{not_forwarded, stays_behind};
+pub use entry::{handle, lines_after};
+pub use gateway::{not_forwarded, passage};

@@ -5,12 +5,11 @@ use zeroize::Zeroizing;
 use super::authorize::{self, Asked};
 use super::incoming::Incoming;
 use super::isolate::Edge;
-use super::{registry, rim, usage};
+use super::{registry, rim, secrets, usage};
 use crate::http::oauth::{self, TokenForm, as_oauth};
 use crate::http::{Answer, Body, Code, Freshness, Problem};
-use crate::key::PresentedKey;
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Request};
-use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial, secret_is_wrong};
+use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial};
 
 /// `POST /oauth2/introspect`.
 pub(super) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answer, Problem> {
@@ -27,7 +26,8 @@ pub(super) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
         None => ClientAddress::Unproven,
     };
     let demand = Demand {
-        audience: Audience::Clients,
+        // The answer says of which environment it is.
+        audience: Audience::Clients { test_keys: true },
         scope: None,
     };
     let now = rim::now();
@@ -100,7 +100,7 @@ pub(super) async fn revoke(
         return Ok(done);
     };
     let id = *presented.id();
-    if !proves(edge, &presented).await.map_err(as_oauth)? {
+    if !secrets::proves(edge, &presented).await.map_err(as_oauth)? {
         return Ok(done);
     }
     let request = Request {
@@ -113,8 +113,16 @@ pub(super) async fn revoke(
         idempotency: None,
         command: Command::RevokeSelf { key: id.public },
     };
-    let reply = registry::ask(&edge.env, id.public.organization_tag(), &request).await;
-    match reply.map_err(|unanswered| as_oauth(unanswered.into()))? {
+    let tag = id.public.organization_tag();
+    let revoke = async { Ok(registry::ask(&edge.env, tag, &request).await?) };
+    let revocations = secrets::in_turn(
+        edge,
+        |memory| &mut memory.revocations,
+        id.public,
+        || None,
+        revoke,
+    );
+    match revocations.await.map_err(as_oauth)? {
         Ok(Outcome::Changed(changed)) if changed.enforced() => Ok(done),
         Ok(_) => Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
             "The key is revoked, but not yet known so everywhere. Ask again until it is.",
@@ -122,17 +130,6 @@ pub(super) async fn revoke(
         // Gone in the meantime: nothing is left to revoke.
         Err(_) => Ok(done),
     }
-}
-
-/// Whether the secret is that of the key with this id.
-async fn proves(edge: &Edge, presented: &PresentedKey) -> Result<bool, Problem> {
-    let Some(digest) = edge.settings.keyring.digest(presented) else {
-        return Ok(false);
-    };
-    Ok(match authorize::any_record(edge, presented.id()).await? {
-        Some(record) => !secret_is_wrong(&digest, &record),
-        None => false,
-    })
 }
 
 fn check_method(incoming: &Incoming) -> Result<(), Problem> {

@@ -33,13 +33,27 @@ impl Said {
     }
 }
 
+/// Whose call it is to a registry, which works on a bounded number of each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// An edge's own: strangers can cause it, and it is shed first.
+    Edges,
+    /// An administrator's, whose secret is proven: no stranger can shed it.
+    Administrators,
+}
+
 /// Asks the registry of this tag.
 pub(super) async fn ask(
     env: &JsValue,
     tag: OrganizationTag,
     request: &Request,
 ) -> Result<Reply, Unanswered> {
-    said(env, tag, request, None)
+    let lane = if request.yields() {
+        Lane::Edges
+    } else {
+        Lane::Administrators
+    };
+    said(env, tag, request, lane, None)
         .await?
         .reply
         .ok_or(Unanswered::Unreachable)
@@ -49,9 +63,10 @@ async fn said(
     env: &JsValue,
     tag: OrganizationTag,
     request: &Request,
+    lane: Lane,
     deadline: Option<Duration>,
 ) -> Result<Said, Unanswered> {
-    let to = Address::of(names::REGISTRY, tag.as_str()).yielding(request.yields());
+    let to = Address::of(names::REGISTRY, tag.as_str()).yielding(lane == Lane::Edges);
     let to = match deadline {
         Some(deadline) => to.within(deadline),
         None => to,
@@ -102,6 +117,9 @@ pub(super) async fn tell_platform(env: &JsValue, command: Command) -> Result<Rep
 
 /// How long a strong read may take.
 const READ: Duration = Duration::from_millis(Failover::TOTAL.0);
+/// The same of one that proves an administrator: as long as the registry keeps a place
+/// for it. The order that follows has all the time it needs, too.
+const PROOF: Duration = Duration::from_secs(30);
 
 /// A strong read.
 pub(super) struct Read {
@@ -112,11 +130,20 @@ pub(super) struct Read {
 /// Reads a key's and its organization's records at the source; `None` where the
 /// registry does not answer in time. It hears what is required of them, and so whether it
 /// has lost a change.
-pub(super) async fn read(env: &JsValue, id: &KeyId, required: Required) -> Option<Read> {
+pub(super) async fn read(
+    env: &JsValue,
+    id: &KeyId,
+    required: Required,
+    lane: Lane,
+) -> Option<Read> {
     let key = id.public;
     let request = by_system(Command::Records { key, required }, String::new());
     let tag = id.public.organization_tag();
-    let said = said(env, tag, &request, Some(READ)).await.ok()?;
+    let deadline = match lane {
+        Lane::Edges => READ,
+        Lane::Administrators => PROOF,
+    };
+    let said = said(env, tag, &request, lane, Some(deadline)).await.ok()?;
     match said.reply? {
         Ok(Outcome::Records(records)) => Some(Read {
             records: *records,

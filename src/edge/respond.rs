@@ -8,19 +8,25 @@ use rustc_hash::FxHashMap;
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Response, ResponseInit};
 
-use super::bindings::{HeaderMap, header};
+use super::bindings::{self, HeaderMap, header};
 use super::incoming::Incoming;
 use super::log;
-use crate::http::{Answer, Body, Problem, ProblemKind};
+use crate::http::{Answer, Body, NDJSON, Problem, ProblemKind};
 
-/// Builds the `Response`. Every header is one of ours and every status is
-/// valid, so a failure is a fault of this crate and ends in `internal_error`.
-pub(super) fn respond(answer: &Answer) -> Result<Response, JsValue> {
-    let (media_type, text) = match &answer.body {
-        Body::Empty => (None, None),
-        Body::Text(media_type, text) => (Some(*media_type), Some(text.as_str())),
-    };
-    build(answer, media_type, text)
+/// Builds the `Response`, or what the shim makes one of. Every header is one of
+/// ours and every status is valid, so a failure is a fault of this crate and ends in
+/// `internal_error`.
+pub(super) fn respond(answer: &Answer) -> Result<JsValue, JsValue> {
+    match &answer.body {
+        Body::Empty => build(answer, None, None).map(JsValue::from),
+        Body::Text(media_type, text) => {
+            build(answer, Some(media_type), Some(text)).map(JsValue::from)
+        }
+        Body::Lines(text, next) => {
+            let head = build(answer, Some(NDJSON), None)?;
+            Ok(bindings::listing(&head, text, next))
+        }
+    }
 }
 
 fn build(
@@ -66,6 +72,7 @@ impl Made {
         let (media_type, body) = match &answer.body {
             Body::Empty => (None, None),
             Body::Text(media_type, text) => (Some(*media_type), Some(text.as_str().into())),
+            Body::Lines(..) => return Err(JsValue::from_str("a listing is not kept")),
         };
         let head = build(answer, media_type, None)?;
         Ok(Self {
@@ -181,15 +188,14 @@ pub(super) fn refusal(
     added: Option<(&'static str, String)>,
 ) -> Result<JsValue, JsValue> {
     let kind = problem.kind().filter(|_| added.is_none());
-    let response = match kind {
-        Some(kind) => refuse_again(incoming, problem, kind),
+    match kind {
+        Some(kind) => refuse_again(incoming, problem, kind).map(JsValue::from),
         None => {
             let mut answer = problem.into_answer(incoming.origin(), incoming.request_id());
             answer.headers.extend(added);
             respond(&answer)
         }
-    };
-    response.map(JsValue::from)
+    }
 }
 
 /// The same, counted, and logged where it is worth that.

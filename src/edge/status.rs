@@ -12,7 +12,7 @@ use super::{memory, registry};
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::http::Answer;
-use crate::http::admin::Totals;
+use crate::http::admin::{OF_ALL_ORGANIZATIONS, Totals};
 use crate::key::OrganizationId;
 use crate::registry::message::{Command, Outcome, Page, Refusal, Reply};
 use crate::settings::names;
@@ -25,11 +25,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The status as this edge sees it. A part that does not answer is `null`, so
 /// that the page still tells what is wrong. `page` has the organizations that the
-/// sums are of; `None` where the directory did not answer.
+/// sums are of; `None` where the directory did not answer. A tied administrator gets
+/// what is about their organization: neither the platform's own state nor what tells
+/// how much others do.
 pub(super) async fn answer(
     edge: &Edge,
     region: Region,
     page: Option<Page<OrganizationId>>,
+    is_tied: bool,
     now: Timestamp,
 ) -> Answer {
     let log = objects::ask::<LogReply>(
@@ -40,13 +43,17 @@ pub(super) async fn answer(
     let relays = join_all(
         (0..edge.settings.relay_replicas).map(|replica| relay(edge, RelayName { region, replica })),
     );
-    let platform = registry_of(edge, OrganizationId::platform());
+    let platform = async {
+        if is_tied {
+            return None;
+        }
+        match registry_of(edge, OrganizationId::platform()).await {
+            Ok(Ok(Outcome::Status(status))) => Some(status),
+            _ => None,
+        }
+    };
     let organizations = totals(edge, page);
     let (log, relays, platform, organizations) = join4(log, relays, platform, organizations).await;
-    let platform = match platform {
-        Ok(Ok(Outcome::Status(status))) => Some(status),
-        _ => None,
-    };
     let log = match log {
         Ok(LogReply::Status(status)) => Some(status),
         _ => None,
@@ -54,26 +61,26 @@ pub(super) async fn answer(
     let (records, bytes) = memory::with(edge.settings.at_most, |memory| memory.view.size());
     let keyring = &edge.settings.keyring;
     let weakened = edge.settings.weakened();
-    Answer::json(
-        200,
-        &json!({
-            "at": now.to_rfc3339(),
-            "version": env!("CARGO_PKG_VERSION"),
-            "freshness_bound_ms": log.as_ref().map(|log| log.bound_ms),
-            "change_log": log,
-            "relays": relays,
-            "edge": { "region": region.hint(), "records": records, "bytes": bytes },
-            "platform": platform,
-            "organizations": organizations,
-            "root_keys": {
-                "current": keyring.current_name().to_string(),
-                "entries": keyring.names().map(String::from).collect::<Vec<_>>(),
-            },
-            "weakened": weakened.iter().map(|weakened| &weakened.text).collect::<Vec<_>>(),
-            "weakened_by": weakened,
-        }),
-    )
-    .with("cache-control", "no-store")
+    let mut status = json!({
+        "at": now.to_rfc3339(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "freshness_bound_ms": log.as_ref().map(|log| log.bound_ms),
+        "change_log": log,
+        "relays": relays,
+        "edge": { "region": region.hint(), "records": records, "bytes": bytes },
+        "platform": platform,
+        "organizations": organizations,
+        "root_keys": {
+            "current": keyring.current_name().to_string(),
+            "entries": keyring.names().map(String::from).collect::<Vec<_>>(),
+        },
+        "weakened": weakened.iter().map(|weakened| &weakened.text).collect::<Vec<_>>(),
+        "weakened_by": weakened,
+    });
+    if let Some(members) = status.as_object_mut().filter(|_| is_tied) {
+        members.retain(|name, _| !OF_ALL_ORGANIZATIONS.contains(&name.as_str()));
+    }
+    Answer::json(200, &status).with("cache-control", "no-store")
 }
 
 async fn registry_of(edge: &Edge, organization: OrganizationId) -> Result<Reply, Unanswered> {

@@ -4,15 +4,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use futures_util::future::{join_all, join3};
+
 use super::isolate::Edge;
 use super::rim::Crypto;
 use super::{memory, metrics, registry};
 use crate::http::Code;
 use crate::key::{OrganizationTag, PublicKeyId};
 use crate::random;
-use crate::registry::message::{Command, UsageCount};
+use crate::registry::message::{Command, FailedAuthentication, UsageCount};
 use crate::time::Timestamp;
-use crate::verify::{Count, Counted, Tally};
+use crate::verify::{Count, Counted, Drained, Failure, Proof, Tally};
 
 /// How long counts wait for company, in milliseconds.
 const FLUSH_AFTER: u64 = 10_000;
@@ -56,10 +58,10 @@ fn flush_later(edge: &Edge) {
 }
 
 async fn flush_now(edge: &Edge) {
-    let (counts, preflights) = memory::with(edge.settings.at_most, |memory| {
+    let (counts, preflights, failures) = memory::with(edge.settings.at_most, |memory| {
         // What was dropped was beyond the memory's limit; the docs say so.
         let (counts, _) = Tally::drain(&mut memory.tally);
-        (counts, memory.preflights.drain())
+        (counts, memory.preflights.drain(), memory.failures.drain())
     });
     let allowed = counts.values().flatten();
     metrics::write(
@@ -81,11 +83,43 @@ async fn flush_now(edge: &Edge) {
     let told = preflights.into_iter().map(|(origin, count)| {
         registry::tell_platform(&edge.env, Command::NotePreflight { origin, count })
     });
-    futures_util::future::join(
-        futures_util::future::join_all(sent),
-        futures_util::future::join_all(told),
-    )
-    .await;
+    let failures = async {
+        if let Some(failures) = failures {
+            // A note less, where the platform's registry does not answer.
+            let _ = registry::tell_platform(&edge.env, failures.into()).await;
+        }
+    };
+    join3(join_all(sent), join_all(told), failures).await;
+}
+
+impl From<Drained<Code>> for Command {
+    fn from(drained: Drained<Code>) -> Self {
+        let failures = drained.counts.into_iter();
+        Self::NoteFailures {
+            failures: failures
+                .map(|(failure, count)| FailedAuthentication {
+                    problem: failure.problem.as_str().to_owned(),
+                    key: failure.key,
+                    route: failure.route,
+                    address: failure.address.map(|address| address.to_string()),
+                    count: count.count,
+                })
+                .collect(),
+            beyond_proven: drained.beyond_proven,
+            beyond_unproven: drained.beyond_unproven,
+        }
+    }
+}
+
+/// Counts a failed authentication at an admin route.
+pub(super) fn count_failure(edge: &Edge, failure: Failure<Code>, proof: Proof, at: Timestamp) {
+    let flush = memory::with(edge.settings.at_most, |memory| {
+        memory.failures.count(failure, proof, at);
+        memory.tally.promise_flush(at, FLUSH_AFTER)
+    });
+    if flush {
+        flush_later(edge);
+    }
 }
 
 fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {

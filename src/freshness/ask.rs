@@ -183,10 +183,10 @@ pub struct Append {
     pub subject: Subject,
     /// The revision of the change.
     pub revision: Revision,
-    /// Of an organization: through which revision of issue its keys are revoked at
+    /// Of an organization: every key issued at or below this revision was revoked at
     /// once, as of this change. An older registry does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked_through: Option<Revision>,
+    pub keys_revoked_through: Option<Revision>,
 }
 
 /// The log has the change.
@@ -230,10 +230,10 @@ pub struct Standing {
     /// There is another page.
     #[serde(default)]
     pub more: bool,
-    /// Through which revision of issue the organization's keys are revoked at once,
-    /// as of its own greatest revision; none where the log was not told.
+    /// Every key of the organization issued at or below this revision was revoked at
+    /// once, as of its own greatest revision; none where the log was not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked_through: Option<Revision>,
+    pub keys_revoked_through: Option<Revision>,
 }
 
 impl Standing {
@@ -295,7 +295,7 @@ mod tests {
                 v,
                 subject,
                 revision,
-                revoked_through: None,
+                keys_revoked_through: None,
             },
             r#"{"v":1,"subject":"20abcdefghijkNONCENONCE0TAGTAG","revision":7}"#,
         );
@@ -304,9 +304,9 @@ mod tests {
                 v,
                 subject: subject.organization(),
                 revision,
-                revoked_through: Some(Revision(6)),
+                keys_revoked_through: Some(Revision(5)),
             },
-            r#"{"v":1,"subject":"abcdefghijk","revision":7,"revoked_through":6}"#,
+            r#"{"v":1,"subject":"abcdefghijk","revision":7,"keys_revoked_through":5}"#,
         );
         pinned(
             &Ack {
@@ -331,7 +331,7 @@ mod tests {
                 greatest: revision,
                 beyond: vec![Required { subject, revision }],
                 more: false,
-                revoked_through: None,
+                keys_revoked_through: None,
             },
             r#"{"v":1,"greatest":7,"beyond":[{"subject":"20abcdefghijkNONCENONCE0TAGTAG","revision":7}],"more":false}"#,
         );
@@ -339,11 +339,11 @@ mod tests {
             &Standing {
                 v,
                 greatest: revision,
-                beyond: vec![],
-                more: false,
-                revoked_through: Some(Revision(6)),
+                beyond: Vec::new(),
+                more: true,
+                keys_revoked_through: Some(Revision(5)),
             },
-            r#"{"v":1,"greatest":7,"beyond":[],"more":false,"revoked_through":6}"#,
+            r#"{"v":1,"greatest":7,"beyond":[],"more":true,"keys_revoked_through":5}"#,
         );
     }
 

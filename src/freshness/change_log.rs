@@ -35,6 +35,15 @@ pub struct LogMeta {
     pub wait_for: Bound,
 }
 
+/// That all keys of an organization up to a revision were revoked at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeysRevoked {
+    /// Every key issued at or below this revision.
+    pub through: Revision,
+    /// The revision of the organization that said so.
+    pub at: Revision,
+}
+
 /// Storage of the log. Writes of one event are committed together or not at
 /// all, and nothing the event sends leaves before they are durable; a Durable
 /// Object gives both to writes without an await between them.
@@ -61,25 +70,6 @@ pub trait LogStore {
     /// If storage fails.
     fn upsert_subject(&mut self, change: &Change, organization: Subject)
     -> Result<(), Self::Error>;
-    /// Notes through which revision an organization's keys are revoked at once, as
-    /// of its own revision `at`.
-    ///
-    /// # Errors
-    /// If storage fails.
-    fn set_revoked_through(
-        &mut self,
-        organization: Subject,
-        at: Revision,
-        through: Revision,
-    ) -> Result<(), Self::Error>;
-    /// That revision, and the one that it is as of; none if it was never noted.
-    ///
-    /// # Errors
-    /// If storage fails.
-    fn revoked_through(
-        &self,
-        organization: Subject,
-    ) -> Result<Option<(Revision, Revision)>, Self::Error>;
     /// Subjects whose row is after `seq`, in order, at most `limit`.
     ///
     /// # Errors
@@ -90,6 +80,21 @@ pub trait LogStore {
     /// # Errors
     /// If storage fails.
     fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Self::Error>;
+    /// Notes what the change of an organization at a revision said of its keys that
+    /// were revoked at once.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn set_keys_revoked(
+        &mut self,
+        organization: Subject,
+        said: KeysRevoked,
+    ) -> Result<(), Self::Error>;
+    /// What [`Self::set_keys_revoked`] noted last.
+    ///
+    /// # Errors
+    /// If storage fails.
+    fn keys_revoked(&self, organization: Subject) -> Result<Option<KeysRevoked>, Self::Error>;
     /// The greatest revision among an organization's subjects; zero without
     /// one.
     ///
@@ -158,13 +163,13 @@ impl<S: LogStore> ChangeLog<S> {
             };
             self.store.upsert_subject(&change, organization)?;
         }
-        // Told again too: a version of the log that did not know of it may have
-        // taken the change.
-        if let Some(through) = append.revoked_through
-            && known.is_none_or(|known| known <= append.revision)
-        {
+        if let Some(through) = append.keys_revoked_through {
             let at = append.revision;
-            self.store.set_revoked_through(organization, at, through)?;
+            let noted = self.store.keys_revoked(organization)?;
+            if noted.is_none_or(|noted| noted.at < at) {
+                self.store
+                    .set_keys_revoked(organization, KeysRevoked { through, at })?;
+            }
         }
         Ok(Ack {
             v: Version::CURRENT,
@@ -217,17 +222,21 @@ impl<S: LogStore> ChangeLog<S> {
         )?;
         let more = beyond.len() > Standing::PAGE;
         beyond.truncate(Standing::PAGE);
-        let own = self.store.revision_of(organization)?;
-        let noted = self.store.revoked_through(organization)?;
         Ok(Standing {
             v: Version::CURRENT,
             greatest: self.store.greatest_revision_of(organization)?,
             beyond,
             more,
-            revoked_through: noted
-                .filter(|(_, at)| Some(*at) == own)
-                .map(|(through, _)| through),
+            keys_revoked_through: self.keys_revoked_through(organization)?,
         })
+    }
+
+    /// As of the organization's last change: an older registry does not say, and
+    /// then nobody knows.
+    fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, S::Error> {
+        let last = self.store.revision_of(organization)?.unwrap_or_default();
+        let said = self.store.keys_revoked(organization)?;
+        Ok(said.filter(|said| said.at >= last).map(|said| said.through))
     }
 
     /// Sets the bound. See the module on what takes effect when.

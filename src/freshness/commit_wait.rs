@@ -33,12 +33,9 @@
 //! access) and appends those: what was enforced stays enforced, and what the
 //! operator wants back is enabled again on purpose.
 //!
-//! A revocation of all keys at once is a change of the organization that API
-//! access does not bring back. So each change of an organization is appended with
-//! the revision through which its keys are revoked; the log has it before the
-//! change is enforced, and a registry that lost the organization's last change
-//! takes it over. Where the log was not told, every key is revoked that the
-//! registry then knows.
+//! That all keys were revoked at once is a change of the organization which its API
+//! access does not undo. So each change of an organization tells the log through which
+//! revision that reached, and a registry that lost the last one takes it over.
 
 use std::collections::BTreeMap;
 
@@ -59,9 +56,9 @@ pub struct Unsettled {
     /// Until then the old state and the new one decide alike; none where they
     /// differ at once.
     pub from: Option<Reading<RegistryClock>>,
-    /// Of an organization: through which revision of issue its keys are revoked at
-    /// once.
-    pub revoked_through: Option<Revision>,
+    /// Of the organization: through which revision its keys were revoked at once;
+    /// zero where they never were.
+    pub keys_revoked_through: Option<Revision>,
 }
 
 /// Whether a change is enforced everywhere.
@@ -82,9 +79,10 @@ pub struct Recovery {
     pub revision: Revision,
     /// Whose changes are lost; the registry may not even know some of them.
     pub lost: Vec<Subject>,
-    /// Every key issued at or below this revision is revoked, besides those that
-    /// the registry has revoked itself. Zero where no such revocation is lost.
-    pub revoked_through: Revision,
+    /// Where the organization itself is lost: every key issued at or below this
+    /// revision stays revoked, as the log knows. Where it was not told, that is every
+    /// key which the registry then knows.
+    pub keys_revoked_through: Option<Revision>,
 }
 
 /// How the registry stands to what the log knows.
@@ -101,7 +99,7 @@ struct Progress {
     revision: Revision,
     waits: bool,
     from: Option<Reading<RegistryClock>>,
-    revoked_through: Option<Revision>,
+    keys_revoked_through: Option<Revision>,
     /// When the acknowledgement came, and the wait it stated.
     acknowledged: Option<(Reading<RegistryClock>, Millis)>,
 }
@@ -176,21 +174,17 @@ impl CommitWait {
             Check::Current
         } else {
             let lost: Vec<Subject> = seen.iter().map(|required| required.subject).collect();
-            let revoked_through = if lost.contains(&self.organization) {
-                standing.revoked_through.unwrap_or(self.revision)
-            } else {
-                Revision::default()
-            };
+            let through = standing.keys_revoked_through.unwrap_or(self.revision);
             Check::Behind(Recovery {
                 revision: standing.greatest.max(self.revision).next(),
+                keys_revoked_through: (lost.contains(&self.organization)).then_some(through),
                 lost,
-                revoked_through,
             })
         };
     }
 
-    /// What a restored registry must do: in one transaction take over both
-    /// revisions, write each lost subject anew in its most restrictive state,
+    /// What a restored registry must do: in one transaction take over the
+    /// revision, write each lost subject anew in its most restrictive state,
     /// and a row for it that waits. Then [`Self::recovered`].
     #[must_use]
     pub fn recovery(&self) -> Option<&Recovery> {
@@ -201,8 +195,8 @@ impl CommitWait {
     }
 
     /// The transaction of [`Self::recovery`] is committed; through which revision
-    /// the organization's keys are revoked now, if there is one.
-    pub fn recovered(&mut self, revoked_through: Option<Revision>) {
+    /// the organization's keys were revoked at once by now, if there is one.
+    pub fn recovered(&mut self, keys_revoked_through: Option<Revision>) {
         let Check::Behind(recovery) = std::mem::replace(&mut self.check, Check::Current) else {
             return;
         };
@@ -213,7 +207,7 @@ impl CommitWait {
                 revision: recovery.revision,
                 waits: true,
                 from: None,
-                revoked_through: revoked_through.filter(|_| subject == self.organization),
+                keys_revoked_through: keys_revoked_through.filter(|_| subject == self.organization),
             });
         }
     }
@@ -241,7 +235,7 @@ impl CommitWait {
                 revision: row.revision,
                 waits,
                 from,
-                revoked_through: row.revoked_through,
+                keys_revoked_through: row.keys_revoked_through,
                 acknowledged: None,
             },
         );
@@ -257,7 +251,7 @@ impl CommitWait {
             v: Version::CURRENT,
             subject: *subject,
             revision: progress.revision,
-            revoked_through: progress.revoked_through,
+            keys_revoked_through: progress.keys_revoked_through,
         })
     }
 
@@ -286,8 +280,8 @@ impl CommitWait {
             self.check = Check::Behind(Recovery {
                 revision: self.revision.next(),
                 lost: vec![subject],
-                // Nobody was ever promised that change.
-                revoked_through: Revision::default(),
+                // Whoever asked for that change never heard that it was enforced.
+                keys_revoked_through: None,
             });
         }
     }
@@ -327,7 +321,7 @@ impl CommitWait {
                 revision: progress.revision,
                 waits: progress.waits,
                 from: progress.from,
-                revoked_through: progress.revoked_through,
+                keys_revoked_through: progress.keys_revoked_through,
             })
             .collect()
     }
@@ -348,12 +342,6 @@ impl CommitWait {
             Enforcement::Enforced | Enforcement::Unacknowledged => None,
         };
         self.unsettled.values().filter_map(left).max()
-    }
-
-    /// Changes not yet settled, for the status.
-    #[must_use]
-    pub fn depth(&self) -> usize {
-        self.unsettled.len()
     }
 
     /// A backward step begins every wait anew, to its end: what passed before it

@@ -98,7 +98,7 @@ mod tests {
             v: Version::CURRENT,
             subject,
             revision: Revision(7),
-            revoked_through: None,
+            keys_revoked_through: None,
         };
         assert_eq!(
             serde_json::to_string(&LogRequest::Append(append)).unwrap(),

@@ -322,6 +322,25 @@ mod tests {
         }
     }
 
+    /// The first time round takes the second chances; the second finds the one
+    /// that may go, wherever it lies.
+    #[test]
+    fn the_one_that_may_go_is_found_behind_all_that_may_not() {
+        let limit = 5 * SLOT_BYTES + 2 * size_of::<Fake>();
+        let mut records = Records::new(limit);
+        for n in 0..4 {
+            loading(&mut records, n, NOW);
+        }
+        records.register(subject(4));
+        records.put(&subject(4), Fake(0), NOW);
+        records.both(&subject(4), &subject(4)).unwrap();
+        records.register(subject(5));
+        records.put(&subject(5), Fake(0), NOW);
+        assert!(records.get(&subject(4)).is_none());
+        assert!((0..4).all(|n| records.get(&subject(n)).is_some()));
+        assert!(records.weight() <= limit);
+    }
+
     /// A model checker tells states apart by these.
     #[test]
     fn slots_and_hand_are_what_is_compared() {

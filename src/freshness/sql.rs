@@ -12,10 +12,9 @@
 ///   whatever the size of the log, and gives the head at its end.
 /// - `log_subject_by_organization` gives an organization's greatest revision
 ///   at the end of its range, and what a restored registry lost in order.
-/// - `log_revoked` has one row per organization for ever: through which revision
-///   its keys are revoked at once, as of a revision of its own. A table to itself,
-///   since a version that does not know of it writes `log_subject`.
 /// - `log_meta` has one row.
+/// - `log_keys_revoked` has one for each organization that changed: a registry that is
+///   restored must not bring back keys that were revoked all at once.
 pub const SCHEMA: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS log_subject (
         subject TEXT PRIMARY KEY,
@@ -26,17 +25,17 @@ pub const SCHEMA: &[&str] = &[
     "CREATE UNIQUE INDEX IF NOT EXISTS log_subject_by_seq ON log_subject (seq)",
     "CREATE INDEX IF NOT EXISTS log_subject_by_organization
         ON log_subject (organization, revision, subject)",
-    "CREATE TABLE IF NOT EXISTS log_revoked (
-        organization TEXT PRIMARY KEY,
-        revision INTEGER NOT NULL,
-        through INTEGER NOT NULL
-    ) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS log_meta (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         incarnation INTEGER NOT NULL,
         lease_ms INTEGER NOT NULL,
         wait_for_ms INTEGER NOT NULL
     )",
+    "CREATE TABLE IF NOT EXISTS log_keys_revoked (
+        organization TEXT PRIMARY KEY,
+        through INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID",
 ];
 
 /// `meta_and_head`: no row before the first event of a new log; the head is zero
@@ -59,15 +58,6 @@ pub const UPSERT_SUBJECT: &str =
     "INSERT INTO log_subject (subject, organization, revision, seq) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision, seq = excluded.seq";
 
-/// `set_revoked_through`: organization, its revision, through. One row written.
-pub const SET_REVOKED: &str =
-    "INSERT INTO log_revoked (organization, revision, through) VALUES (?1, ?2, ?3)
-    ON CONFLICT (organization) DO UPDATE SET
-        revision = excluded.revision, through = excluded.through";
-
-/// `revoked_through`: organization. No row: never noted. One row read.
-pub const REVOKED: &str = "SELECT through, revision FROM log_revoked WHERE organization = ?1";
-
 /// `changes_since`: seq, limit. Rows: subject, revision, seq. As many rows
 /// read as returned.
 pub const CHANGES_SINCE: &str =
@@ -75,6 +65,14 @@ pub const CHANGES_SINCE: &str =
 
 /// `revision_of`: subject. No row: never changed. One row read.
 pub const REVISION_OF: &str = "SELECT revision FROM log_subject WHERE subject = ?1";
+
+/// `set_keys_revoked`: organization, through, at. One row written.
+pub const SET_KEYS_REVOKED: &str =
+    "INSERT INTO log_keys_revoked (organization, through, at) VALUES (?1, ?2, ?3)
+    ON CONFLICT (organization) DO UPDATE SET through = excluded.through, at = excluded.at";
+
+/// `keys_revoked`: organization. No row: nobody said. One row read.
+pub const KEYS_REVOKED: &str = "SELECT through, at FROM log_keys_revoked WHERE organization = ?1";
 
 /// `greatest_revision_of`: organization. One row, one column, zero for an
 /// organization without a change. One index entry read.
@@ -126,7 +124,7 @@ mod tests {
                 "log_subject_by_seq (seq>?)",
             ),
             (REVISION_OF, &["a"], "PRIMARY KEY (subject=?)"),
-            (REVOKED, &["a"], "PRIMARY KEY (organization=?)"),
+            (KEYS_REVOKED, &["a"], "PRIMARY KEY (organization=?)"),
             (
                 GREATEST_REVISION_OF,
                 &["a"],

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::ask::{Change, Incarnation, Required, Revision};
-use super::change_log::{LogMeta, LogStore};
+use super::change_log::{KeysRevoked, LogMeta, LogStore};
 use super::sql;
 use super::subject::Subject;
 use super::time::Bound;
@@ -82,28 +82,6 @@ impl<S: Sql> LogStore for SqlLog<S> {
         self.0.query(sql::UPSERT_SUBJECT, &parameters).map(|_| ())
     }
 
-    fn set_revoked_through(
-        &mut self,
-        organization: Subject,
-        at: Revision,
-        through: Revision,
-    ) -> Result<(), SqlError> {
-        let parameters = [organization.as_str().into(), at.0.into(), through.0.into()];
-        self.0.query(sql::SET_REVOKED, &parameters).map(|_| ())
-    }
-
-    fn revoked_through(
-        &self,
-        organization: Subject,
-    ) -> Result<Option<(Revision, Revision)>, SqlError> {
-        let rows = self
-            .0
-            .query(sql::REVOKED, &[organization.as_str().into()])?;
-        rows.first()
-            .map(|row| Ok((Revision(row.unsigned(0)?), Revision(row.unsigned(1)?))))
-            .transpose()
-    }
-
     fn changes_since(&self, seq: u64, limit: usize) -> Result<Vec<Change>, SqlError> {
         let parameters = [seq.into(), (limit as u64).into()];
         let rows = self.0.query(sql::CHANGES_SINCE, &parameters)?;
@@ -122,6 +100,31 @@ impl<S: Sql> LogStore for SqlLog<S> {
         let rows = self.0.query(sql::REVISION_OF, &[of.as_str().into()])?;
         rows.first()
             .map(|row| row.unsigned(0).map(Revision))
+            .transpose()
+    }
+
+    fn set_keys_revoked(
+        &mut self,
+        organization: Subject,
+        said: KeysRevoked,
+    ) -> Result<(), SqlError> {
+        let parameters = [
+            organization.as_str().into(),
+            said.through.0.into(),
+            said.at.0.into(),
+        ];
+        self.0.query(sql::SET_KEYS_REVOKED, &parameters).map(|_| ())
+    }
+
+    fn keys_revoked(&self, organization: Subject) -> Result<Option<KeysRevoked>, SqlError> {
+        let rows = (self.0).query(sql::KEYS_REVOKED, &[organization.as_str().into()])?;
+        rows.first()
+            .map(|row| {
+                Ok(KeysRevoked {
+                    through: Revision(row.unsigned(0)?),
+                    at: Revision(row.unsigned(1)?),
+                })
+            })
             .transpose()
     }
 

@@ -30,7 +30,7 @@
 //! } }
 //! ```
 
-use super::ask::{Answer, Cursor, Revision};
+use super::ask::{Answer, Revision};
 use super::follower::{Accepted, Ask, Follower, Turn};
 use super::records::{Record, Records};
 use super::subject::Subject;
@@ -283,12 +283,6 @@ impl<R: Record> View<R> {
         }
     }
 
-    /// The place in the log, for the status.
-    #[must_use]
-    pub const fn cursor(&self) -> Option<Cursor> {
-        self.follower.cursor()
-    }
-
     /// Slots held, and the bytes counted for them.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
@@ -326,7 +320,7 @@ impl<R: Record> View<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ask::{Incarnation, Version};
+    use super::super::ask::{Cursor, Incarnation, Version};
     use super::*;
 
     #[derive(Clone, Debug, PartialEq)]

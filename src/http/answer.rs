@@ -14,6 +14,9 @@ pub enum Body {
     Empty,
     /// Text with its media type.
     Text(&'static str, String),
+    /// The first lines of a listing as [`NDJSON`], and the cursor after which
+    /// there are more: they follow page by page as the client reads.
+    Lines(String, String),
 }
 
 /// Status, headers, body.

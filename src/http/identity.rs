@@ -40,50 +40,94 @@ impl Identity {
     }
 }
 
-/// Whether `name` belongs to us, in any spelling: CGI and WSGI make
-/// `Katalo_Key_Id` and `Katalo-Key-Id` the same variable.
-fn is_ours(name: &str) -> bool {
-    name.get(..6)
-        .is_some_and(|start| start.eq_ignore_ascii_case("katalo"))
-        && matches!(name.as_bytes().get(6), Some(b'-' | b'_'))
+/// What becomes of a header on its way through the gateway.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Passage {
+    /// It goes on, unless `Connection` names it (RFC 9110 section 7.6.1).
+    GoesOn,
+    /// It goes on even so.
+    GoesOnAnyway,
+    /// It stays behind.
+    StaysBehind,
 }
 
-fn is_one_of(name: &str, names: &[&str]) -> bool {
-    names.iter().any(|known| name.eq_ignore_ascii_case(known))
+/// The name as CGI and what descends from it see it (RFC 3875 section 4.1.18): one
+/// variable for `Katalo-Key-Id`, `katalo_key_id` and `Katalo.Key.Id`.
+fn as_variable(name: &str) -> String {
+    name.chars()
+        .map(|c| match c {
+            'A'..='Z' | 'a'..='z' | '0'..='9' => c.to_ascii_lowercase(),
+            _ => '-',
+        })
+        .collect()
 }
 
-/// Whether a client's header stays behind: the key itself, our own names,
-/// headers that would change the method behind the check, and those that hold
-/// for one connection only (RFC 9110 section 7.6.1). What `Connection` names is
-/// dropped by the caller.
+fn is_ours(variable: &str) -> bool {
+    variable.starts_with("katalo-")
+}
+
+/// What becomes of a client's header.
 #[must_use]
-pub fn is_stripped_from_request(name: &str) -> bool {
-    is_ours(name)
-        || is_one_of(name, HOP_BY_HOP)
-        || is_one_of(
-            name,
-            &[
-                "authorization",
-                "x-http-method",
-                "x-http-method-override",
-                "x-method-override",
-                "x-original-url",
-                "x-rewrite-url",
-            ],
+pub fn request_passage(name: &str) -> Passage {
+    let variable = as_variable(name);
+    let stays = is_ours(&variable)
+        || HOP_BY_HOP.contains(&&*variable)
+        || OVERRIDES.contains(&&*variable)
+        || matches!(&*variable, "authorization" | "proxy");
+    if stays {
+        Passage::StaysBehind
+    } else if !is_not_the_clients(&variable) {
+        Passage::GoesOn
+    } else if name.eq_ignore_ascii_case(&variable) {
+        Passage::GoesOnAnyway
+    } else {
+        // The client's own version of it.
+        Passage::StaysBehind
+    }
+}
+
+/// What becomes of an upstream's header. What would open the API to browsers, what
+/// claims to come from us and what holds for one connection stays behind.
+#[must_use]
+pub fn response_passage(name: &str) -> Passage {
+    let variable = as_variable(name);
+    if is_ours(&variable)
+        || variable.starts_with("access-control-")
+        || HOP_BY_HOP.contains(&&*variable)
+        || matches!(&*variable, "set-cookie" | "set-cookie2")
+    {
+        Passage::StaysBehind
+    } else {
+        Passage::GoesOn
+    }
+}
+
+/// What the platform says of the client, and what the message is made of: no client
+/// takes it away, or says it in another spelling.
+fn is_not_the_clients(variable: &str) -> bool {
+    ["cf-", "x-forwarded-", "content-"]
+        .iter()
+        .any(|start| variable.starts_with(start))
+        || matches!(
+            variable,
+            "cdn-loop" | "forwarded" | "host" | "true-client-ip" | "via" | "x-real-ip"
         )
 }
 
-/// Whether an upstream's header stays behind: what would open the API to
-/// browsers, what claims to come from us, and what holds for one connection.
-#[must_use]
-pub fn is_stripped_from_response(name: &str) -> bool {
-    is_ours(name)
-        || name
-            .get(..15)
-            .is_some_and(|start| start.eq_ignore_ascii_case("access-control-"))
-        || is_one_of(name, HOP_BY_HOP)
-        || is_one_of(name, &["set-cookie", "set-cookie2"])
-}
+/// What servers and frameworks take for the method or the target in place of those
+/// that were checked, in lower case.
+pub const OVERRIDES: &[&str] = &[
+    "x-forwarded-method",
+    "x-forwarded-uri",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method",
+    "x-method-override",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
+];
 
 const HOP_BY_HOP: &[&str] = &[
     "connection",
@@ -106,31 +150,67 @@ mod tests {
         for name in [
             "Katalo-Key-Id",
             "katalo_key_id",
+            "Katalo.Key.Id",
+            "Katalo-Key~Id",
             "KATALO-ANYTHING",
             "Katalo-",
             "Authorization",
             "X-HTTP-Method-Override",
+            "X_HTTP_Method_Override",
+            "x.http.method",
+            "X-Method_Override",
+            "X_Original-URL",
+            "X-Forwarded-Uri",
             "TE",
+            "Transfer_Encoding",
+            "Proxy_Authorization",
+            // The address of a proxy to CGI programs (CVE-2016-5385).
+            "Proxy",
+            // What the platform says, as others spell it.
+            "CF_Connecting_IP",
+            "X_Forwarded_For",
+            "x.real.ip",
+            "Content_Length",
         ] {
-            assert!(is_stripped_from_request(name), "{name}");
+            assert_eq!(request_passage(name), Passage::StaysBehind, "{name}");
         }
         for name in [
             "Katalogue",
-            "Content-Type",
             "Accept",
             "X-Request-Id",
+            "X_Request_Id",
             "Cookie",
+            "X-Methodical",
         ] {
-            assert!(!is_stripped_from_request(name), "{name}");
+            assert_eq!(request_passage(name), Passage::GoesOn, "{name}");
         }
         for name in [
             "Access-Control-Allow-Origin",
+            "Access_Control_Allow_Origin",
             "set-cookie",
             "Katalo-Decision",
+            "Katalo_Decision",
             "Connection",
         ] {
-            assert!(is_stripped_from_response(name), "{name}");
+            assert_eq!(response_passage(name), Passage::StaysBehind, "{name}");
         }
-        assert!(!is_stripped_from_response("etag"));
+        assert_eq!(response_passage("etag"), Passage::GoesOn);
+    }
+
+    #[test]
+    fn no_client_takes_away_what_the_platform_says() {
+        for name in [
+            "CF-Connecting-IP",
+            "cf-ray",
+            "X-Forwarded-For",
+            "x-forwarded-proto",
+            "X-Real-IP",
+            "True-Client-IP",
+            "CDN-Loop",
+            "Host",
+            "Content-Type",
+        ] {
+            assert_eq!(request_passage(name), Passage::GoesOnAnyway, "{name}");
+        }
     }
 }

@@ -18,7 +18,7 @@ pub use assertion::{About, assertion};
 pub use forward_auth::{
     Original, PROXIES_ASK, TARGETS, address_behind, for_proxy, original, unknown_route,
 };
-pub use identity::{IDENTITY, Identity, is_stripped_from_request, is_stripped_from_response};
+pub use identity::{IDENTITY, Identity, OVERRIDES, Passage, request_passage, response_passage};
 pub use path::{Query, checked_path};
 pub use place::{ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, Place};
 pub use problem::{Code, Problem, ProblemKind};
@@ -26,3 +26,6 @@ pub use route_table::{Freshness, Match, OWN_USAGE_SCOPE, Route, RouteTable, Rout
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
 };
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ impl TokenForm {
         let form = form.ok_or_else(|| {
             as_oauth(Problem::invalid(
                 "",
-                "The form cannot be read, or has a parameter twice.",
+                "The form cannot be read, has a parameter twice, or more than a hundred.",
             ))
         })?;
         let token = form.value("token").filter(|token| !token.is_empty());

@@ -243,6 +243,12 @@ impl<'a> AdminPlace<'a> {
         )
     }
 
+    /// Its route for the audit: the method, and the template of its whole path.
+    #[must_use]
+    pub fn route(&self, method: &str) -> String {
+        [method, " ", ADMIN_PREFIX, self.parts().0].concat()
+    }
+
     /// The methods it takes, as `Allow` writes them (RFC 9110 section 10.2.1).
     #[must_use]
     pub const fn allow(&self) -> &'static str {
@@ -324,6 +330,7 @@ mod tests {
                     .replace("{organization}", organization.unwrap_or_default())
                     .replace("{key_id}", key.unwrap_or_default());
                 assert_eq!(format!("{ADMIN_PREFIX}{named}"), path);
+                assert_eq!(place.route("GET"), format!("GET {ADMIN_PREFIX}{template}"));
             }
         }
     }

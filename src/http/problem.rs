@@ -37,7 +37,7 @@ pub enum Code {
     AlreadyRevoked,
     /// The bootstrap token was used.
     AlreadyBootstrapped,
-    /// The last administrator would lock the door from outside.
+    /// The change would leave no usable administrator.
     LastAdmin,
     /// Another organization has the same tag.
     OrganizationIdTaken,
@@ -92,10 +92,10 @@ const TABLE: [Entry; 32] = [
      "Ask your administrator to enable it again."),
     (Code::ApiAccessDisabled, "api_access_disabled", 403, "API access is off for this organization",
      "An administrator can enable API access for the organization."),
-    (Code::InsufficientScope, "insufficient_scope", 403, "The API key may not do this",
+    (Code::InsufficientScope, "insufficient_scope", 403, "The API key lacks the required scope",
      "Ask your administrator to add the scope to the key, or use a key that has it."),
     (Code::WrongEnvironment, "wrong_environment", 403, "The API key is for another environment",
-     "Client routes take `live` keys (and `test` keys where a test upstream is set up); admin routes take `admin` keys."),
+     "Client routes take `live` keys (and `test` keys where an API for them is set up); admin routes take `admin` keys."),
     (Code::AddressNotAllowed, "address_not_allowed", 403, "The API key may not be used from this address",
      "Call from one of the networks the key is tied to, or have an administrator change them."),
     (Code::BrowserCallRefused, "browser_call_refused", 403, "API keys do not belong in a browser",
@@ -116,7 +116,7 @@ const TABLE: [Entry; 32] = [
      "The secret was in the first answer and is not stored. If it was lost, rotate the key."),
     (Code::InvalidRequest, "invalid_request", 400, "The request is not valid",
      "Correct the request and send it again."),
-    (Code::NotFound, "not_found", 404, "There is no such thing here",
+    (Code::NotFound, "not_found", 404, "Not found",
      "Check the address and the ids in it."),
     (Code::MethodNotAllowed, "method_not_allowed", 405, "This address does not take that method",
      "Use one of the methods in the `Allow` header."),
@@ -124,13 +124,13 @@ const TABLE: [Entry; 32] = [
      "Read it again and repeat the change with its new revision in `If-Match`."),
     (Code::BodyTooLarge, "body_too_large", 413, "The body is too large",
      "Admin and OAuth requests carry at most 64 KiB."),
-    (Code::UnsupportedMediaType, "unsupported_media_type", 415, "This media type is not taken",
+    (Code::UnsupportedMediaType, "unsupported_media_type", 415, "Unsupported media type",
      "Send `Content-Type: application/json`."),
     (Code::IdempotencyKeyReused, "idempotency_key_reused", 422, "This Idempotency-Key was used for another request",
      "Use a new Idempotency-Key for a new request."),
     (Code::RateLimited, "rate_limited", 429, "Too many requests",
      "Wait as long as `Retry-After` says."),
-    (Code::FreshnessUnavailable, "freshness_unavailable", 503, "How the key stands cannot be proven right now",
+    (Code::FreshnessUnavailable, "freshness_unavailable", 503, "The key's status cannot be verified right now",
      "The key was not judged. Try again after `Retry-After` seconds."),
     (Code::RegistryUnavailable, "registry_unavailable", 503, "The registry does not answer right now",
      "Try again after `Retry-After` seconds."),
@@ -249,6 +249,8 @@ pub struct Problem {
     pub extension: Option<(&'static str, serde_json::Value)>,
     /// The caller tried HTTP Basic, and is challenged by the same scheme.
     pub is_basic: bool,
+    /// The caller proved no secret, whatever the code says of others.
+    pub is_unproven: bool,
 }
 
 /// All that sets a problem without words of its own apart from another.
@@ -273,6 +275,7 @@ impl From<Code> for Problem {
             retry_after,
             extension: None,
             is_basic: false,
+            is_unproven: false,
         }
     }
 }
@@ -288,7 +291,7 @@ impl From<&Denial> for Problem {
             Denial::DisabledKey => Code::DisabledKey,
             Denial::ApiAccessDisabled => Code::ApiAccessDisabled,
             Denial::InsufficientScope(_) | Denial::RestrictedKey(_) => Code::InsufficientScope,
-            Denial::WrongEnvironment => Code::WrongEnvironment,
+            Denial::WrongEnvironment | Denial::TestKey => Code::WrongEnvironment,
             Denial::AddressNotAllowed => Code::AddressNotAllowed,
             Denial::BrowserCallRefused => Code::BrowserCallRefused,
         };
@@ -299,6 +302,10 @@ impl From<&Denial> for Problem {
                 code.advice()
             ));
             problem.scope = Some(scope.clone());
+        }
+        if *denial == Denial::TestKey {
+            problem.detail =
+                Some("No API for `test` keys is set up here: use a `live` key.".to_owned());
         }
         if let Denial::RestrictedKey(scope) = denial {
             problem.detail = Some(format!(
@@ -369,6 +376,12 @@ impl Problem {
             allow: Some(allow.into()),
             ..Self::from(Code::MethodNotAllowed)
         }
+    }
+
+    /// Whether it is worth a line in the log.
+    #[must_use]
+    pub const fn is_notable(&self) -> bool {
+        !self.is_unproven && self.code.is_notable()
     }
 
     /// The status that it is answered with.
@@ -490,6 +503,18 @@ mod tests {
     }
 
     #[test]
+    fn strangers_get_no_line_of_the_log() {
+        let denied = Problem::from(&Denial::WrongEnvironment);
+        assert!(denied.is_notable(), "a key whose secret proved");
+        let unproven = Problem {
+            is_unproven: true,
+            ..denied
+        };
+        assert!(!unproven.is_notable());
+        assert!(!Problem::from(&Denial::InvalidKey).is_notable());
+    }
+
+    #[test]
     fn a_kind_is_answered_alike_but_for_the_id_at_the_end() {
         for code in Code::all() {
             let problem = Problem::from(code);
@@ -525,6 +550,34 @@ mod tests {
             Code::NotFound.into(),
         ] {
             assert_ne!(other.kind(), plain.kind());
+        }
+    }
+
+    /// The shim writes this one where the crate cannot.
+    #[test]
+    fn the_shims_internal_error_is_the_same_document() {
+        let shim = include_str!("../../shim/index.js");
+        let (_, written) = shim.split_once("const problem = {").unwrap();
+        let (written, _) = written.split_once("};").unwrap();
+        let Body::Text(_, text) = Problem::from(Code::InternalError)
+            .into_answer("https://keys.example", "r1")
+            .body
+        else {
+            panic!("no problem document")
+        };
+        let document: serde_json::Map<_, _> = serde_json::from_str(&text).unwrap();
+        let members: Vec<_> = written
+            .lines()
+            .filter_map(|line| line.trim().split_once(": "))
+            .collect();
+        assert_eq!(members.len(), document.len());
+        for (name, value) in members {
+            let value = value.trim_end_matches(',');
+            match name {
+                "type" => assert!(value.contains("\"/problems/internal_error\"")),
+                "request_id" => {}
+                _ => assert_eq!(value, document[name].to_string(), "{name}"),
+            }
         }
     }
 

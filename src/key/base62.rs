@@ -19,8 +19,8 @@ pub(super) fn is_base62(text: &[u8]) -> bool {
     text.iter().all(|&byte| value(byte).is_some())
 }
 
-/// Writes `number` into exactly `N` digits. The caller chooses `N` so that every
-/// number of its field fits; a larger one would lose its leading digits.
+/// Writes `number` into exactly `N` digits: a number that does not fit loses its
+/// leading ones.
 pub(super) fn encode<const N: usize>(mut number: u64) -> [u8; N] {
     let mut text = [b'0'; N];
     for place in text.iter_mut().rev() {

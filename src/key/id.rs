@@ -29,8 +29,6 @@ impl PublicKeyId {
     pub const JURISDICTION: u8 = b'0';
     /// Digits that the id tag covers: all before it.
     const TAGGED: usize = 24;
-    /// Greatest id tag plus one: 6 digits.
-    const TAG_RANGE: u64 = 62_u64.pow(6);
 
     /// Reads 30 digits; `None` where one is no digit, a field is beyond its
     /// range or the jurisdiction is unknown.
@@ -45,10 +43,10 @@ impl PublicKeyId {
         Some(Self(digits))
     }
 
-    /// Puts the fields together; `tag` is reduced to six digits.
+    /// Puts the fields together; of `tag` the six lowest digits count.
     pub(super) fn assemble(fields: &[u8; Self::TAGGED], tag: u64) -> Self {
         let mut digits = [b'0'; Self::LENGTH];
-        let tag: [u8; 6] = base62::encode(tag % Self::TAG_RANGE);
+        let tag: [u8; 6] = base62::encode(tag);
         for (place, digit) in digits.iter_mut().zip(fields.iter().chain(&tag)) {
             *place = *digit;
         }

@@ -356,16 +356,16 @@ impl Keyring {
         verified().is_some()
     }
 
-    /// What is stored of a dashboard session's token, or derived from it (the
-    /// CSRF token), under the entry of this name: new sessions under the current
-    /// one, and a removed one ends its sessions.
-    #[must_use]
-    pub fn session_mac(&self, entry: char, purpose: &str, token: &str) -> Option<String> {
+    /// HMAC under the key for sessions of the entry of this name.
+    pub(super) fn session_bytes(
+        &self,
+        entry: char,
+        purpose: &str,
+        token: &str,
+    ) -> Option<[u8; 32]> {
         let entry = self.entry(u8::try_from(entry).ok()?)?;
-        let mac = absorb(&entry.session, purpose.as_bytes(), token.as_bytes())
-            .finalize()
-            .into_bytes();
-        Some(Base64UrlUnpadded::encode_string(&mac))
+        let mac = absorb(&entry.session, purpose.as_bytes(), token.as_bytes());
+        Some(mac.finalize().into_bytes().into())
     }
 }
 

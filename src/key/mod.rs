@@ -16,6 +16,7 @@ mod organization;
 mod presented;
 mod record;
 mod scope;
+mod session_token;
 mod sighting;
 
 pub use brand::{Brand, Environment};
@@ -29,6 +30,7 @@ pub use record::{
     kv_name_of_organization,
 };
 pub use scope::{Scope, Scopes};
+pub use sighting::{REDACTED, redacted};
 
 #[cfg(test)]
 mod tests;

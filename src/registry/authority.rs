@@ -116,6 +116,7 @@ const fn needs(command: &Command) -> Needs {
         | Command::Bootstrap { .. }
         | Command::ReadSession { .. }
         | Command::CloseSession { .. }
+        | Command::NoteFailures { .. }
         | Command::NoteFailedAuthentication { .. }
         | Command::NoteDeletion { .. } => Needs::NotForAdmins,
     }

@@ -44,8 +44,8 @@ pub(super) struct Change {
 /// Who, when, and for which request.
 pub(super) struct Occasion<'a> {
     pub(super) organization: &'a Organization,
+    /// Its key id is the actor's name for idempotency.
     pub(super) who: &'a Who,
-    /// The actor's name for idempotency: its key id.
     pub(super) request_id: &'a str,
     pub(super) idempotency: Option<&'a Idempotency>,
     pub(super) now: Timestamp,
@@ -138,7 +138,14 @@ impl Change {
             )?;
         }
         if let Some(reason) = self.sweep {
-            put_sweep(sql, self.revision, occasion.now, reason)?;
+            sql.query(
+                texts::INSERT_SWEEP,
+                &[
+                    self.revision.into(),
+                    occasion.now.0.into(),
+                    reason.as_str().into(),
+                ],
+            )?;
         }
         if let Some(key) = &self.key {
             key.update(sql)?;
@@ -189,17 +196,6 @@ impl Change {
             },
         )
     }
-}
-
-/// Puts down that all keys issued up to `through` were revoked.
-pub(super) fn put_sweep(
-    sql: &dyn Sql,
-    through: Revision,
-    at: Timestamp,
-    reason: RevocationReason,
-) -> Result<(), SqlError> {
-    let row = [through.into(), at.0.into(), reason.as_str().into()];
-    sql.query(texts::INSERT_SWEEP, &row).map(|_| ())
 }
 
 /// The members in which two sets of facts differ, as they were and as they are.

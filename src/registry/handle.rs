@@ -11,6 +11,7 @@ use super::message::{
     Actor, Changed, Command, Issued, MESSAGE_VERSION, Name, Object, Outcome, PutOrganization,
     Records, Refusal, Reply, Request, RevocationReason, RevokeKey, Secret, Wait, Who,
 };
+use super::notes::cleaned;
 use super::settings::RegistrySettings;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first};
@@ -52,6 +53,7 @@ pub fn handle(
     randomness: &mut dyn Randomness,
 ) -> Result<Reply, SqlError> {
     let registry = Registry {
+        request_id: cleaned(&request.request_id),
         sql,
         keyring,
         settings,
@@ -86,6 +88,8 @@ pub(super) struct Registry<'a> {
     pub(super) keyring: &'a Keyring,
     pub(super) settings: &'a RegistrySettings,
     pub(super) request: &'a Request,
+    /// The request's id as it is kept: outside Cloudflare a client can choose it.
+    pub(super) request_id: String,
     pub(super) who: Who,
     pub(super) now: Timestamp,
 }
@@ -147,7 +151,9 @@ impl Registry<'_> {
                 Ok(Outcome::Key(Box::new(self.view(&key, held))))
             }
             Command::ListKeys(asked) => read::keys(self, held, asked),
-            Command::ListAudit(asked) => Ok(Outcome::Audit(audit::list(self.sql, asked)?)),
+            Command::ListAudit(asked) => {
+                Ok(Outcome::Audit(audit::list(self.sql, &held.id, asked)?))
+            }
             Command::AuditHead {} => Ok(Outcome::AuditHead(audit::head(
                 self.sql,
                 self.keyring,
@@ -240,6 +246,7 @@ impl Registry<'_> {
             | Command::ReadSession { .. }
             | Command::CloseSession { .. }
             | Command::NotePreflight { .. }
+            | Command::NoteFailures { .. }
             | Command::NoteFailedAuthentication { .. }
             | Command::NoteDeletion { .. } => Err(Refusal::NotFound.into()),
         }
@@ -371,7 +378,7 @@ impl Registry<'_> {
         Occasion {
             organization: held,
             who: &self.who,
-            request_id: &self.request.request_id,
+            request_id: &self.request_id,
             idempotency: self.request.idempotency.as_ref(),
             now: self.now,
         }

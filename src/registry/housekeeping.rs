@@ -1,11 +1,12 @@
-//! What goes with time: remembered requests, sessions, batches, hours of usage,
-//! and at last a deleted organization.
+//! What goes with time: remembered requests, sessions, batches, hours of usage, old
+//! entries of the audit where the operator says so, and at last a deleted organization. What was only counted goes on record.
 
 use super::deletion::{self, Progress};
 use super::settings::RegistrySettings;
 use super::sql as texts;
 use super::store::Organization;
-use super::{idempotency, notes, usage};
+use super::{audit, idempotency, notes, usage};
+use crate::key::Keyring;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -25,6 +26,7 @@ const LOOK_AGAIN: u64 = 10_000;
 /// Those of the storage; what is not done then is done by the next call.
 pub fn housekeeping(
     sql: &dyn Sql,
+    keyring: &Keyring,
     settings: &RegistrySettings,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, SqlError> {
@@ -38,6 +40,10 @@ pub fn housekeeping(
     let Some(held) = Organization::load(sql)? else {
         return Ok(None);
     };
+    sql.transaction(&mut || notes::put_down_left_out(sql, &held.id, now))?;
+    if let Some(days) = settings.audit_retention_days {
+        due = due.min(audit::seal(sql, keyring, &held.id, days, now)?);
+    }
     let then = match deletion::step(sql, settings, &held, now)? {
         Progress::Later(at) => at,
         Progress::Moved => Some(now.plus(NEXT_STEP)),

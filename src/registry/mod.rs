@@ -16,25 +16,28 @@
 //! | `session` | the dashboard's sessions |
 //! | `leak` | what a report of a leak does |
 //! | `notes` | what browsers and failed attempts tell, within bounds |
+//! | `allowance` | how much of that goes on record |
 //! | `usage` | counts per key, scope and outcome; last use |
 //! | `transfer` | export and import |
 //! | [`deletion`] | what becomes of a deleted organization |
 //! | `housekeeping` | what goes with time |
-//!
-//! What a question or an order costs does not grow with the number of keys, but
-//! for the counts by state and the status, which pass over all of them: a test
-//! holds that up to [`KEYS_TESTED`] keys of one organization.
 //! | [`outbox`] | what the change log and Workers KV do not know yet |
 //! | `recovery` | what follows a restored backup |
 //! | [`audit`] | the hash chain, and its verifier |
 //! | `idempotency` | repeated requests |
 //! | [`directory`] | the list of organizations, an object of its own |
+//!
+//! What a question or an order costs does not grow with the number of keys, but
+//! for the counts by state and the status, which pass over all of them: a test
+//! holds that up to [`KEYS_TESTED`] keys of one organization.
 
+mod allowance;
 pub mod audit;
 mod authority;
 mod change;
 pub mod deletion;
 pub mod directory;
+mod failures;
 mod handle;
 mod housekeeping;
 mod idempotency;

@@ -1,22 +1,29 @@
-//! What browsers and failed attempts tell. All of it comes from strangers: texts
-//! are cut and cleaned, and no flood of them fills the object.
+//! What browsers tell, and what is put on record in `_platform`. Most of it comes
+//! from strangers: texts are cut and cleaned, and no flood of them fills the object.
 
-use std::net::IpAddr;
-
-use serde_json::json;
-
-use super::audit::About;
+use super::allowance::Allowance;
+use super::audit::{self, About, Act};
 use super::handle::{Registry, Stop};
-use super::message::{Command, Outcome, Preflight, Refusal};
+use super::message::{Actor, Command, FailedAuthentication, Outcome, Preflight, Refusal, Who};
 use super::sql as texts;
 use super::store::{self, Key, Organization, first};
-use crate::key::{KeyId, OrganizationId, PublicKeyId};
-use crate::sql::SqlError;
+use crate::key::{OrganizationId, PublicKeyId, redacted};
+use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
 /// A key is marked as exposed no sooner than this after the last time, in
 /// milliseconds: a minute.
 const MARK_AFTER: u64 = 60_000;
+
+/// Marks that go on record, of all keys together. The first one of each key always
+/// does, so that a key that is shown all day long hides no other.
+const EXPOSURES: Allowance = Allowance {
+    period: "exposures.day",
+    noted: "exposures.noted",
+    left_out: "exposures.left_out",
+    length: 86_400_000,
+    most: 100,
+};
 
 /// Most characters kept of a text that a stranger sent.
 const LONGEST: usize = 256;
@@ -30,20 +37,9 @@ const ORIGINS: u64 = 100;
 /// days.
 const KEPT: u64 = 30 * 86_400_000;
 
-/// Most failed authentications of one hour that are put on record one by one;
-/// further ones are counted, and the count is put on record in a later hour.
-const FAILURES_AN_HOUR: u64 = 100;
-
-const HOUR: u64 = 3_600_000;
-
-/// Names in `meta`: which hour since 1970, how many were put on record in it, how
-/// many were only counted.
-const FAILURES_OF: &str = "failures.hour";
-const NOTED: &str = "failures.noted";
-const SUPPRESSED: &str = "failures.suppressed";
-
 impl Registry<'_> {
-    /// A browser showed the key. Nothing that decides changes, so no revision.
+    /// A browser showed the key. Nothing that decides changes, so no revision. The
+    /// key itself always tells of the last time.
     pub(super) fn mark_exposed(
         &self,
         held: &Organization,
@@ -59,6 +55,15 @@ impl Registry<'_> {
         self.sql.transaction(&mut || {
             let row = [key.issued.into(), self.now.0.into(), origin.as_str().into()];
             self.sql.query(texts::MARK_EXPOSED, &row)?;
+            put_down_left_out(self.sql, &held.id, self.now)?;
+            if marked.is_some() {
+                let mut room = EXPOSURES.open(self.sql, self.now)?;
+                let has_room = room.take();
+                room.close(self.sql)?;
+                if !has_room {
+                    return Ok(());
+                }
+            }
             let after = [("origin", origin.as_str().into())];
             self.record_of_key("key.exposed", &key, held, &after)
         })?;
@@ -79,7 +84,21 @@ impl Registry<'_> {
                 key,
                 route,
                 address,
-            } => self.note_failure(platform, problem, key.as_ref(), route, address.as_deref()),
+            } => {
+                let failure = FailedAuthentication {
+                    problem: problem.clone(),
+                    key: *key,
+                    route: route.clone(),
+                    address: address.clone(),
+                    count: 1,
+                };
+                self.note_failures(platform, &[failure], 0, 0)
+            }
+            Command::NoteFailures {
+                failures,
+                beyond_proven,
+                beyond_unproven,
+            } => self.note_failures(platform, failures, *beyond_proven, *beyond_unproven),
             Command::NoteDeletion {
                 organization,
                 revision,
@@ -104,59 +123,6 @@ impl Registry<'_> {
         Ok(())
     }
 
-    fn note_failure(
-        &self,
-        platform: &OrganizationId,
-        problem: &str,
-        key: Option<&KeyId>,
-        route: &str,
-        address: Option<&str>,
-    ) -> Result<(), Stop> {
-        check_code("problem", problem)?;
-        if address.is_some_and(|address| address.parse::<IpAddr>().is_err()) {
-            return Err(Refusal::field("address", "an IP address").into());
-        }
-        let hour = self.now.0 / HOUR;
-        let counted = store::meta(self.sql, FAILURES_OF)?;
-        let earlier = store::meta(self.sql, SUPPRESSED)?;
-        // A clock that went back stays in the later hour: its bound is used up.
-        let begins = hour > counted;
-        let (noted, suppressed) = if begins {
-            (0, 0)
-        } else {
-            (store::meta(self.sql, NOTED)?, earlier)
-        };
-        let kept = noted < FAILURES_AN_HOUR;
-        self.sql.transaction(&mut || {
-            if begins && earlier > 0 {
-                let after = [
-                    ("count", earlier.into()),
-                    ("hour", Timestamp(counted * HOUR).to_rfc3339().into()),
-                ];
-                self.record(
-                    platform,
-                    "authentication.failures_suppressed",
-                    &About::organization(platform),
-                    &after,
-                )?;
-            }
-            if kept {
-                let subject =
-                    key.map_or_else(|| About::organization(platform), |id| About::key_id(*id));
-                let after = [
-                    ("problem", problem.into()),
-                    ("route", cleaned(route).into()),
-                    ("address", json!(address)),
-                ];
-                self.record(platform, "authentication.failed", &subject, &after)?;
-            }
-            store::set_meta(self.sql, FAILURES_OF, hour.max(counted))?;
-            store::set_meta(self.sql, NOTED, noted + u64::from(kept))?;
-            store::set_meta(self.sql, SUPPRESSED, suppressed + u64::from(!kept))
-        })?;
-        Ok(())
-    }
-
     /// The origins whose preflights were counted, most frequent first.
     pub(super) fn preflights(&self) -> Result<Vec<Preflight>, SqlError> {
         let rows = self.sql.query(texts::PREFLIGHTS, &[])?;
@@ -170,31 +136,54 @@ impl Registry<'_> {
             })
             .collect()
     }
+}
 
-    /// How many failures of this hour were only counted.
-    pub(super) fn failures_suppressed(&self) -> Result<u64, SqlError> {
-        if store::meta(self.sql, FAILURES_OF)? == self.now.0 / HOUR {
-            store::meta(self.sql, SUPPRESSED)
-        } else {
-            Ok(0)
-        }
-    }
+/// Puts on record how many marks a day that is over left out. To be called within a
+/// transaction.
+pub(super) fn put_down_left_out(
+    sql: &dyn Sql,
+    organization: &OrganizationId,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let Some(left_out) = EXPOSURES.settle(sql, now)? else {
+        return Ok(());
+    };
+    let members = [
+        ("count", left_out.count.into()),
+        ("day", left_out.since.to_rfc3339().into()),
+    ];
+    let act = Act {
+        at: now,
+        actor: &Who::from(&Actor::System),
+        action: "key.exposures_suppressed",
+        subject: &About::organization(organization),
+        before: None,
+        after: Some(
+            members
+                .map(|(name, value)| (name.to_owned(), value))
+                .into_iter()
+                .collect(),
+        ),
+        request_id: "",
+    };
+    audit::append(sql, organization, act)
 }
 
 /// Drops origins that were not seen for long.
-pub(super) fn forget(sql: &dyn crate::sql::Sql, now: Timestamp) -> Result<(), SqlError> {
+pub(super) fn forget(sql: &dyn Sql, now: Timestamp) -> Result<(), SqlError> {
     let oldest = now.0.saturating_sub(KEPT);
     sql.query(texts::FORGET_PREFLIGHTS, &[oldest.into()])?;
     Ok(())
 }
 
-/// A stranger's text as it is kept: its first 256 characters, with `?` for all
-/// that is not visible ASCII or could end a tag, an attribute or a string where
-/// somebody shows it carelessly.
+/// A stranger's text as it is kept: without secrets, its first 256 characters, with
+/// `?` for all that is not visible ASCII or could end a tag, an attribute or a string
+/// where somebody shows it carelessly.
 pub(super) fn cleaned(text: &str) -> String {
     let safe =
         |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | '\'' | '`' | '&' | '\\');
-    text.chars()
+    redacted(text)
+        .chars()
         .take(LONGEST)
         .map(|c| if safe(c) { c } else { '?' })
         .collect()

@@ -50,6 +50,9 @@ pub struct Entry {
     pub revision: Revision,
     /// Whether requests are decided otherwise than before.
     pub decides: bool,
+    /// Of the organization, for the change log: through which revision its keys were
+    /// revoked at once; zero where they never were.
+    pub keys_revoked_through: Option<Revision>,
 }
 
 /// Puts a subject's change in. To be called within a transaction.
@@ -343,6 +346,7 @@ fn entries(rows: &[crate::sql::Row]) -> Result<Vec<Entry>, SqlError> {
                 subject: parsed(Subject::parse(row.text(0)?), "outbox.subject")?,
                 revision: row.unsigned(1)?,
                 decides: row.integer(2)? != 0,
+                keys_revoked_through: optional(row, 3, crate::sql::Row::unsigned)?,
             })
         })
         .collect()

@@ -29,7 +29,7 @@ impl Registry<'_> {
             subject,
             before: None,
             after: (!after.is_empty()).then_some(after),
-            request_id: &self.request.request_id,
+            request_id: &self.request_id,
         };
         audit::append(self.sql, organization, act)
     }

@@ -4,13 +4,13 @@
 use serde_json::{Map, Value as Json};
 
 use super::audit::{self, About};
-use super::change::{self, REVISION};
+use super::change::REVISION;
 use super::message::{Actor, RevocationReason, Who};
 use super::outbox;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first, parsed};
 use super::subject::Subject;
-use crate::key::{OrganizationId, OrganizationTag, PublicKeyId, Revision};
+use crate::key::{OrganizationId, OrganizationTag, Revision};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -37,7 +37,7 @@ pub fn tag(sql: &dyn Sql) -> Result<Option<OrganizationTag>, SqlError> {
 }
 
 /// Through which revision of issue the keys of the organization that is held here
-/// are revoked at once, if one is.
+/// were revoked at once, if one is held; zero where they never were.
 ///
 /// # Errors
 /// Those of the storage.
@@ -50,15 +50,10 @@ pub fn keys_revoked_through(sql: &dyn Sql) -> Result<Option<Revision>, SqlError>
 /// Takes over `revision`, which is past all that was ever shown, and writes each
 /// lost subject anew in its most restrictive state: a key disabled, an
 /// organization without API access. What had been enforced so stays enforced,
-/// and what is wanted back is enabled again on purpose. A key that is not even
+/// and what is wanted back is enabled again on purpose. Where all keys had been
+/// revoked at once, those issued at or below `keys_revoked_through` stay so. A key that is not even
 /// known here has no record any more, and its value in Workers KV goes. On
 /// record in the audit.
-///
-/// API access, once it is enabled again, must not bring back keys that a lost
-/// change had revoked all at once: where the organization is lost, those issued at
-/// or below `revoked_through` are revoked. That is all of `_platform` that a change
-/// of the organization's own can take: it keeps its API access, which nobody could
-/// give back, and a new bootstrap token is the way in.
 ///
 /// # Errors
 /// Those of the storage; nothing was changed then.
@@ -66,21 +61,26 @@ pub fn recover(
     sql: &dyn Sql,
     revision: Revision,
     lost: &[Subject],
-    revoked_through: Revision,
+    keys_revoked_through: Option<Revision>,
     now: Timestamp,
 ) -> Result<(), SqlError> {
     let was = self::revision(sql)?;
-    let organization = Organization::load(sql)?;
+    let mut organization = Organization::load(sql)?;
+    let forgotten = organization.as_mut().and_then(|held| {
+        let through =
+            keys_revoked_through.filter(|through| *through > held.keys_revoked_through)?;
+        held.keys_revoked_through = through;
+        Some(through)
+    });
     sql.transaction(&mut || {
         store::set_meta(sql, REVISION, revision)?;
+        if let Some(through) = forgotten {
+            let reason = RevocationReason::Unspecified.as_str();
+            let row = [through.into(), now.0.into(), reason.into()];
+            sql.query(texts::INSERT_SWEEP, &row)?;
+        }
         for &subject in lost {
-            match (subject, &organization) {
-                (Subject::Key(id), _) => lock_key(sql, &id, revision)?,
-                (Subject::Organization(_), Some(organization)) => {
-                    lock_organization(sql, organization, revision, revoked_through, now)?;
-                }
-                (Subject::Organization(_), None) => {}
-            }
+            lock(sql, organization.as_ref(), subject, revision)?;
             outbox::put(sql, subject, revision, outbox::Need::Enforce)?;
         }
         let Some(organization) = &organization else {
@@ -94,60 +94,53 @@ pub fn recover(
                 actor: &Who::from(&Actor::System),
                 action: "registry.recover",
                 subject: &About::organization(&organization.id),
-                before: Some(facts(was, organization.keys_revoked_through)),
-                after: Some(after(sql, revision, lost)?),
+                before: Some(facts(was, None)),
+                after: Some(facts(revision, Some((lost, forgotten)))),
                 request_id: "",
             },
         )
     })
 }
 
-fn lock_key(sql: &dyn Sql, id: &PublicKeyId, revision: Revision) -> Result<(), SqlError> {
-    let Some(mut key) = Key::load(sql, id)? else {
-        return Ok(());
-    };
-    key.disabled = true;
-    key.revision = revision;
-    key.effective_at = None;
-    key.update(sql)
-}
-
-fn lock_organization(
+fn lock(
     sql: &dyn Sql,
-    organization: &Organization,
+    organization: Option<&Organization>,
+    subject: Subject,
     revision: Revision,
-    revoked_through: Revision,
-    now: Timestamp,
 ) -> Result<(), SqlError> {
-    let mut locked = organization.clone();
-    locked.api_access &= organization.id.is_platform();
-    locked.revision = revision;
-    locked.effective_at = None;
-    if revoked_through > organization.keys_revoked_through {
-        locked.keys_revoked_through = revoked_through;
-        change::put_sweep(sql, revoked_through, now, RevocationReason::Unspecified)?;
+    match subject {
+        Subject::Key(id) => {
+            let Some(mut key) = Key::load(sql, &id)? else {
+                return Ok(());
+            };
+            key.disabled = true;
+            key.revision = revision;
+            key.effective_at = None;
+            key.update(sql)
+        }
+        Subject::Organization(_) => {
+            let Some(mut organization) = organization.cloned() else {
+                return Ok(());
+            };
+            // Nobody could give `_platform` its access back.
+            organization.api_access &= organization.id.is_platform();
+            organization.revision = revision;
+            organization.effective_at = None;
+            organization.save(sql)
+        }
     }
-    locked.save(sql)
 }
 
-fn facts(revision: Revision, keys_revoked_through: Revision) -> Map<String, Json> {
-    [
-        ("revision", revision),
-        ("keys_revoked_through", keys_revoked_through),
-    ]
-    .map(|(name, revision)| (name.to_owned(), revision.into()))
-    .into_iter()
-    .collect()
-}
-
-fn after(
-    sql: &dyn Sql,
-    revision: Revision,
-    lost: &[Subject],
-) -> Result<Map<String, Json>, SqlError> {
-    let mut facts = facts(revision, keys_revoked_through(sql)?.unwrap_or_default());
-    facts.insert("locked".to_owned(), lost.len().into());
-    let named = lost.iter().take(NAMED).map(ToString::to_string);
-    facts.insert("subjects".to_owned(), named.collect());
-    Ok(facts)
+fn facts(revision: Revision, lost: Option<(&[Subject], Option<Revision>)>) -> Map<String, Json> {
+    let mut facts = Map::new();
+    facts.insert("revision".to_owned(), revision.into());
+    if let Some((lost, forgotten)) = lost {
+        if let Some(through) = forgotten {
+            facts.insert("keys_revoked_through".to_owned(), through.into());
+        }
+        facts.insert("locked".to_owned(), lost.len().into());
+        let named = lost.iter().take(NAMED).map(ToString::to_string);
+        facts.insert("subjects".to_owned(), named.collect());
+    }
+    facts
 }

@@ -1,20 +1,18 @@
 //! The dashboard's sessions, in `_platform`.
 //!
-//! The browser holds a token of 256 random bits in a cookie. The registry holds
+//! The browser holds a token of 192 random bits in a cookie. The registry holds
 //! a MAC of it (HMAC-SHA-256 under a derived key) and never the token, so that a
 //! copy of the storage opens nothing; the CSRF token is derived and not stored.
 //! A session lasts an hour. It rests on the key that opened it: that key's row
 //! is read each time the session is, so revoking, disabling or expiry ends it in
 //! the same moment.
 
-use zeroize::Zeroizing;
-
 use super::handle::{Registry, Stop};
 use super::message::{Actor, Outcome, Refusal, Session, SessionToken};
 use super::sql as texts;
 use super::store::{self, Key, Organization, first, parsed};
 use crate::key::KeyState;
-use crate::random::{Randomness, hex};
+use crate::random::Randomness;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 
@@ -45,12 +43,9 @@ impl Registry<'_> {
         };
         let key = self.key(&admin.id)?;
         self.check_usable(held, &key)?;
-        let mut bytes = Zeroizing::new([0; 32]);
-        randomness.fill(bytes.as_mut_slice());
-        let token = parsed(
-            SessionToken::try_from(hex(bytes.as_slice())),
-            "a new session token",
-        )?;
+        let token = self.keyring.session_token(randomness);
+        let token = token.and_then(|token| SessionToken::try_from(token.to_string()).ok());
+        let token = parsed(token, "a new session token")?;
         let entry = self.keyring.current_name();
         let mac = self.mac(entry, "token", &token)?;
         let expires_at = self.now.plus(LIFETIME);

@@ -16,6 +16,8 @@ pub struct RegistrySettings {
     pub wait: Millis,
     /// How long a deleted organization's records are kept, in days.
     pub retention_days: u32,
+    /// How long entries of the audit are kept, in days; for ever where `None`.
+    pub audit_retention_days: Option<u32>,
 }
 
 impl Default for RegistrySettings {
@@ -25,6 +27,7 @@ impl Default for RegistrySettings {
             client_scopes: BTreeSet::new(),
             wait: Bound::DEFAULT.wait(),
             retention_days: 400,
+            audit_retention_days: None,
         }
     }
 }

@@ -19,8 +19,6 @@ pub(super) const ORGANIZATION: &str = "SELECT id, name, api_access, keys_revoked
     max_key_lifetime_days, created_at, deleted_at, effective_at, revision,
     EXISTS (SELECT 1 FROM outbox WHERE subject = ?1 AND decides = 1 AND enforced = 0), leak_policy
     FROM organization WHERE one = 1";
-pub(super) const KEYS_REVOKED_THROUGH: &str =
-    "SELECT keys_revoked_through FROM organization WHERE one = 1";
 pub(super) const ORGANIZATION_ID: &str = "SELECT id FROM organization WHERE one = 1";
 pub(super) const PUT_ORGANIZATION: &str = "INSERT INTO organization (one, id, name, api_access,
         keys_revoked_through, max_key_lifetime_days, created_at, deleted_at, effective_at,
@@ -137,6 +135,17 @@ pub(super) const INSERT_AUDIT: &str = "INSERT INTO audit (seq, line) VALUES (?1,
 pub(super) const LIST_AUDIT: &str =
     "SELECT seq, line FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
+pub(super) const AUDIT_AT: &str = "SELECT json_extract(line, '$.at') FROM audit WHERE seq = ?1";
+pub(super) const AUDIT_AGES: &str = "SELECT seq, json_extract(line, '$.at'),
+    json_extract(line, '$.hash') FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+pub(super) const DROP_AUDIT: &str = "DELETE FROM audit WHERE seq <= ?1";
+pub(super) const AUDIT_CHECKPOINT: &str =
+    "SELECT seq, hash, at, signature FROM audit_checkpoint WHERE one = 1";
+pub(super) const PUT_AUDIT_CHECKPOINT: &str = "INSERT INTO audit_checkpoint
+        (one, seq, hash, at, signature) VALUES (1, ?1, ?2, ?3, ?4)
+    ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash,
+        at = excluded.at, signature = excluded.signature";
+
 /// A later change takes the row over: its revision counts, it is published
 /// again, and a change that decides stays one until the log has it.
 pub(super) const PUT_OUTBOX: &str = "INSERT INTO outbox
@@ -145,9 +154,13 @@ pub(super) const PUT_OUTBOX: &str = "INSERT INTO outbox
     ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision,
         decides = max(excluded.decides, decides * (1 - enforced)),
         enforced = excluded.enforced, published = 0, attempts = 0, not_before = 0";
-pub(super) const PENDING_APPENDS: &str = "SELECT subject, revision, decides FROM outbox
+pub(super) const KEYS_REVOKED_THROUGH: &str = "SELECT keys_revoked_through FROM organization";
+pub(super) const PENDING_APPENDS: &str = "SELECT subject, revision, decides,
+        CASE length(subject) WHEN 11 THEN
+            (SELECT keys_revoked_through FROM organization) END
+    FROM outbox
     WHERE enforced = 0 AND revision > ?1 ORDER BY revision";
-pub(super) const PENDING_PUBLICATIONS: &str = "SELECT subject, revision, decides FROM outbox
+pub(super) const PENDING_PUBLICATIONS: &str = "SELECT subject, revision, decides, NULL FROM outbox
     WHERE published = 0 AND not_before <= ?1 ORDER BY not_before LIMIT ?2";
 pub(super) const AWAITED: &str =
     "SELECT revision FROM outbox WHERE subject = ?1 AND decides = 1 AND enforced = 0";
@@ -216,6 +229,10 @@ pub(super) const COUNT_PREFLIGHT: &str = "INSERT INTO preflights (origin, count,
 pub(super) const PREFLIGHTS: &str =
     "SELECT origin, count, last_at FROM preflights ORDER BY count DESC, last_at DESC, origin";
 pub(super) const FORGET_PREFLIGHTS: &str = "DELETE FROM preflights WHERE last_at <= ?1";
+
+/// All whose name begins with `failures.`.
+pub(super) const FORGET_FAILURES: &str =
+    "DELETE FROM meta WHERE name >= 'failures.of/' AND name < 'failures.of0'";
 
 pub(super) const DELETION: &str =
     "SELECT 1 FROM deletions WHERE organization = ?1 AND revision = ?2";
@@ -345,6 +362,7 @@ pub(super) const WIPE: &[&str] = &[
     "DELETE FROM organization",
     "DELETE FROM sweeps",
     "DELETE FROM audit",
+    "DELETE FROM audit_checkpoint",
     "DELETE FROM idempotency",
     "DELETE FROM usage",
     "DELETE FROM batches",

@@ -35,7 +35,7 @@ pub(super) struct Organization {
     pub(super) pending: bool,
 }
 
-/// Who was to blame, when and why.
+/// When a key was revoked, and why.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Revocation {
     pub(super) at: Timestamp,

@@ -26,10 +26,6 @@ use crate::sql::SqlError;
 
 /// Version of a line.
 const LINE_VERSION: u8 = 1;
-/// Most keys taken in at once: each is a row that is written.
-const MOST: usize = 200;
-/// How many of the keys taken in the audit names; it always tells their number.
-const NAMED: usize = 100;
 /// Most bytes of each text in who issued a key.
 const LONGEST: usize = 200;
 
@@ -50,7 +46,7 @@ impl Registry<'_> {
         limit: Limit,
     ) -> Result<Outcome, Stop> {
         self.check_transfer(held)?;
-        let after = cursor.map_or(Ok(0), read::revision_cursor)?;
+        let after = cursor.map_or(Ok(0), |cursor| self.place_of(cursor))?;
         let rows = self
             .sql
             .query(texts::EXPORT, &[after.into(), (limit.get() + 1).into()])?;
@@ -79,6 +75,17 @@ impl Registry<'_> {
             items,
             next_cursor: more.then(|| last.to_string()),
         }))
+    }
+
+    /// Where an export goes on: at a page's cursor, or after a key whose line was the
+    /// last to come, since lines hold no cursor.
+    fn place_of(&self, cursor: &str) -> Result<Revision, Stop> {
+        let Some(id) = KeyId::parse(cursor) else {
+            return Ok(read::revision_cursor(cursor)?);
+        };
+        let key = Key::load(self.sql, &id.public)?;
+        key.map(|key| key.issued)
+            .ok_or_else(|| Refusal::field("cursor", "no key of this organization").into())
     }
 
     fn line(&self, key: &Key) -> Result<ExportedKey, SqlError> {
@@ -112,12 +119,12 @@ impl Registry<'_> {
         })
     }
 
-    /// Takes keys in. All or, where one of them cannot be, none.
+    /// Imports atomically: all keys, or none.
     pub(super) fn import(&self, held: &Organization, order: &Import) -> Result<Outcome, Stop> {
         self.check_transfer(held)?;
         self.check_if_match(held.revision)?;
-        if order.keys.len() > MOST {
-            return Err(Refusal::field("keys", "at most 200 keys").into());
+        if order.keys.len() > Import::MOST {
+            return Err(Refusal::field("keys", "at most 100 keys").into());
         }
         let scene = self.scene(held)?;
         let mut fresh: Vec<&ExportedKey> = Vec::new();
@@ -181,11 +188,7 @@ fn take_in(scene: &Scene<'_>, lines: &[&ExportedKey], skipped: u64) -> Change {
         .map(|(line, issued)| key_of(scene, line, issued))
         .collect();
     let last = keys.last().map_or(scene.revision, |key| key.issued);
-    let named: Vec<String> = lines
-        .iter()
-        .take(NAMED)
-        .map(|line| line.id.to_string())
-        .collect();
+    let named: Vec<String> = lines.iter().map(|line| line.id.to_string()).collect();
     Change {
         imported: keys,
         ..Change::blank(

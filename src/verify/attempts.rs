@@ -74,6 +74,43 @@ mod tests {
     }
 
     #[test]
+    fn a_window_ends_a_minute_after_its_first_failure() {
+        let mut attempts = Attempts::default();
+        for late in 0..ALLOWED {
+            attempts.failed("a", 1_000 + u64::from(late) * 1_000);
+        }
+        assert_eq!(attempts.wait("a", 10_000), Some(51));
+        assert_eq!(attempts.wait("a", 10_001), Some(51), "rounded up");
+        assert_eq!(attempts.wait("a", 999 + WINDOW), Some(1));
+        assert_eq!(attempts.wait("a", 1_000 + WINDOW), None);
+        // And the next one begins with nothing.
+        attempts.failed("a", 1_000 + WINDOW);
+        assert_eq!(attempts.wait("a", 1_000 + WINDOW), None);
+    }
+
+    #[test]
+    fn failures_of_before_a_backward_step_are_forgotten() {
+        let mut attempts = Attempts::default();
+        for _ in 0..ALLOWED {
+            attempts.failed("a", 100_000);
+        }
+        assert!(attempts.wait("a", 100_000).is_some());
+        assert_eq!(attempts.wait("a", 99_999), None);
+    }
+
+    #[test]
+    fn the_oldest_address_goes_first() {
+        let mut attempts = Attempts::default();
+        for n in 0..=MOST {
+            for _ in 0..ALLOWED {
+                attempts.failed(&n.to_string(), 1);
+            }
+        }
+        assert_eq!(attempts.wait("0", 1), None);
+        assert!(attempts.wait("1", 1).is_some());
+    }
+
+    #[test]
     fn it_never_grows_beyond_its_limit() {
         let mut attempts = Attempts::default();
         for n in 0..3_000 {

@@ -26,3 +26,17 @@ pub const fn browser_sign(
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sign_of_a_page_is_told() {
+        let metadata = Some(BrowserSign::FetchMetadata);
+        assert_eq!(browser_sign(false, false, false), None);
+        assert_eq!(browser_sign(true, true, true), Some(BrowserSign::Origin));
+        assert_eq!(browser_sign(false, true, false), metadata);
+        assert_eq!(browser_sign(false, false, true), metadata);
+    }
+}

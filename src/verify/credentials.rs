@@ -65,6 +65,44 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::{Brand, Environment, OrganizationId};
+    use crate::random::Seeded;
+
+    const ROOT_KEYS: &str =
+        r#"{"current":"1","keys":{"1":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}}"#;
+
+    #[test]
+    fn what_a_request_showed() {
+        let keyring = Keyring::parse(Brand::KATALO, ROOT_KEYS).unwrap();
+        let tag = OrganizationId::parse("acme").unwrap().tag();
+        let key = keyring
+            .mint(Environment::Live, tag, &mut Seeded(1))
+            .unwrap();
+        let header = format!("Bearer {}", key.text().expose());
+        let read = |header: Option<&str>| match Credentials::read(header, &keyring) {
+            Credentials::Key(read) => Ok(*read.id()),
+            Credentials::Refused(denial) => Err(denial),
+        };
+        assert_eq!(read(Some(&header)), Ok(*key.id()));
+        for none in [None, Some(""), Some("Basic abc")] {
+            assert_eq!(read(none), Err(Denial::MissingCredentials));
+        }
+        assert_eq!(read(Some("Bearer abc")), Err(Denial::MalformedKey));
+        let twice = format!("{header}, {header}");
+        assert_eq!(read(Some(&twice)), Err(Denial::MalformedKey));
+
+        let other = ROOT_KEYS.replace("AAEC", "BBEC");
+        let other = Keyring::parse(Brand::KATALO, &other).unwrap();
+        let forged = |is_held: bool| Credentials::read_with(Some(&header), &other, |_| is_held);
+        let refused = forged(false);
+        assert!(matches!(refused, Credentials::Refused(Denial::InvalidKey)));
+        assert!(matches!(forged(true), Credentials::Key(_)));
+
+        assert_eq!(shown_id(&header), Some(*key.id()));
+        for unreadable in ["Basic a.b", "Bearer abc", "Bearer a.b"] {
+            assert_eq!(shown_id(unreadable), None);
+        }
+    }
 
     #[test]
     fn schemes() {

@@ -7,10 +7,25 @@ use crate::time::Timestamp;
 /// Whose keys a route takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Audience {
-    /// Clients' routes: `live` and `test` keys.
-    Clients,
+    /// Clients' routes: `live` keys.
+    Clients {
+        /// And `test` keys ([`TestKeys::are_taken`](super::TestKeys::are_taken)).
+        test_keys: bool,
+    },
     /// Admin routes: `admin` keys.
     Admins,
+}
+
+impl Audience {
+    /// Whether its routes take keys of this environment, which stands in the id: no
+    /// secret is needed to tell.
+    #[must_use]
+    pub const fn takes(self, environment: Environment) -> bool {
+        match self {
+            Self::Clients { .. } => environment.is_for_clients(),
+            Self::Admins => matches!(environment, Environment::Admin),
+        }
+    }
 }
 
 /// What a route asks of a key.
@@ -43,9 +58,10 @@ pub enum Denial {
     InsufficientScope(String),
     /// The route needs this scope, and the key leaked: it is held to others.
     RestrictedKey(String),
-    /// A client's key on an admin route, or the other way round, or a test key
-    /// where there is no test upstream.
+    /// A client's key on an admin route, or the other way round.
     WrongEnvironment,
+    /// A `test` key where none is taken.
+    TestKey,
     /// The key is tied to networks, and the caller is not in one of them.
     AddressNotAllowed,
     /// A browser sent it.
@@ -117,17 +133,19 @@ pub fn decide<'a>(
         KeyState::Disabled => return Err(Denial::DisabledKey),
         KeyState::Active | KeyState::Retiring => {}
     }
-    let suits = match demand.audience {
-        Audience::Clients => key.environment.is_for_clients(),
+    match (demand.audience, key.environment) {
+        (Audience::Clients { test_keys: false }, Environment::Test) => {
+            return Err(Denial::TestKey);
+        }
+        (Audience::Clients { .. }, Environment::Live | Environment::Test) => {
+            if !organization.api_access {
+                return Err(Denial::ApiAccessDisabled);
+            }
+        }
         // Only the platform's own organization can hold admin keys; checked
         // here again, since this is the door to everything.
-        Audience::Admins => key.environment == Environment::Admin && organization.id.is_platform(),
-    };
-    if !suits {
-        return Err(Denial::WrongEnvironment);
-    }
-    if demand.audience == Audience::Clients && !organization.api_access {
-        return Err(Denial::ApiAccessDisabled);
+        (Audience::Admins, Environment::Admin) if organization.id.is_platform() => {}
+        _ => return Err(Denial::WrongEnvironment),
     }
     if !key.allowed_ips.is_empty() && !client().is_within(&key.allowed_ips) {
         return Err(Denial::AddressNotAllowed);
@@ -198,7 +216,7 @@ mod tests {
         scope: Option<&str>,
     ) -> Result<KeyState, Denial> {
         let demand = Demand {
-            audience: Audience::Clients,
+            audience: Audience::Clients { test_keys: true },
             scope,
         };
         decide(
@@ -274,6 +292,74 @@ mod tests {
         assert_eq!(outcome(&key, &earlier, None), Ok(KeyState::Active));
     }
 
+    #[test]
+    fn a_grant_shows_what_it_was_given_on() {
+        let (key, organization) = (key(), organization());
+        let demand = Demand {
+            audience: Audience::Clients { test_keys: true },
+            scope: None,
+        };
+        let unasked = || panic!("a key without networks asks for no address");
+        let grant = decide(
+            &digest(0),
+            Some(&key),
+            Some(&organization),
+            &demand,
+            &unasked,
+            NOW,
+        )
+        .unwrap();
+        assert!(std::ptr::eq(grant.key(), &key));
+        assert!(std::ptr::eq(grant.organization(), &organization));
+        assert_eq!(grant.state(), KeyState::Active);
+        assert!(secret_is_wrong(&digest(1), &key));
+        assert!(!secret_is_wrong(&digest(0), &key));
+    }
+
+    #[test]
+    fn a_key_tied_to_networks_is_used_from_there() {
+        let tied = KeyRecord {
+            allowed_ips: vec!["127.0.0.0/8".parse().unwrap()],
+            ..key()
+        };
+        let granted = outcome(&tied, &organization(), None);
+        assert_eq!(granted, Ok(KeyState::Active));
+    }
+
+    #[test]
+    fn a_test_key_is_told_where_none_is_taken() {
+        let key = KeyRecord {
+            environment: Environment::Test,
+            ..key()
+        };
+        let organization = organization();
+        let on = |test_keys| {
+            let demand = Demand {
+                audience: Audience::Clients { test_keys },
+                scope: None,
+            };
+            let (key, organization) = (Some(&key), Some(&organization));
+            decide(&digest(0), key, organization, &demand, &|| HOME, NOW).map(|_| ())
+        };
+        assert_eq!(on(true), Ok(()));
+        assert_eq!(on(false), Err(Denial::TestKey));
+    }
+
+    #[test]
+    fn an_audience_is_told_by_the_environment_alone() {
+        for (environment, clients) in [
+            (Environment::Live, true),
+            (Environment::Test, true),
+            (Environment::Admin, false),
+        ] {
+            assert_eq!(Audience::Admins.takes(environment), !clients);
+            for test_keys in [false, true] {
+                let audience = Audience::Clients { test_keys };
+                assert_eq!(audience.takes(environment), clients, "{audience:?}");
+            }
+        }
+    }
+
     /// Whatever else is wrong with a key: without its secret there is one answer.
     #[test]
     fn only_the_secret_buys_a_reason() {
@@ -288,7 +374,7 @@ mod tests {
             ..key()
         };
         let demand = Demand {
-            audience: Audience::Clients,
+            audience: Audience::Clients { test_keys: true },
             scope: Some("billing"),
         };
         for record in [Some(&key), None] {

@@ -56,3 +56,54 @@ impl Record for Held {
             }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{Environment, KeyDigest, OrganizationId, RECORD_VERSION, Scopes};
+    use crate::time::Timestamp;
+
+    #[test]
+    fn a_record_is_of_one_kind_and_counted_whole() {
+        let key = Rc::new(KeyRecord {
+            v: RECORD_VERSION,
+            revision: 7,
+            issued: 3,
+            issued_at: Timestamp(1),
+            digest: KeyDigest::from_text(&"A".repeat(43)).unwrap(),
+            environment: Environment::Live,
+            name: String::with_capacity(100),
+            scopes: Scopes::default(),
+            revoked: false,
+            disabled: false,
+            restricted: false,
+            expires_at: None,
+            replaced_at: None,
+            retires_at: None,
+            allowed_ips: Vec::new(),
+            bound_organization: None,
+        });
+        let organization = Rc::new(OrganizationRecord {
+            v: RECORD_VERSION,
+            revision: 5,
+            id: OrganizationId::parse("acme").unwrap(),
+            api_access: true,
+            keys_revoked_through: 0,
+        });
+        let shared = size_of::<Held>() + 2 * size_of::<usize>();
+
+        let held = Held::Key(Rc::clone(&key));
+        assert!(Rc::ptr_eq(held.key().unwrap(), &key));
+        assert!(held.organization().is_none());
+        assert_eq!(held.revision(), Revision(7));
+        let weight = shared + size_of::<KeyRecord>() + 100;
+        assert_eq!(held.weight_bytes(), weight);
+
+        let held = Held::Organization(Rc::clone(&organization));
+        assert!(Rc::ptr_eq(held.organization().unwrap(), &organization));
+        assert!(held.key().is_none());
+        assert_eq!(held.revision(), Revision(5));
+        let weight = shared + size_of::<OrganizationRecord>() + 4;
+        assert_eq!(held.weight_bytes(), weight);
+    }
+}

@@ -143,6 +143,36 @@ mod tests {
     }
 
     #[test]
+    fn the_last_use_is_the_latest_however_they_come() {
+        let mut tally = Tally::default();
+        for at in [5, 9, 7] {
+            tally.count(counted('0'), Timestamp(at));
+        }
+        let (drained, _) = tally.drain();
+        let expected = Count {
+            count: 3,
+            last_at: Timestamp(9),
+        };
+        let tag = key('0').organization_tag();
+        assert_eq!(drained[&tag], [(counted('0'), expected)]);
+    }
+
+    #[test]
+    fn a_promise_holds_twice_as_long_as_announced_and_no_clock_keeps_it_longer() {
+        let mut tally = Tally::<u8>::default();
+        assert!(tally.promise_flush(Timestamp(100), 10), "also of nothing");
+        for now in [100, 119] {
+            assert!(!tally.promise_flush(Timestamp(now), 10), "at {now}");
+        }
+        // A clock that was set back: the promise is for 120.
+        assert!(!tally.promise_flush(Timestamp(90), 10));
+        assert!(tally.promise_flush(Timestamp(89), 10));
+        // Whoever drains has kept it.
+        tally.drain();
+        assert!(tally.promise_flush(Timestamp(90), 10));
+    }
+
+    #[test]
     fn one_flusher_at_a_time_and_a_lost_one_is_replaced() {
         let mut tally = Tally::default();
         assert!(!tally.take_flush(Timestamp(0), 10), "nothing to flush");
@@ -163,6 +193,8 @@ mod tests {
         for hour in 0..MOST as u64 + 7 {
             tally.count(counted('0'), Timestamp(hour * HOUR));
         }
-        assert_eq!(tally.drain().1, 7);
+        let (drained, dropped) = tally.drain();
+        assert_eq!(dropped, 7);
+        assert_eq!(drained.values().flatten().count(), MOST);
     }
 }

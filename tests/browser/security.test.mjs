@@ -329,12 +329,13 @@ describe("injected script", () => {
         script.textContent = "window.inline = 1";
         document.body.append(script);
         document.body.insertAdjacentHTML("beforeend", `<img src="/missing.png" onerror="window.handler = 1">`);
+        const missing = new Promise((resume) => document.body.lastChild.addEventListener("error", resume));
         document.body.insertAdjacentHTML("beforeend", `<p id="styled" style="color: rgb(1, 2, 3)">x</p>`);
         const base = document.createElement("base");
         base.href = "https://evil.example/";
         document.head.append(base);
         const home = await fetch("http://localhost:1/").catch(() => "refused");
-        await new Promise((resume) => setTimeout(resume, 500));
+        await missing;
         return {
           inline: window.inline,
           handler: window.handler,

@@ -6,6 +6,10 @@ import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
+/** How long a test waits for what is to come, in milliseconds: as long as a machine may
+ * need that does much else. Only a test that fails waits so long. */
+const PATIENCE = 120_000;
+
 /** base_url, admin_key, organization, key_id, key */
 export const ready = JSON.parse(readFileSync(process.env.KATALO_READY, "utf8"));
 export const base = ready.base_url;
@@ -42,7 +46,7 @@ export async function person(browser, options = {}) {
       if (!url.startsWith(base) && !url.startsWith("blob:") && !url.startsWith("data:")) faults.push(`request to ${url}`);
     });
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(PATIENCE);
   return { context, faults, page: await context.newPage() };
 }
 
@@ -73,6 +77,9 @@ export async function signIn(page, key = ready.admin_key, place = "") {
   await page.getByRole("button", { name: /^(Sign in|Log ind)$/ }).click();
   await page.getByRole("button", { name: /^(Sign out|Log ud)$/ }).waitFor();
 }
+
+/** The heading's text, without its badge. */
+export const heading = (page) => page.getByRole("heading", { level: 1 });
 
 /** The admin API, as another administrator's script. */
 export async function admin(method, path, body, key = ready.admin_key) {
@@ -112,8 +119,16 @@ export function shell(line, environment = {}) {
   });
 }
 
-export const until = async (what, test, patience = 20_000) => {
-  const end = Date.now() + patience;
+/** The status of a call with this key, by curl. */
+export const curl = (key, path = "/v1/catalogs/cat_demo") =>
+  Number(
+    shell(`curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $KATALO_API_KEY" ${base}${path}`, {
+      KATALO_API_KEY: key,
+    }),
+  );
+
+export const until = async (what, test) => {
+  const end = Date.now() + PATIENCE;
   for (;;) {
     if (await test()) return;
     if (Date.now() > end) assert.fail(`waited in vain: ${what}`);

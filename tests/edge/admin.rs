@@ -1,6 +1,6 @@
 //! What an administrator expects of the admin routes, through the real runtime.
 
-use crate::support::{ACME, acme, assert_problem, enforced, own_key, until};
+use crate::support::{ACME, acme, assert_problem, enforced, own_key, until, until_all_is_told};
 use anyhow::Result;
 use katalo_rig::{Admin, Answer, Builder, Issued, Rig};
 use serde_json::{Value, json};
@@ -410,10 +410,7 @@ fn lifetimes_unused_keys_and_the_status() -> Result<()> {
     assert_eq!(sums["keys_per_ring_entry"], json!({ "1": 5 }));
     assert_eq!(sums["next_cursor"], Value::Null);
     assert_eq!(status["platform"]["keys_per_ring_entry"], json!({ "1": 1 }));
-    until("nothing is left to tell", || {
-        let status = get(&admin, "/status")?;
-        Ok(status["organizations"]["outbox"] == json!({ "appends": 0, "publications": 0 }))
-    })?;
+    until_all_is_told(&admin)?;
     let one = get(&admin, "/status?limit=1")?;
     assert_eq!(one["organizations"]["counted"], 1);
     assert_eq!(one["organizations"]["next_cursor"], "acme");
@@ -472,7 +469,16 @@ fn an_administrator_who_is_tied_sees_one_organization() -> Result<()> {
     let listed = get(&tied, "/organizations")?;
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(listed["items"][0]["id"], ACME);
-    assert_eq!(get(&tied, "/status")?["organizations"]["counted"], 1);
+    let status = get(&tied, "/status")?;
+    assert_eq!(status["organizations"]["counted"], 1);
+    for of_all in ["platform", "change_log", "edge"] {
+        assert!(get(&admin, "/status")?[of_all].is_object(), "{of_all}");
+        assert_eq!(status.get(of_all), None, "{of_all}");
+    }
+    assert_eq!(status["freshness_bound_ms"], 200);
+    let root_keys = get(&tied, "/status/root-keys")?;
+    assert_eq!(root_keys["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(root_keys["items"][0]["organization"], ACME);
     for below in ["", "/keys", "/audit", "/audit/head", "/usage"] {
         for organization in ["beta", "nowhere", PLATFORM] {
             let answer = tied.call("GET", &at(organization, below)).send()?;
@@ -587,6 +593,8 @@ fn a_client_reads_its_own_usage() -> Result<()> {
     };
     assert_problem(&usage(&key, "")?, 403, "insufficient_scope");
     let counts = admin.issue_live(ACME, &["usage"])?;
+    assert_eq!(usage(&counts, "?by=day")?.status, 200);
+    rig.clock(0).pass(Duration::from_secs(10))?;
     until("its own question is counted", || {
         let answer = usage(&counts, "?by=day")?;
         assert_eq!(answer.status, 200, "{answer:?}");

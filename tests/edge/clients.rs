@@ -4,7 +4,7 @@ use crate::python;
 use crate::support::{ACME, acme};
 use anyhow::{Result, ensure};
 use katalo_rig::Rig;
-use katalo_rig::workerd::checkout;
+use katalo_rig::workerd::{Folder, checkout};
 use std::process::Command;
 
 /// What every client sends as a body.
@@ -49,23 +49,7 @@ fn passes(user_agent: &str, run: impl FnOnce(&[(&str, &str)]) -> Result<String>)
     Ok(())
 }
 
-/// A program that this machine may not have. An absent one is named, also by
-/// `cargo xtask test` at its end.
-fn there(program: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", "command -v \"$0\"", program])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !found {
-        eprintln!("NOT TESTED: {program} is not on this machine");
-    }
-    found
-}
-
 fn shell(program: &str, script: &str) -> Result<()> {
-    if !there(program) {
-        return Ok(());
-    }
     passes(program, |variables| {
         python::output(
             Command::new("sh")
@@ -132,9 +116,6 @@ fn axios() -> Result<()> {
 
 #[test]
 fn javas_http_client() -> Result<()> {
-    if !there("java") {
-        return Ok(());
-    }
     passes("java-http-client/", |variables| {
         python::output(
             Command::new("java")
@@ -146,10 +127,7 @@ fn javas_http_client() -> Result<()> {
 
 #[test]
 fn gos_http_client() -> Result<()> {
-    if !there("go") {
-        return Ok(());
-    }
-    let cache = tempfile::tempdir()?;
+    let cache = Folder::new("katalo-go-")?;
     passes("go-http-client/", |variables| {
         python::output(
             Command::new("go")

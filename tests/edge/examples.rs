@@ -3,7 +3,7 @@
 use crate::python;
 use crate::support::{ACME, acme, assert_no_cors, assert_problem, enforced, read};
 use anyhow::{Context, Result};
-use katalo_rig::workerd::{Process, checkout, compatibility_date, free_ports};
+use katalo_rig::workerd::{Folder, Port, Process, checkout, compatibility_date};
 use katalo_rig::{Client, Rig};
 use serde_json::{Value, json};
 use std::{
@@ -43,9 +43,7 @@ fn a_worker_asks_through_a_service_binding() -> Result<()> {
             .args(["--lib", "es2024,webworker"])
             .arg(&source),
     )?;
-    let folder = tempfile::Builder::new()
-        .prefix("katalo-example-")
-        .tempdir()?;
+    let folder = Folder::new("katalo-example-")?;
     let built = format!("--outfile={}", folder.path().join("worker.js").display());
     python::output(
         tool("esbuild")
@@ -56,7 +54,8 @@ fn a_worker_asks_through_a_service_binding() -> Result<()> {
     let rig = Rig::builder()
         .variable("FORWARD_AUTH_SECRET", SECRET)
         .start()?;
-    let address = *free_ports(1)?.first().context("no port")?;
+    let port = Port::free()?;
+    let address = port.address();
     let config = format!(
         r#"using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (

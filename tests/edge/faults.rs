@@ -8,7 +8,7 @@ use crate::{
     support::{ACME, acme, own_key, read},
 };
 use anyhow::{Context, Result, bail, ensure};
-use katalo_rig::{Admin, Caller, Class, Client, Issued, KvView, Point, Reply, Rig};
+use katalo_rig::{Admin, Caller, Class, Client, Gate, Issued, KvView, PATIENCE, Point, Reply, Rig};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -24,8 +24,6 @@ use std::{
 
 const EDGES: usize = 2;
 const BOUND_MS: u64 = 400;
-/// How long the service may take to come back.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A fault: brought about, and ended, on a scene under load.
 struct Fault {
@@ -191,7 +189,7 @@ const FAULTS: &[Fault] = &[
         full_runs: 10,
         begin: |scene| {
             scene.rig.upstream().answer(|_| Reply {
-                delay: Duration::from_secs(3_600),
+                head: Gate::shut(),
                 ..Reply::default()
             });
             scene.hang_at_upstream()

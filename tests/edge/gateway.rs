@@ -1,18 +1,25 @@
 //! The gateway: what goes through it, and that it goes through untouched and
 //! unheld.
 
-use crate::support::{ACME, acme, assert_problem, forged_id, raw, read};
+use crate::support::{ACME, acme, assert_problem, forged_id, own_key, raw, read, until};
 use anyhow::{Context, Result, ensure};
-use katalo_rig::{Answer, Body, Client, Issued, Reply, Rig, exchange};
+use katalo_rig::workerd::Port;
+use katalo_rig::{
+    Answer, Body, Client, Gate, Issued, PATIENCE, Received, Reply, Rig, exchange_and_end,
+};
 use serde_json::{Value, json};
 use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    time::{Duration, Instant},
+    thread,
+    time::Duration,
 };
 
 const MEBIBYTE: usize = 1 << 20;
+
+/// How long the upstream may take with its answer's head.
+const TIMEOUT_MS: u64 = 300;
 
 /// What 100 MB may cost, in KiB.
 const MEMORY: u64 = 16 << 10;
@@ -54,7 +61,7 @@ fn extra(rig: &Rig, run: impl FnOnce() -> Result<()>) -> Result<u64> {
 
 fn request(client: &Client, method: &str, key: &str, length: usize) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(client.address())?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     write!(
         stream,
         "{method} /v1/things/1 HTTP/1.1\r\nHost: edge\r\nConnection: close\r\nAuthorization: Bearer {key}\r\nContent-Length: {length}\r\n\r\n"
@@ -99,7 +106,7 @@ fn a_hundred_megabytes_pass_up_and_down_without_being_held() -> Result<()> {
     };
     let download = |megabytes: usize| -> Result<()> {
         rig.upstream().answer(move |_| Reply {
-            body: Body::Pieces(vec![(Duration::ZERO, vec![b'd'; MEBIBYTE]); megabytes]),
+            body: Body::Pieces(vec![(Gate::open(), vec![b'd'; MEBIBYTE]); megabytes]),
             ..Reply::default()
         });
         let (head, length) = drain(request(rig.edge(0), "GET", &key.secret, 0)?)?;
@@ -121,39 +128,37 @@ fn a_hundred_megabytes_pass_up_and_down_without_being_held() -> Result<()> {
 #[test]
 fn an_event_is_there_before_the_next_one_is_made() -> Result<()> {
     let (rig, key) = rig()?;
-    let pause = Duration::from_millis(700);
+    let events = ["first", "second", "third"].map(|name| (Gate::shut(), name));
+    let pieces = events
+        .iter()
+        .map(|(gate, name)| (gate.clone(), format!("data: {name}\n\n").into_bytes()))
+        .collect();
     rig.upstream().answer(move |_| Reply {
         headers: vec![("content-type".into(), "text/event-stream".into())],
-        body: Body::Pieces(vec![
-            (Duration::ZERO, b"data: first\n\n".to_vec()),
-            (pause, b"data: second\n\n".to_vec()),
-            (pause, b"data: third\n\n".to_vec()),
-        ]),
+        body: Body::Pieces(Vec::clone(&pieces)),
         ..Reply::default()
     });
     let mut stream = request(rig.edge(0), "GET", &key.secret, 0)?;
-    let mut seen = String::new();
-    let mut when = Vec::new();
-    let mut chunk = [0; 4_096];
-    loop {
-        let count = stream.read(&mut chunk)?;
-        if count == 0 {
-            break;
-        }
-        seen.push_str(&String::from_utf8_lossy(&chunk[..count]));
-        for event in ["first", "second", "third"].iter().skip(when.len()) {
-            if seen.contains(event) {
-                when.push(Instant::now());
-            }
-        }
+    let head = read_until(&mut stream, "\r\n\r\n")?;
+    assert!(head.contains("text/event-stream"), "{head}");
+    for (gate, name) in events {
+        gate.opens();
+        let seen = read_until(&mut stream, &format!("data: {name}\n\n"))?;
+        assert_eq!(seen.matches("data: ").count(), 1, "{seen}");
     }
-    assert!(seen.contains("text/event-stream"), "{seen}");
-    let [first, second, third] = when[..] else {
-        panic!("{seen}");
-    };
-    assert!(second - first > pause / 2, "{:?}", second - first);
-    assert!(third - second > pause / 2, "{:?}", third - second);
     Ok(())
+}
+
+/// Reads until this text is there.
+fn read_until(stream: &mut TcpStream, text: &str) -> Result<String> {
+    let mut seen = String::new();
+    let mut chunk = [0; 4_096];
+    while !seen.contains(text) {
+        let count = stream.read(&mut chunk)?;
+        ensure!(count > 0, "the end, after {seen}");
+        seen.push_str(&String::from_utf8_lossy(&chunk[..count]));
+    }
+    Ok(seen)
 }
 
 #[test]
@@ -219,6 +224,22 @@ fn what_holds_for_one_connection_stays_there() -> Result<()> {
         assert!(received[0].header(name).is_empty(), "{name}");
     }
     assert_eq!(received[0].header("katalo-key-id"), [key.id.as_str()]);
+    // What the platform says of the client, and of the message, no client takes away.
+    let platforms: [&[u8]; 5] = [
+        b"Connection: CF-Connecting-IP, x-forwarded-for, X-Real-IP, content-type, host",
+        b"CF-Connecting-IP: 192.0.2.1",
+        b"X-Forwarded-For: 192.0.2.1",
+        b"X-Real-IP: 192.0.2.1",
+        b"Content-Type: text/plain",
+    ];
+    let answer = raw(edge, "POST /v1/things/1", &key.secret, &platforms, b"text")?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let received = rig.upstream().take();
+    for name in ["cf-connecting-ip", "x-forwarded-for", "x-real-ip"] {
+        assert_eq!(received[0].header(name), ["192.0.2.1"], "{name}");
+    }
+    assert_eq!(received[0].header("content-type"), ["text/plain"]);
+    assert_eq!(received[0].header("host").len(), 1);
     // A WebSocket is refused, and not turned into a plain request.
     let upgrade: [&[u8]; 4] = [
         b"Connection: Upgrade",
@@ -261,6 +282,114 @@ fn what_the_upstream_answers_is_the_answer() -> Result<()> {
     Ok(())
 }
 
+fn caching(headers: &'static [(&str, &str)]) -> impl Fn(&Received) -> Reply + Send + 'static {
+    move |received| Reply {
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        body: Body::Whole(
+            received
+                .header("katalo-organization")
+                .join(",")
+                .into_bytes(),
+        ),
+        ..Reply::default()
+    }
+}
+
+#[test]
+fn no_organization_gets_what_was_answered_to_another() -> Result<()> {
+    let builders = [Rig::builder(), Rig::builder().upstream_url(None)];
+    for builder in builders {
+        let rig = builder.variable("RIG_CACHE", "on").start()?;
+        let (admin, key) = acme(&rig)?;
+        admin.organization("other")?;
+        let other = admin.issue_live("other", &["read"])?;
+        rig.upstream()
+            .answer(caching(&[("cache-control", "public, max-age=60")]));
+        for (key, organization) in [(&key, ACME), (&other, "other"), (&key, ACME)] {
+            let answer = read(rig.edge(0), &key.secret)?;
+            assert_eq!(answer.text(), organization);
+            // The API's own word is left.
+            assert_eq!(answer.header("cache-control"), Some("public, max-age=60"));
+            let received = rig.upstream().take();
+            assert_eq!(received.len(), 1);
+            // Nor from a cache before the API.
+            assert_eq!(received[0].header("cache-control"), ["no-cache"]);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_answer_that_says_nothing_of_caches_is_private() -> Result<()> {
+    let rig = Rig::builder().start()?;
+    let (_, key) = acme(&rig)?;
+    for (headers, expected) in [
+        (&[][..], Some("private")),
+        (&[("etag", "\"1\"")], Some("private")),
+        (&[("cache-control", "no-cache")], Some("no-cache")),
+        (&[("expires", "Thu, 01 Jan 2032 00:00:00 GMT")], None),
+    ] {
+        rig.upstream().answer(caching(headers));
+        let answer = read(rig.edge(0), &key.secret)?;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.header("cache-control"), expected, "{headers:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn test_keys_reach_the_api_for_them_alone() -> Result<()> {
+    let ask = |rig: &Rig, path: &str, key: &Issued| {
+        let call = rig.edge(0).call("GET", path).bearer(&key.secret);
+        call.header("x-original-method", "GET")
+            .header("x-original-uri", "/v1/catalogs/c1")
+            .send()
+    };
+    let proxies = ["/authorize", "/authorize/nginx"];
+    for (is_bound, on) in [(false, false), (true, false), (false, true)] {
+        let mut builder = Rig::builder();
+        if is_bound {
+            builder = builder.upstream_test();
+        }
+        if on {
+            builder = builder.variable("FORWARD_AUTH_TEST_KEYS", "on");
+        }
+        let rig = builder.start()?;
+        let (admin, live) = acme(&rig)?;
+        let body = json!({ "name": "t", "environment": "test", "scopes": ["read"] });
+        let test = admin.issue(ACME, &body)?;
+        // The first time from the registry, then from memory.
+        for _ in 0..2 {
+            let answer = read(rig.edge(0), &test.secret)?;
+            if is_bound {
+                assert_eq!(answer.status, 200, "{answer:?}");
+                let received = rig.upstream().take();
+                assert_eq!(received[0].header("katalo-environment"), ["test"]);
+            } else {
+                assert_problem(&answer, 403, "wrong_environment");
+                assert_eq!(rig.upstream().take().len(), 0);
+            }
+            for path in proxies {
+                assert_eq!(ask(&rig, path, &live)?.status, 200, "{path}");
+                let answer = ask(&rig, path, &test)?;
+                if on {
+                    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+                    assert_eq!(answer.header("katalo-environment"), Some("test"));
+                } else {
+                    assert_problem(&answer, 403, "wrong_environment");
+                    assert_eq!(answer.header("katalo-key-id"), None);
+                }
+            }
+            // What a key is, it may always ask.
+            assert_eq!(own_key(rig.edge(0), &test.secret)?.status, 200);
+        }
+    }
+    Ok(())
+}
+
 /// The answer to a request whose upstream is at this origin.
 fn behind(origin: Option<&str>) -> Result<(Rig, Issued, Answer)> {
     let rig = Rig::builder().upstream_url(origin).start()?;
@@ -288,13 +417,13 @@ fn an_upstream_that_has_a_url_alone() -> Result<()> {
 
 #[test]
 fn an_upstream_that_is_not_there_or_hangs_up() -> Result<()> {
-    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let (_, _, answer) = behind(Some(&format!("http://{nobody}")))?;
+    let nobody = Port::free()?;
+    let (_, _, answer) = behind(Some(&format!("http://{}", nobody.address())))?;
     assert_problem(&answer, 502, "upstream_unavailable");
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for (stream, say) in listener
             .incoming()
             .zip([&b""[..], b"nonsense\r\n\r\n"].iter().cycle())
@@ -382,7 +511,7 @@ fn no_request_is_smuggled_through() -> Result<()> {
     ] {
         // Whether it is refused, or the inner one is a body, or a request of its
         // own: that has a key that is refused.
-        exchange(rig.edge(0).address(), format!("{head}{rest}").as_bytes())?;
+        exchange_and_end(rig.edge(0).address(), format!("{head}{rest}").as_bytes())?;
         let received = rig.upstream().take();
         assert!(received.len() <= 1, "{what}: {received:?}");
         for request in received {
@@ -402,6 +531,7 @@ fn an_answer_that_cannot_be_passed_on_is_a_problem() -> Result<()> {
         ..Reply::default()
     });
     // Decided with I/O, then from memory.
+    rig.clock(0).stop()?;
     for _ in 0..2 {
         let answer = read(rig.edge(0), &key.secret)?;
         assert_problem(&answer, 502, "upstream_unavailable");
@@ -413,49 +543,61 @@ fn an_answer_that_cannot_be_passed_on_is_a_problem() -> Result<()> {
 fn an_upstream_that_never_answers_is_hung_up_on() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let origin = format!("http://{}", listener.local_addr()?);
-    let silent = std::thread::spawn(move || -> Result<Duration> {
-        let (mut stream, _) = listener.accept()?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        let began = Instant::now();
-        // A request, then nothing more, and the end; or an error after ten seconds.
-        while stream.read(&mut [0; 4_096])? > 0 {}
-        Ok(began.elapsed())
-    });
     let rig = Rig::builder()
-        .variable("UPSTREAM_TIMEOUT_MS", "300")
+        .variable("UPSTREAM_TIMEOUT_MS", TIMEOUT_MS)
         .upstream_url(Some(&origin))
         .start()?;
     let (_, key) = acme(&rig)?;
-    assert_problem(&read(rig.edge(0), &key.secret)?, 504, "upstream_timeout");
-    let open = silent.join().expect("the thread ends")?;
-    assert!(open < Duration::from_secs(5), "{open:?}");
+    rig.clock(0).stop()?;
+    let answer = thread::scope(|scope| {
+        let waiting = scope.spawn(|| read(rig.edge(0), &key.secret));
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        read_until(&mut stream, "\r\n\r\n")?;
+        rig.clock(0).pass(Duration::from_millis(TIMEOUT_MS))?;
+        // Nothing more but the end.
+        assert_eq!(stream.read(&mut [0; 4_096])?, 0);
+        waiting.join().expect("the thread ends")
+    })?;
+    assert_problem(&answer, 504, "upstream_timeout");
     Ok(())
 }
 
 #[test]
 fn an_upstream_that_takes_its_time() -> Result<()> {
     let rig = Rig::builder()
-        .variable("UPSTREAM_TIMEOUT_MS", "300")
+        .variable("UPSTREAM_TIMEOUT_MS", TIMEOUT_MS)
+        .variable("ROUTES", METHODS.map(route).to_vec())
         .start()?;
     let (_, key) = acme(&rig)?;
+    let clock = rig.clock(0);
+    clock.stop()?;
     rig.upstream().answer(|_| Reply {
-        delay: Duration::from_secs(5),
+        head: Gate::shut(),
         ..Reply::default()
     });
-    let began = Instant::now();
-    assert_problem(&read(rig.edge(0), &key.secret)?, 504, "upstream_timeout");
-    assert!(
-        began.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        began.elapsed()
-    );
+    let answer = thread::scope(|scope| {
+        let edge = rig.edge(0);
+        let things = || edge.call("GET", "/v1/things/1").bearer(&key.secret).send();
+        let waiting = scope.spawn(things);
+        until("it has come", || Ok(rig.upstream().received().len() == 1))?;
+        clock.pass(Duration::from_millis(TIMEOUT_MS))?;
+        waiting.join().expect("the thread ends")
+    })?;
+    assert_problem(&answer, 504, "upstream_timeout");
     // Only the head is waited for.
-    rig.upstream().answer(|_| Reply {
-        body: Body::Pieces(vec![(Duration::from_millis(700), b"late".to_vec())]),
+    let late = Gate::shut();
+    let body = Body::Pieces(vec![(late.clone(), b"late".to_vec())]);
+    rig.upstream().answer(move |_| Reply {
+        body: body.clone(),
         ..Reply::default()
     });
-    let answer = read(rig.edge(0), &key.secret)?;
-    assert_eq!((answer.status, answer.text().as_str()), (200, "late"));
+    let mut stream = request(rig.edge(0), "GET", &key.secret, 0)?;
+    let head = read_until(&mut stream, "\r\n\r\n")?;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    clock.pass(Duration::from_millis(10 * TIMEOUT_MS))?;
+    late.opens();
+    read_until(&mut stream, "late")?;
     Ok(())
 }
 
@@ -463,7 +605,7 @@ fn an_upstream_that_takes_its_time() -> Result<()> {
 fn what_holds_for_the_upstreams_connection_stays_there() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
             let _ = stream.read(&mut [0; 4_096]);

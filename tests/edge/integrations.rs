@@ -3,7 +3,7 @@
 
 use crate::support::{ACME, acme, assert_no_cors, assert_problem, enforced, raw};
 use anyhow::{Context, Result, ensure};
-use katalo_rig::workerd::{Process, checkout, free_ports};
+use katalo_rig::workerd::{Folder, Port, Process, checkout};
 use katalo_rig::{Client, Received, Reply, Rig};
 use serde_json::json;
 use std::{
@@ -20,7 +20,8 @@ struct Front {
     client: Client,
     // The process ends before its folder goes.
     _process: Process,
-    folder: tempfile::TempDir,
+    _port: Port,
+    folder: Folder,
 }
 
 impl Front {
@@ -29,8 +30,9 @@ impl Front {
         program: &'static str,
         start: impl FnOnce(&Path, SocketAddr) -> Result<Vec<String>>,
     ) -> Result<Self> {
-        let address = *free_ports(1)?.first().context("no port")?;
-        let folder = tempfile::Builder::new().prefix("katalo-front-").tempdir()?;
+        let port = Port::free()?;
+        let address = port.address();
+        let folder = Folder::new("katalo-front-")?;
         let command = start(folder.path(), address)?;
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         let process = Process::program(&command, folder.path(), program, &[address])
@@ -39,6 +41,7 @@ impl Front {
             program,
             client: Client::new(address),
             _process: process,
+            _port: port,
             folder,
         })
     }
@@ -239,6 +242,14 @@ fn examine(rig: &mut Rig, front: &Client) -> Result<()> {
         "/v1//catalogs/c1",
         "/v1/catalogs/c1/..",
         "/v1/x/../catalogs/c1",
+        "/v1/catalogs/..;/c1",
+        "/v1/catalogs/..;x=y",
+        "/v1/catalogs/%252e%252e",
+        "/v1/catalogs/a%252fb",
+        "/v1/catalogs/a%255cb",
+        "/v1/catalogs/a%00",
+        "/v1/catalogs/a%2500",
+        "/v1/catalogs/%c0%ae",
     ] {
         let answer = raw(front, &format!("GET {path}"), &key.secret, &[], b"")?;
         assert!(
@@ -253,6 +264,11 @@ fn examine(rig: &mut Rig, front: &Client) -> Result<()> {
     nothing_passed(rig);
 
     own_headers(rig, front, &key.secret, &identity)?;
+
+    // The proxy knows of no API for test keys.
+    let body = json!({ "name": "t", "environment": "test", "scopes": ["read"] });
+    let test = admin.issue(ACME, &body)?;
+    challenge(get("/v1/catalogs/c1").bearer(&test.secret), 403)?;
 
     // Keys that are tied to networks: the proxy tells where the client is.
     let tied = |network: &str| {
@@ -329,7 +345,7 @@ fn own_headers(rig: &Rig, front: &Client, key: &str, identity: &[(&str, &str)]) 
         assert_eq!(answer.status, 403, "{answer:?}");
         nothing_passed(rig);
     }
-    let own: [&[u8]; 23] = [
+    let own: [&[u8]; 30] = [
         b"X-Original-Method: DELETE",
         b"X-Original-URI: /evil",
         b"X-Original-URI: /evil2",
@@ -352,6 +368,13 @@ fn own_headers(rig: &Rig, front: &Client, key: &str, identity: &[(&str, &str)]) 
         b"Katalo-Restriction: evil",
         b"Katalo-Forward-Auth-Secret: evil",
         b"Connection: katalo-organization, katalo-key-id, katalo-scopes",
+        b"Katalo.Key.Id: evil",
+        b"X_HTTP_Method_Override: evil",
+        b"X.HTTP.Method: evil",
+        b"X-Method: evil",
+        b"X-HTTP_Method: evil",
+        b"X_Rewrite_URL: evil",
+        b"Proxy: evil",
         b"X-Kept: kept",
     ];
     let answer = raw(front, "GET /v1/catalogs/c1", key, &own, b"")?;

@@ -11,10 +11,19 @@ use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
 
 /// Where GitHub publishes its keys.
 const META: &str = "/meta/public_keys/secret_scanning";
 const PLACE: &str = "https://github.com/acme/shop/blob/1/.env";
+
+/// For how long a slow client sends nothing.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Somebody who signs reports.
 struct Reporter {
@@ -351,8 +360,82 @@ fn a_batch_has_up_to_one_mebibyte() -> Result<()> {
     assert_eq!(ours.count(), 1);
     let fits = format!("{body}{}", " ".repeat((1 << 20) - body.len()));
     assert_eq!(github.send(rig.edge(0), &fits)?.status, 200);
-    let answer = github.send(rig.edge(0), &format!("{fits} "))?;
-    assert_problem(&answer, 413, "body_too_large");
+    // Also a client that reads nothing before it has sent all is told.
+    for more in [1, 1 << 20] {
+        let large = format!("{fits}{}", " ".repeat(more));
+        let mut stream = upload(&rig, &github, &large)?;
+        stream.write_all(b" ")?;
+        let answer = told(stream)?;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        assert!(answer.contains("body_too_large"), "{answer}");
+    }
+    Ok(())
+}
+
+/// A report of which all but the last byte is sent, and not all at once: what hangs up
+/// early is met while there is more to send.
+fn upload(rig: &Rig, github: &Reporter, body: &str) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(rig.edge(0).address())?;
+    let head = format!(
+        "POST /leaks/github HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\
+         Github-Public-Key-Identifier: {}\r\nGithub-Public-Key-Signature: {}\r\n\
+         Content-Length: {}\r\n\r\n",
+        github.name,
+        github.signature(body),
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    let (first, second) = body.as_bytes()[..body.len() - 1].split_at(body.len() / 2);
+    stream.write_all(first)?;
+    thread::sleep(PAUSE);
+    stream.write_all(second)?;
+    Ok(stream)
+}
+
+fn told(mut stream: TcpStream) -> Result<String> {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[test]
+fn reports_on_their_way_are_bounded_in_number_and_time() -> Result<()> {
+    let github = Reporter::new("a1", 1);
+    let rig = fixed(&github)?;
+    let (_, key) = acme(&rig)?;
+    let tokens = [key.secret.as_str()];
+    let body = report(&tokens);
+    rig.clock(0).stop()?;
+    let mut uploads = Vec::new();
+    for _ in 0..8 {
+        uploads.push(upload(&rig, &github, &body)?);
+    }
+    until("another one is refused", || {
+        let answer = github.send(rig.edge(0), &body)?;
+        if answer.status == 200 {
+            return Ok(false);
+        }
+        assert_problem(&answer, 503, "rate_limited");
+        Ok(true)
+    })?;
+    // What is not GitHub's is refused as ever, before its body.
+    let stranger = Reporter::new("b2", 2);
+    let answer = stranger.send(rig.edge(0), &body)?;
+    assert_problem(&answer, 403, "invalid_signature");
+    // One that ends makes room.
+    let mut first = uploads.remove(0);
+    first.write_all(&body.as_bytes()[body.len() - 1..])?;
+    let answer = told(first)?;
+    assert!(answer.contains("true_positive"), "{answer}");
+    let answer = github.send(rig.edge(0), &body)?;
+    assert_eq!(labels(&answer, &tokens), ["true_positive"]);
+    // The others are ended, in time.
+    rig.clock(0).pass(Duration::from_secs(10))?;
+    for stream in uploads {
+        let answer = told(stream)?;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.contains("Retry-After: 10"), "{answer}");
+    }
     Ok(())
 }
 

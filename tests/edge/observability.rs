@@ -4,6 +4,7 @@ use crate::support::{ACME, acme, own_key, read, until, wrong_secret};
 use anyhow::Result;
 use katalo_rig::Rig;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The log's lines that are JSON with this `event`.
 fn events(rig: &Rig, event: &str) -> Result<Vec<Value>> {
@@ -144,10 +145,12 @@ fn counts_go_to_the_dataset_where_one_is_bound() -> Result<()> {
     let rig = Rig::builder().variable("RIG_METRICS", "on").start()?;
     let (_, key) = acme(&rig)?;
     let edge = rig.edge(0);
+    rig.clock(0).stop()?;
     for _ in 0..3 {
         assert_eq!(own_key(edge, "kat_live_nothing")?.status, 401);
         assert_eq!(read(edge, &key.secret)?.status, 200);
     }
+    rig.clock(0).pass(Duration::from_secs(10))?;
     until("points are written", || {
         Ok(lines(&rig)?
             .iter()
@@ -165,6 +168,7 @@ fn counts_go_to_the_dataset_where_one_is_bound() -> Result<()> {
     assert_eq!(points()?, first);
     // What was written is not written again, and a lone request is.
     assert_eq!(read(edge, &key.secret)?.status, 200);
+    rig.clock(0).pass(Duration::from_secs(10))?;
     until("the next one is written", || Ok(points()?.len() > 2))?;
     assert_eq!(points()?[2..], [point("allowed", 1)]);
     Ok(())

@@ -4,10 +4,10 @@
 
 use crate::{
     history::{Distribution, History, Span, Verdict, Verification, Violation, Withdrawal},
-    support::decision,
+    support::{decision, until},
 };
 use anyhow::{Context, Result, bail, ensure};
-use katalo_rig::{Admin, Answer, Caller, Class, Client, Issued, Rig};
+use katalo_rig::{Admin, Answer, Builder, Caller, Class, Client, Issued, PATIENCE, Rig};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -21,11 +21,15 @@ use std::{
 
 const EDGES: usize = 3;
 
-/// The rig's freshness bound.
-const BOUND: Duration = Duration::from_millis(1_000);
+const BOUND_MS: u64 = 1_000;
+const BOUND: Duration = Duration::from_millis(BOUND_MS);
 
-/// How long a change may take, whatever befalls the objects meanwhile.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A rig of so many edges and of this bound.
+fn rig() -> Builder {
+    Rig::builder()
+        .edges(EDGES)
+        .variable("FRESHNESS_BOUND_MS", BOUND_MS)
+}
 
 /// How much is done.
 #[derive(Clone, Copy)]
@@ -63,6 +67,8 @@ struct World {
     history: Mutex<History>,
     numbers: AtomicUsize,
     done: AtomicUsize,
+    /// Changes that were enforced.
+    changed: AtomicUsize,
     verified: AtomicUsize,
     size: Size,
     stop: AtomicBool,
@@ -84,7 +90,11 @@ impl World {
         let client = Client::new(self.edges[edge].address());
         let mut seen = Vec::new();
         let outcome = loop {
-            if self.is_over() {
+            let is_over = self.is_over();
+            if is_over || seen.len() >= 50 {
+                self.note(|history| history.verifications.append(&mut seen));
+            }
+            if is_over {
                 break Ok(());
             }
             seed ^= seed << 13;
@@ -130,8 +140,16 @@ impl World {
                 verdict,
             });
         };
-        self.note(|history| history.verifications.extend(seen));
+        self.note(|history| history.verifications.append(&mut seen));
         outcome
+    }
+
+    /// Whether what is noted so far shows that a right was taken and still held. Of
+    /// what was given back nothing can be said before the end.
+    fn has_violations(&self) -> bool {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let violations = history.violations();
+        violations.iter().any(|violation| violation.what != "given")
     }
 
     /// Calls until the change is enforced; whatever befalls the objects meanwhile.
@@ -142,6 +160,7 @@ impl World {
             let acknowledged = Instant::now();
             match answer.status {
                 200 | 201 if answer.json()?["enforced"] == true => {
+                    self.changed.fetch_add(1, Ordering::Relaxed);
                     return Ok(Span {
                         called,
                         acknowledged,
@@ -276,7 +295,7 @@ impl World {
 fn run(
     mut rig: Rig,
     size: Size,
-    meddle: impl Fn(&mut Rig, Duration) -> Result<()>,
+    meddle: impl Fn(&mut Rig, &World, Duration) -> Result<()>,
 ) -> Result<History> {
     for (edge, kv) in (0..EDGES).map(|edge| (edge, rig.kv().edge(edge))) {
         match edge {
@@ -290,11 +309,10 @@ fn run(
     // the next event that it need not any more.
     admin.organization("first")?;
     admin.put_organization("first", &json!({ "name": "n", "api_access": "disabled" }))?;
-    let status = admin.call("GET", "/status").send()?.json()?;
-    ensure!(
-        status["change_log"]["wait_for_ms"] == json!(BOUND.as_millis()),
-        "{status}"
-    );
+    until("it waits for the bound", || {
+        let status = admin.call("GET", "/status").send()?.json()?;
+        Ok(status["change_log"]["wait_for_ms"] == json!(BOUND_MS))
+    })?;
     let world = World {
         edges: (0..EDGES).map(|edge| rig.edge(edge).clone()).collect(),
         admin,
@@ -302,6 +320,7 @@ fn run(
         history: Mutex::default(),
         numbers: AtomicUsize::new(0),
         done: AtomicUsize::new(0),
+        changed: AtomicUsize::new(0),
         verified: AtomicUsize::new(0),
         size,
         stop: AtomicBool::new(false),
@@ -322,7 +341,7 @@ fn run(
         while threads.iter().any(|thread| !thread.is_finished()) {
             let failed = threads.len() - threads.iter().filter(|t| !t.is_finished()).count();
             if outcome.is_ok() && !world.is_over() && failed == 0 {
-                outcome = meddle(&mut rig, began.elapsed());
+                outcome = meddle(&mut rig, world, began.elapsed());
             }
             if outcome.is_err() || failed > 0 {
                 world.stop.store(true, Ordering::Relaxed);
@@ -389,8 +408,8 @@ fn say(history: &History) {
 
 #[test]
 fn no_request_after_the_acknowledgement_is_accepted() -> Result<()> {
-    let rig = Rig::builder().edges(EDGES).start()?;
-    let history = run(rig, SMALL, |_, _| Ok(()))?;
+    let rig = rig().start()?;
+    let history = run(rig, SMALL, |_, _, _| Ok(()))?;
     holds(&history, SMALL);
     Ok(())
 }
@@ -409,18 +428,19 @@ fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
         withdrawals: number("WITHDRAWALS", 250)?,
         verifications: number("VERIFICATIONS", 100_000)?,
     };
-    let rig = Rig::builder().edges(EDGES).start()?;
-    let history = run(rig, size, |_, _| Ok(()))?;
+    let rig = rig().start()?;
+    let history = run(rig, size, |_, _, _| Ok(()))?;
     holds(&history, size);
     Ok(())
 }
 
 #[test]
 fn nor_with_a_kv_that_is_frozen_for_good() -> Result<()> {
-    let rig = Rig::builder().edges(EDGES).start()?;
+    let rig = rig().start()?;
     let frozen = AtomicBool::new(false);
-    let history = run(rig, SMALL, |rig, passed| {
-        if passed > Duration::from_secs(2) && !frozen.swap(true, Ordering::Relaxed) {
+    let history = run(rig, SMALL, |rig, world, _| {
+        let has_begun = world.done.load(Ordering::Relaxed) >= SMALL.withdrawals / 4;
+        if has_begun && !frozen.swap(true, Ordering::Relaxed) {
             for edge in 0..EDGES {
                 let kv = rig.kv().edge(edge);
                 kv.lag(Duration::ZERO);
@@ -437,8 +457,8 @@ fn nor_with_a_kv_that_is_frozen_for_good() -> Result<()> {
 
 #[test]
 fn nor_when_relays_are_cut_off_and_come_back() -> Result<()> {
-    let rig = Rig::builder().edges(EDGES).start()?;
-    let history = run(rig, SMALL, |rig, passed| {
+    let rig = rig().start()?;
+    let history = run(rig, SMALL, |rig, _, passed| {
         // One edge after the other loses its relays, each in its own way; from
         // time to time all do, and the relays lose the log.
         let round = usize::try_from(passed.as_millis() / 700)?;
@@ -467,13 +487,13 @@ fn nor_when_relays_are_cut_off_and_come_back() -> Result<()> {
 
 #[test]
 fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
-    let rig = Rig::builder().edges(EDGES).objects_apart().start()?;
+    let rig = rig().objects_apart().start()?;
     let round = AtomicUsize::new(0);
     let size = Size {
         withdrawals: 14,
         ..SMALL
     };
-    let history = run(rig, size, |rig, _| {
+    let history = run(rig, size, |rig, world, _| {
         // Appends hang in the middle: carried out, their answers held or lost.
         let round = round.fetch_add(1, Ordering::Relaxed);
         let log = rig.link(Caller::Object(Class::Registry), Class::ChangeLog);
@@ -486,8 +506,11 @@ fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
         rig.kill_objects();
         thread::sleep(Duration::from_millis(60));
         rig.start_objects()?;
-        thread::sleep(Duration::from_millis(2_500));
-        Ok(())
+        // Not again before some changes have come through.
+        let enough = world.changed.load(Ordering::Relaxed) + size.administrators;
+        until("changes come through", || {
+            Ok(world.is_over() || world.changed.load(Ordering::Relaxed) >= enough)
+        })
     })?;
     holds(&history, size);
     Ok(())
@@ -496,18 +519,24 @@ fn nor_when_the_change_log_is_killed_while_it_appends() -> Result<()> {
 // The proof can fail. Each of these leaves a step of the protocol out, at one
 // edge or for all, and must be found out.
 
-/// What is found where `meddle` breaks the protocol.
+/// What is found where `meddle` breaks the protocol, however long that takes.
 fn found_out(meddle: impl Fn(&Rig) -> Result<()>) -> Result<Vec<Violation>> {
-    let rig = Rig::builder().edges(EDGES).start()?;
+    let rig = rig().start()?;
     let size = Size {
-        withdrawals: 10,
-        verifications: 1_500,
+        withdrawals: usize::MAX,
         ..SMALL
     };
-    let broken = AtomicBool::new(false);
-    let history = run(rig, size, |rig, passed| {
-        if passed > Duration::from_millis(1_500) && !broken.swap(true, Ordering::Relaxed) {
+    // Not before all is under way, and anew from time to time: an answer that is
+    // repeated for ever may be one that nobody takes.
+    let next = AtomicUsize::new(1);
+    let history = run(rig, size, |rig, world, passed| {
+        let done = world.done.load(Ordering::Relaxed);
+        if done >= next.load(Ordering::Relaxed) {
+            next.store(done + 2 * size.administrators, Ordering::Relaxed);
             meddle(rig)?;
+        }
+        if world.has_violations() || passed > PATIENCE {
+            world.stop.store(true, Ordering::Relaxed);
         }
         Ok(())
     })?;

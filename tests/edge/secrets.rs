@@ -3,7 +3,7 @@
 
 use crate::support::{ACME, enforced, forged_id, until, until_in_kv, wrong_secret};
 use anyhow::{Context, Result};
-use katalo_rig::{Admin, Answer, Call, Rig};
+use katalo_rig::{Admin, Answer, Call, Caller, Class, Rig};
 use serde_json::json;
 use std::{cell::RefCell, fs, path::Path, time::Duration};
 
@@ -84,6 +84,19 @@ fn a_whole_life_leaves_no_secret_behind() -> Result<()> {
     for key in &shown {
         presented.extend([wrong_secret(key), forged_id(key), format!("{key}x")]);
     }
+    // The origin of a page may hold anything: first of all, so that it is marked.
+    told.send(
+        edge.call("GET", "/v1/key")
+            .header("origin", &format!("https://{}.example", shown[1]))
+            .bearer(&shown[1]),
+    )?;
+    let path = format!("{keys}/{}", id(&shown[1]));
+    until("the key is marked as exposed", || {
+        let key = admin.call("GET", &path).send()?.json()?;
+        Ok(key["exposed_origin"]
+            .as_str()
+            .is_some_and(|origin| origin.contains("[secret]")))
+    })?;
     // Use them, rightly and wrongly, where they belong and where they do not.
     for key in &presented {
         for path in [
@@ -103,10 +116,21 @@ fn a_whole_life_leaves_no_secret_behind() -> Result<()> {
             edge.call("GET", &format!("/admin/v1/organizations/{key}/keys/{key}"))
                 .bearer(admin.key()),
         )?;
+        // In the path of what is refused, which is on record by its pattern alone.
+        told.send(
+            edge.call("GET", &format!("/admin/v1/organizations/{key}/keys/{key}"))
+                .bearer(key),
+        )?;
         told.send(
             edge.call("GET", "/v1/key")
                 .header("origin", &format!("https://{key}.example"))
                 .bearer(key),
+        )?;
+        // Outside Cloudflare a client can choose the request's id.
+        told.send(
+            edge.call("GET", "/v1/billing")
+                .header("cf-ray", key)
+                .bearer(&shown[2]),
         )?;
         told.send(
             edge.call("GET", "/v1/key")
@@ -156,6 +180,12 @@ fn a_whole_life_leaves_no_secret_behind() -> Result<()> {
         told.send(admin.call("GET", &format!("/organizations/{ACME}{list}")))?;
         told.send(admin.call("GET", &format!("/organizations/_platform{list}")))?;
     }
+    // Counts of use are flushed after ten seconds.
+    told.send(edge.call("GET", "/v1/key").bearer(&shown[1]))?;
+    let registry = rig.link(Caller::Edge(0), Class::Registry);
+    let before = registry.calls()?.fetches;
+    rig.clock(0).pass(Duration::from_secs(10))?;
+    registry.wait_for(before + 1)?;
     told.send(
         edge.call("GET", "/healthz")
             .header("rig-trap", "2")
@@ -166,8 +196,6 @@ fn a_whole_life_leaves_no_secret_behind() -> Result<()> {
         let value = rig.kv().value(&name).unwrap_or_default();
         Ok(holds(&value, "revoked"))
     })?;
-    // Counts of use are flushed after ten seconds.
-    std::thread::sleep(Duration::from_secs(11));
 
     let mut written = vec![("log".to_owned(), rig.log()?.into_bytes())];
     let mut digests = Vec::new();

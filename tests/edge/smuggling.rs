@@ -3,7 +3,7 @@
 
 use crate::support::ACME;
 use anyhow::Result;
-use katalo_rig::{Answer, Rig, exchange};
+use katalo_rig::{Answer, Rig, exchange_and_end};
 
 /// What becomes of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -263,7 +263,7 @@ fn each_shape_ends_as_documented() -> Result<()> {
             "{line}\r\nHost: e\r\nAuthorization: Bearer {}\r\n{close}{head}\r\n{rest}",
             key.secret
         );
-        let answer = exchange(rig.edge(0).address(), request.as_bytes())?;
+        let answer = exchange_and_end(rig.edge(0).address(), request.as_bytes())?;
         let received = rig.upstream().take();
         let fate = match (&answer, &received[..]) {
             (Some(answer), [one]) if answer.status == 200 => {

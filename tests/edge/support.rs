@@ -1,10 +1,12 @@
 //! What these tests share.
 
-use anyhow::{Context, Result, bail, ensure};
-pub(crate) use katalo_rig::forged::{forged_id, with_checksum, wrong_secret};
+use anyhow::{Context, Result, ensure};
 use katalo_rig::{Admin, Answer, Client, Issued, Rig, exchange};
+pub(crate) use katalo_rig::{
+    forged::{forged_id, with_checksum, wrong_secret},
+    until,
+};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 
 /// The organization of most tests.
 pub(crate) const ACME: &str = "acme";
@@ -82,23 +84,20 @@ pub(crate) fn source(answer: &Answer) -> Result<String> {
     Ok(decision(answer)?.source)
 }
 
-/// Waits until it holds.
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
-    let end = Instant::now() + Duration::from_secs(15);
-    while !holds()? {
-        if Instant::now() > end {
-            bail!("in vain: {what}");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
 /// Workers KV holds the records of this key and its organization as they are now.
 pub(crate) fn until_in_kv(rig: &Rig, key: &Issued) -> Result<()> {
     let (key, organization) = kv_names(key);
     until("KV is written", || {
         Ok(rig.kv().value(&key).is_some() && rig.kv().value(&organization).is_some())
+    })
+}
+
+/// No organization has anything left to tell the change log or Workers KV, so that
+/// none carries on with it after a crash.
+pub(crate) fn until_all_is_told(admin: &Admin) -> Result<()> {
+    until("nothing is left to tell", || {
+        let status = admin.call("GET", "/status").send()?.json()?;
+        Ok(status["organizations"]["outbox"] == json!({ "appends": 0, "publications": 0 }))
     })
 }
 

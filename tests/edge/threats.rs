@@ -2,11 +2,10 @@
 
 use crate::support::{ACME, acme, assert_problem, own_key, until, until_in_kv, with_checksum};
 use anyhow::{Context, Result};
-use katalo_rig::{Class, Rig, exchange};
+use katalo_rig::{Class, Rig, exchange_and_end};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 /// Two lengths: what one server takes for the body, another takes for the next
 /// request (RFC 9112 section 6.1).
@@ -33,7 +32,7 @@ fn a_request_with_two_lengths_smuggles_nothing() -> Result<()> {
         let request = format!(
             "POST /v1/catalogs HTTP/1.1\r\nHost: e\r\nAuthorization: Bearer {secret}\r\n{lengths}\r\n{chunked}"
         );
-        exchange(rig.edge(0).address(), request.as_bytes())?;
+        exchange_and_end(rig.edge(0).address(), request.as_bytes())?;
         // Without a key of its own it reaches the API only as part of another.
         for one in rig.upstream().take() {
             assert!(!one.target.contains("smuggled"), "{lengths}: {one:?}");
@@ -57,15 +56,12 @@ fn slow_bodies_hold_up_nobody() -> Result<()> {
             slow.push(stream);
         }
     }
-    let began = Instant::now();
+    rig.requests(0).wait_for(60)?;
+    // They are answered while none of the bodies has come to its end.
     for _ in 0..20 {
         assert_eq!(own_key(rig.edge(0), &key.secret)?.status, 200);
     }
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
+    drop(slow);
     Ok(())
 }
 
@@ -105,7 +101,7 @@ fn spraying_ids_makes_no_objects() -> Result<()> {
 fn a_header_forges_no_line_of_the_log() -> Result<()> {
     let rig = Rig::builder().start()?;
     let (_, key) = acme(&rig)?;
-    let forged = r#"r1","x":{"event":"act","route":"/forged"},"y":""#;
+    let forged = r#"r1","x":{"event":"act"},"y":""#;
     let answer = rig
         .edge(0)
         .call("GET", "/v1/usage")

@@ -115,8 +115,8 @@ pub struct Setup {
 pub struct Rec {
     pub revision: Revision,
     pub allowed: bool,
-    /// Of an organization: through which revision its keys are revoked at once.
-    pub revoked_through: Revision,
+    /// Of an organization: through which revision its keys were revoked at once.
+    pub keys_revoked_through: Revision,
 }
 
 impl Record for Rec {

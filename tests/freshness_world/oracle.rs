@@ -79,7 +79,7 @@ impl Oracle {
             if used.revision == promised.revision && used != *promised {
                 self.violate(TWO_STATES);
             }
-            if used.revoked_through < promised.revoked_through {
+            if used.keys_revoked_through < promised.keys_revoked_through {
                 self.violate(ALL_CAME_BACK);
             }
             let regained = used.allowed && !promised.allowed;

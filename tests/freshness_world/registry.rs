@@ -50,7 +50,7 @@ impl Registry {
         let record = Rec {
             revision: FIRST,
             allowed: true,
-            revoked_through: Revision::default(),
+            keys_revoked_through: Revision::default(),
         };
         let subjects = (0..keys).map(|k| key(number, k)).chain([organization]);
         let stored = Stored {
@@ -116,15 +116,15 @@ impl World {
         let registry = &mut self.registries[usize::from(number)];
         let allowed = !registry.stored.records[&subject].allowed;
         let revision = registry.stored.revision.next();
-        let revoked_through = if subject.is_organization() && !allowed {
+        let keys_revoked_through = if subject.is_organization() && !allowed {
             revision
         } else {
-            registry.stored.records[&subject].revoked_through
+            registry.stored.records[&subject].keys_revoked_through
         };
         let record = Rec {
             revision,
             allowed,
-            revoked_through,
+            keys_revoked_through,
         };
         registry.write(subject, record);
         registry.commit.committed(registry.stored.rows[&subject]);
@@ -246,23 +246,21 @@ impl World {
         for subject in recovery.lost {
             let as_it_was = setup.mutant == Some(Mutant::RecoveredAsItWas);
             let before = registry.stored.records[&subject];
-            let forgotten = setup.mutant == Some(Mutant::RevokedAllForgotten);
-            let revoked_through = if subject.is_organization() && !forgotten {
-                before.revoked_through.max(recovery.revoked_through)
-            } else {
-                before.revoked_through
-            };
+            let told = recovery
+                .keys_revoked_through
+                .filter(|_| subject.is_organization())
+                .filter(|_| setup.mutant != Some(Mutant::RevokedAllForgotten));
             let record = Rec {
                 revision: recovery.revision,
                 allowed: as_it_was && before.allowed,
-                revoked_through,
+                keys_revoked_through: before.keys_revoked_through.max(told.unwrap_or_default()),
             };
             registry.write(subject, record);
         }
         registry.stored.revision = recovery.revision;
         let organization = registry.stored.records[&registry.organization];
-        let revoked_through = Some(organization.revoked_through);
-        registry.commit.recovered(revoked_through);
+        let through = Some(organization.keys_revoked_through);
+        registry.commit.recovered(through);
     }
 
     pub fn deliver_to_registry(&mut self, setup: &Setup, number: u8, message: Message) {
@@ -340,7 +338,8 @@ impl Registry {
             revision: record.revision,
             waits: true,
             from: None,
-            revoked_through: (subject.is_organization()).then_some(record.revoked_through),
+            keys_revoked_through: (subject.is_organization())
+                .then_some(record.keys_revoked_through),
         };
         self.stored.rows.insert(subject, row);
     }

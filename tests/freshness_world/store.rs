@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use katalo_keys::freshness::ask::Required;
-use katalo_keys::freshness::change_log::{LogMeta, LogStore};
+use katalo_keys::freshness::change_log::{KeysRevoked, LogMeta, LogStore};
 use katalo_keys::freshness::{Change, Incarnation, Revision, Subject};
 
 use super::{Mutant, Setup};
@@ -13,7 +13,7 @@ use super::{Mutant, Setup};
 pub struct MapStore {
     meta: Option<LogMeta>,
     rows: BTreeMap<Subject, Change>,
-    revoked: BTreeMap<Subject, (Revision, Revision)>,
+    keys_revoked: BTreeMap<Subject, KeysRevoked>,
     wait_lowered_at_once: bool,
 }
 
@@ -26,7 +26,7 @@ impl MapStore {
                 wait_for: setup.bound,
             }),
             rows: BTreeMap::new(),
-            revoked: BTreeMap::new(),
+            keys_revoked: BTreeMap::new(),
             wait_lowered_at_once: setup.mutant == Some(Mutant::WaitLoweredAtOnce),
         }
     }
@@ -54,23 +54,6 @@ impl LogStore for MapStore {
         Ok(())
     }
 
-    fn set_revoked_through(
-        &mut self,
-        organization: Subject,
-        at: Revision,
-        through: Revision,
-    ) -> Result<(), Infallible> {
-        self.revoked.insert(organization, (through, at));
-        Ok(())
-    }
-
-    fn revoked_through(
-        &self,
-        organization: Subject,
-    ) -> Result<Option<(Revision, Revision)>, Infallible> {
-        Ok(self.revoked.get(&organization).copied())
-    }
-
     fn changes_since(&self, seq: u64, limit: usize) -> Result<Vec<Change>, Infallible> {
         let mut changes: Vec<Change> = self.rows.values().copied().collect();
         changes.retain(|change| change.seq > seq);
@@ -81,6 +64,19 @@ impl LogStore for MapStore {
 
     fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Infallible> {
         Ok(self.rows.get(&subject).map(|row| row.revision))
+    }
+
+    fn set_keys_revoked(
+        &mut self,
+        organization: Subject,
+        said: KeysRevoked,
+    ) -> Result<(), Infallible> {
+        self.keys_revoked.insert(organization, said);
+        Ok(())
+    }
+
+    fn keys_revoked(&self, organization: Subject) -> Result<Option<KeysRevoked>, Infallible> {
+        Ok(self.keys_revoked.get(&organization).copied())
     }
 
     fn greatest_revision_of(&self, organization: Subject) -> Result<Revision, Infallible> {

@@ -24,7 +24,7 @@ fn organization(object: Object) -> OrganizationView {
 }
 
 fn keep(world: &World) -> Option<Timestamp> {
-    housekeeping(&world.sql, &world.settings, world.now).unwrap()
+    housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap()
 }
 
 /// `acme` with two keys, deleted now.

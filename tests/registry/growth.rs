@@ -78,7 +78,7 @@ fn costs(world: &mut World, id: KeyId) -> Costs {
     let before = world.sql.steps();
     outbox::pending_publications(&world.sql, world.now, 100).unwrap();
     outbox::next_publication(&world.sql).unwrap();
-    housekeeping(&world.sql, &world.settings, world.now).unwrap();
+    housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap();
     costs.insert("alarm", world.sql.steps() - before);
     costs
 }

@@ -4,7 +4,8 @@
 use katalo_keys::key::{KeyId, OrganizationId};
 use katalo_keys::registry::Subject;
 use katalo_keys::registry::message::{
-    Actor, Command, LeakSource, ListUsage, Outcome, Required, SessionToken, Span,
+    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, Request, Required,
+    SessionToken, Span,
 };
 use serde_json::{Value, json};
 
@@ -102,6 +103,22 @@ fn commands() {
         },
         &json!({"note_failed_authentication": {
             "problem": "invalid_key", "key": id, "route": "/admin/v1/status"}}),
+    );
+    pinned(
+        &Command::NoteFailures {
+            failures: vec![FailedAuthentication {
+                problem: "revoked_key".to_owned(),
+                key: Some(id),
+                route: "GET /admin/v1/status".to_owned(),
+                address: Some("192.0.2.1".to_owned()),
+                count: 3,
+            }],
+            beyond_proven: 1,
+            beyond_unproven: 2,
+        },
+        &json!({"note_failures": {"failures": [{"problem": "revoked_key", "key": id,
+            "route": "GET /admin/v1/status", "address": "192.0.2.1", "count": 3}],
+            "beyond_proven": 1, "beyond_unproven": 2}}),
     );
     pinned(
         &Command::NoteDeletion {
@@ -225,4 +242,26 @@ fn outcomes() {
     assert_eq!(session["id"], json!(first.id));
     assert_eq!(session["record"]["environment"], "admin");
     assert_eq!(session.as_object().unwrap().len(), 5);
+}
+
+/// What is refused first where a registry has too much to do: what strangers can
+/// cause, and what clients read. Orders never are, nor what an administrator asks.
+#[test]
+fn edges_errands_yield_to_administrators() {
+    let mut world = World::acme();
+    let id = world.key("a").id;
+    let usage = || Command::ListUsage(body(json!({"from": 0, "to": 1, "by": "day"})));
+    let mut yields = |actor: Actor, command: Command| {
+        let request = world.request(command);
+        Request { actor, ..request }.yields()
+    };
+    let admin = crate::world::root();
+    assert!(yields(Actor::Holder { id }, usage()), "a client's own use");
+    assert!(!yields(admin.clone(), usage()));
+    let failures = json!({"note_failures": {"failures": []}});
+    assert!(yields(Actor::System, body(failures)));
+    assert!(yields(Actor::System, crate::world::read(id.public)));
+    let key = id.public;
+    assert!(!yields(Actor::Holder { id }, Command::RevokeSelf { key }));
+    assert!(!yields(admin, rotate(id, 60)));
 }

@@ -746,7 +746,13 @@ fn run(steps: &[Step]) {
             Step::Reopen => both.reopen(),
             Step::Housekeeping => {
                 let now = both.world.now;
-                housekeeping(&both.world.sql, &both.world.settings, now).unwrap();
+                housekeeping(
+                    &both.world.sql,
+                    &both.world.keyring,
+                    &both.world.settings,
+                    now,
+                )
+                .unwrap();
                 // Batches of an hour ago are forgotten, and would count again.
                 if let Some((_, at)) = both.model.batch
                     && now.since(at) >= HOUR

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use katalo_keys::key::KeyId;
 use katalo_keys::registry::audit::verify_export;
 use katalo_keys::registry::message::{
-    Actor, Admin, Command, KeyView, Outcome, Refusal, Reply, SessionToken,
+    Actor, Admin, Command, FailedAuthentication, KeyView, Outcome, Refusal, Reply, SessionToken,
 };
 use katalo_keys::registry::{self, housekeeping};
 use katalo_keys::time::Timestamp;
@@ -73,7 +73,7 @@ fn steps() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => (act, proptest::option::weighted(0.3, 0..20_u8))
             .prop_map(|(act, fails_at)| Step::Act(act, fails_at)),
-        1 => (0..150_u8).prop_map(Step::Failures),
+        1 => (0..250_u8).prop_map(Step::Failures),
         2 => prop_oneof![Just(SECOND), Just(HOUR / 2), Just(HOUR)].prop_map(Step::Later),
         1 => Just(Step::Housekeeping),
     ]
@@ -107,9 +107,22 @@ struct Model {
     bootstrapped: BTreeSet<u8>,
     preflights: BTreeMap<String, u64>,
     deletions: BTreeSet<u8>,
-    /// Hour, how many on record in it, how many only counted.
-    failures: (u64, u64, u64),
+    /// How many there ever were.
+    failed: u64,
+    failures: Failures,
     audit: Vec<&'static str>,
+}
+
+/// Failed authentications of an hour.
+#[derive(Default)]
+struct Failures {
+    hour: u64,
+    /// On record by class.
+    noted: [u64; 2],
+    /// On record by class and key.
+    by_key: BTreeMap<(u64, u64), u64>,
+    /// Only counted.
+    suppressed: u64,
 }
 
 impl Model {
@@ -132,17 +145,25 @@ impl Model {
 
     fn fail(&mut self, now: Timestamp) {
         let hour = now.0 / HOUR;
-        if self.failures.0 != hour {
-            if self.failures.2 > 0 {
+        if self.failures.hour != hour {
+            if self.failures.suppressed > 0 {
                 self.audit.push("authentication.failures_suppressed");
             }
-            self.failures = (hour, 0, 0);
+            self.failures = Failures {
+                hour,
+                ..Failures::default()
+            };
         }
-        if self.failures.1 < 100 {
-            self.failures.1 += 1;
+        let (class, key) = (self.failed % 2, self.failed % FAILING_KEYS);
+        self.failed += 1;
+        let of_class = &mut self.failures.noted[class as usize];
+        let of_key = self.failures.by_key.entry((class, key)).or_default();
+        if *of_class < 100 && *of_key < 20 {
+            *of_class += 1;
+            *of_key += 1;
             self.audit.push("authentication.failed");
         } else {
-            self.failures.2 += 1;
+            self.failures.suppressed += 1;
         }
     }
 
@@ -293,12 +314,35 @@ impl Model {
     }
 }
 
-fn failure() -> Command {
-    Command::NoteFailedAuthentication {
-        problem: "invalid_key".to_owned(),
-        key: None,
-        route: "/admin/v1/status".to_owned(),
+/// Failures are of one key after the other: an even number, so that each is of one
+/// class, and enough to use up the room of both.
+const FAILING_KEYS: u64 = 12;
+
+/// The nth failure there ever is, as an older edge and as a newer one tells it.
+fn failure(nth: u64) -> Command {
+    let classes = ["invalid_key", "revoked_key"];
+    let problem = classes[(nth % 2) as usize].to_owned();
+    let key = format!("kat_admin_200000000000000000{:012}", nth % FAILING_KEYS);
+    let (key, route) = (KeyId::parse(&key), "GET /admin/v1/status".to_owned());
+    if nth.is_multiple_of(3) {
+        return Command::NoteFailedAuthentication {
+            problem,
+            key,
+            route,
+            address: None,
+        };
+    }
+    let failure = FailedAuthentication {
+        problem,
+        key,
+        route,
         address: None,
+        count: 1,
+    };
+    Command::NoteFailures {
+        failures: vec![failure],
+        beyond_proven: 0,
+        beyond_unproven: 0,
     }
 }
 
@@ -353,7 +397,7 @@ fn command(model: &Model, act: &Act) -> Option<(Command, Actor)> {
             let origin = format!("o{origin}");
             by_system(Command::NotePreflight { origin, count: 1 })
         }
-        Act::Failure => by_system(failure()),
+        Act::Failure => by_system(failure(model.failed)),
         Act::Deletion(which) => by_system(Command::NoteDeletion {
             organization: organization("acme"),
             revision: u64::from(*which),
@@ -412,9 +456,8 @@ fn agree(world: &mut World, model: &Model) {
         .map(|preflight| (preflight.origin, preflight.count))
         .collect();
     assert_eq!(seen, model.preflights);
-    let (hour, _, suppressed) = model.failures;
-    let now = if hour == world.now.0 / HOUR {
-        suppressed
+    let now = if model.failures.hour == world.now.0 / HOUR {
+        model.failures.suppressed
     } else {
         0
     };
@@ -430,13 +473,13 @@ fn run(steps: &[Step]) {
             Step::Act(what, fails_at) => act(&mut world, &mut model, what, *fails_at),
             Step::Failures(times) => {
                 for _ in 0..*times {
-                    world.ask_as(Actor::System, failure()).unwrap();
+                    world.ask_as(Actor::System, failure(model.failed)).unwrap();
                     model.fail(world.now);
                 }
             }
             Step::Later(milliseconds) => world.later(*milliseconds),
             Step::Housekeeping => {
-                housekeeping(&world.sql, &world.settings, world.now).unwrap();
+                housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap();
                 model.drop_expired(world.now);
             }
         }

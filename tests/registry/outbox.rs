@@ -1,6 +1,6 @@
 //! From the commit to the change log and Workers KV.
 
-use katalo_keys::key::{KeyRecord, OrganizationRecord};
+use katalo_keys::key::{KeyRecord, KeyState, OrganizationRecord};
 use katalo_keys::registry::directory::{self, Listed, Order};
 use katalo_keys::registry::message::{Actor, Command, Object};
 use katalo_keys::registry::outbox::Entry;
@@ -9,7 +9,7 @@ use katalo_keys::time::Timestamp;
 use serde_json::json;
 
 use crate::sqlite::Sqlite;
-use crate::world::{HOUR, SECOND, START, World, disable, enable, patch, revoke};
+use crate::world::{HOUR, SECOND, START, World, disable, enable, patch, revoke, revoke_all};
 
 const FAR: Timestamp = Timestamp(1 << 52);
 
@@ -32,6 +32,7 @@ fn issuing_is_appended_without_a_wait() {
         subject,
         revision: key.revision,
         decides: false,
+        keys_revoked_through: None,
     };
     assert_eq!(appends(&world), [entry]);
     assert_eq!(publications(&world), [entry]);
@@ -54,6 +55,7 @@ fn the_greatest_revision_wins() {
             subject,
             revision: enabled,
             decides: true,
+            keys_revoked_through: None,
         }]
     );
     assert!(!outbox::mark_enforced(&world.sql, subject, disabled, world.now).unwrap());
@@ -208,7 +210,7 @@ fn a_restored_registry_locks_what_it_lost() {
     let never_known_here = ["a", "b", "c"].map(|name| elsewhere.key(name))[2].id;
     let unknown = Subject::Key(never_known_here.public);
     let lost = [Subject::Key(a.id.public), world.subject(), unknown];
-    registry::recover(&world.sql, 91, &lost, 0, world.now).unwrap();
+    registry::recover(&world.sql, 91, &lost, None, world.now).unwrap();
     assert_eq!(registry::revision(&world.sql).unwrap(), 91);
     let pending = appends(&world);
     assert_eq!(pending.len(), 3);
@@ -238,9 +240,50 @@ fn a_restored_registry_locks_what_it_lost() {
     assert_eq!(world.key("c").revision, 93);
     let entry = &world.audit()[3];
     assert_eq!(entry["action"], "registry.recover");
-    let before = json!({"revision": 3, "keys_revoked_through": 0});
-    assert_eq!(entry["before"], before);
+    assert_eq!(entry["before"], json!({"revision": 3}));
     assert_eq!(entry["after"]["locked"], 3);
+}
+
+/// What the change log is told, and what a backup from before gets back of it.
+#[test]
+fn keys_that_were_revoked_at_once_stay_so_in_a_restored_registry() {
+    let mut world = World::acme();
+    let (a, b) = (world.key("a"), world.key("b"));
+    world.changed(revoke_all());
+    let through = registry::revision(&world.sql).unwrap();
+    let told = |world: &World| -> Vec<_> {
+        let organization = world.subject();
+        let appends = appends(world).into_iter();
+        appends
+            .filter(|entry| entry.subject == organization)
+            .map(|entry| entry.keys_revoked_through)
+            .collect()
+    };
+    assert_eq!(told(&world), [Some(through)]);
+
+    let mut restored = World::acme();
+    assert_eq!(told(&restored), [Some(0)]);
+    for key in ["a", "b"] {
+        restored.key(key);
+    }
+    restored.settle();
+    let lost = [restored.subject()];
+    registry::recover(&restored.sql, 91, &lost, Some(through), restored.now).unwrap();
+    assert_eq!(told(&restored), [Some(through)]);
+    restored.settle();
+    restored.put(json!({"name": "Acme", "api_access": "enabled"}));
+    for key in [a, b] {
+        let view = restored.get(key.id);
+        assert_eq!(view.state, KeyState::Revoked);
+        assert!(view.revoked_at.is_some() && view.revocation_reason.is_some());
+    }
+    let entries = restored.audit();
+    let entry = (entries.iter()).find(|entry| entry["action"] == "registry.recover");
+    assert_eq!(entry.unwrap()["after"]["keys_revoked_through"], through);
+
+    // One that the backup knows already, and more, takes nothing back.
+    registry::recover(&restored.sql, 191, &lost, Some(1), restored.now).unwrap();
+    assert_eq!(told(&restored), [Some(through)]);
 }
 
 #[test]

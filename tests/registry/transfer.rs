@@ -131,6 +131,63 @@ fn a_round_trip_keeps_every_key() {
     to.issued(rotate(presented.key.id, 0));
 }
 
+/// As many keys as an import takes fit into the 64 KiB of a request's body, with
+/// names, scopes and a history that are usual.
+#[test]
+fn what_an_import_takes_fits_into_a_request() {
+    const BODY_LIMIT: usize = 64 * 1024;
+    let mut from = acme();
+    let order = json!({
+        "name": "Webshop Copenhagen, production", "environment": "live",
+        "scopes": ["create", "read", "usage"], "expires_at": "2027-01-01T00:00:00Z",
+    });
+    for _ in 0..Import::MOST / 2 {
+        let id = from.issued(issue(order.clone())).key.id;
+        from.issued(rotate(id, 3600));
+        from.changed(revoke(id, "superseded"));
+    }
+    let Command::Import(import) = import(export(&mut from, 200)) else {
+        panic!()
+    };
+    assert_eq!(import.keys.len(), Import::MOST);
+    let body = serde_json::to_string(&import).unwrap();
+    assert!(body.len() < BODY_LIMIT, "{} bytes", body.len());
+    let mut to = acme();
+    let most = Import::MOST as u64;
+    assert_eq!(imported(&mut to, import.keys), (most, 0));
+    let last = to.audit().pop().unwrap();
+    assert_eq!(
+        last["after"]["keys"].as_array().unwrap().len(),
+        Import::MOST
+    );
+}
+
+/// Whoever has lines and no cursor goes on after the last of them.
+#[test]
+fn an_export_goes_on_after_any_key() {
+    let mut world = acme();
+    let ids: Vec<_> = (0..5).map(|n| world.key(&format!("k{n}")).id).collect();
+    let after = |cursor: String| Command::Export {
+        cursor: Some(cursor),
+        limit: 200.try_into().unwrap(),
+    };
+    for (place, id) in ids.iter().enumerate() {
+        let Ok(Outcome::Export(page)) = world.ask(after(id.to_string())) else {
+            panic!()
+        };
+        let exported: Vec<_> = page.items.iter().map(|line| line.id).collect();
+        assert_eq!(exported, ids[place + 1..]);
+    }
+    let elsewhere = World::platform().1.id.to_string();
+    for bad in [elsewhere.as_str(), "-1", "x", ""] {
+        let refusal = world.refused(after(bad.to_owned()));
+        assert!(
+            matches!(&refusal, Refusal::InvalidRequest { field, .. } if field == "cursor"),
+            "{bad}: {refusal:?}"
+        );
+    }
+}
+
 #[test]
 fn it_is_off_unless_switched_on_and_never_for_platform() {
     let mut world = World::acme();
@@ -189,7 +246,7 @@ fn what_cannot_be_taken_in() {
             with("created_by", json!({"kind": "x".repeat(201)})),
             "keys[1].created_by",
         ),
-        (vec![lines[0].clone(); 201], "keys"),
+        (vec![lines[0].clone(); Import::MOST + 1], "keys"),
     ] {
         let refusal = to.refused(import(keys));
         assert!(

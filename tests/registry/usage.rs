@@ -205,7 +205,10 @@ fn hours_become_days_and_days_go() {
     }
     // Five days are past their 90th; their hours become days, which list as before.
     world.now = first.plus(95 * DAY);
-    assert!(housekeeping(&world.sql, &world.settings, world.now).unwrap() > Some(world.now));
+    assert!(
+        housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap()
+            > Some(world.now)
+    );
     assert_eq!(world.sql.count("usage"), 5 * 9 + 5 * 3);
     assert_eq!(all(&mut world, asked(0, FOR_EVER, Span::Day), 7), days);
     assert_eq!(all(&mut world, asked(0, FOR_EVER, Span::Hour), 7).len(), 45);
@@ -215,10 +218,10 @@ fn hours_become_days_and_days_go() {
     let later = all(&mut world, asked(0, FOR_EVER, Span::Day), 200);
     assert_eq!((later.len(), later[0].count), (30, 16));
     world.now = first.plus(405 * DAY);
-    housekeeping(&world.sql, &world.settings, world.now).unwrap();
+    housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap();
     assert_eq!(world.sql.count("usage"), 15);
     world.now = first.plus(500 * DAY);
-    housekeeping(&world.sql, &world.settings, world.now).unwrap();
+    housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap();
     assert_eq!(world.sql.count("usage"), 0);
 }
 

@@ -6,16 +6,14 @@ use crate::{
     browser::{self, Scratch},
     bundle, node, project, python,
     ready::{self, Ready},
-    server::Server,
+    server::{self, Server},
     tools, variables,
 };
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
-    sync::OnceLock,
 };
 
 /// The smallest freshness bound: most requests are changes, and wait for it.
@@ -23,13 +21,6 @@ const BOUND_MS: &str = "200";
 
 /// For how long it runs unless told otherwise, in seconds.
 pub(crate) const USUAL: u64 = 60;
-
-static SECONDS: OnceLock<u64> = OnceLock::new();
-
-/// For how long schemathesis makes up requests.
-pub(crate) fn set_seconds(seconds: u64) {
-    let _ = SECONDS.set(seconds);
-}
 
 pub(crate) fn lint() -> Result<()> {
     bundle::run(&bundle::Options::default())?;
@@ -41,11 +32,13 @@ pub(crate) fn lint() -> Result<()> {
     )
 }
 
-pub(crate) fn run() -> Result<()> {
+/// Holds the Worker against its document. `seconds` is for how long schemathesis
+/// makes up requests.
+pub(crate) fn run(seconds: u64) -> Result<()> {
     tools::stop_on_signals()?;
     bundle::run(&bundle::Options::default())?;
     let token = variables::bootstrap_token()?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = server::free_port()?;
     let place = Scratch::new("api", port)?;
     let server = Server::start(
         "api",
@@ -69,7 +62,6 @@ pub(crate) fn run() -> Result<()> {
     closed(&server, &document)?;
 
     let mut held = true;
-    let seconds = *SECONDS.get().unwrap_or(&USUAL);
     // Those who only verify come first: the others end keys.
     let all = "examples,coverage,fuzzing,stateful";
     for (tags, phases, share) in [

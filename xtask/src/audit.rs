@@ -1,13 +1,15 @@
 //! `cargo xtask audit-verify`: an exported audit, verified on any machine with
-//! nothing but the export, and the signed end of its chain where one was kept.
+//! nothing but the export, and the signed end of its chain where one was kept. Where
+//! the retention dropped its beginning, the head tells the checkpoint that the export
+//! follows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use katalo_keys::key::{Brand, Keyring, OrganizationId};
-use katalo_keys::registry::audit::{verify_export, verify_head};
-use katalo_keys::registry::message::AuditHead;
+use katalo_keys::registry::audit::{verify_checkpoint, verify_export, verify_head, verify_kept};
+use katalo_keys::registry::message::{AuditCheckpoint, AuditHead};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -16,11 +18,15 @@ pub(crate) struct Options {
     /// A head that was kept: the answer of `GET …/audit/head`
     #[arg(long)]
     head: Option<PathBuf>,
-    /// Whose audit it is; needed where no head tells it
-    #[arg(long, required_unless_present = "head")]
+    /// What an export follows whose beginning was dropped: the `checkpoint` of an
+    /// answer of `GET …/audit/head`; that of `--head` unless said
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
+    /// Whose audit it is; needed where neither head nor checkpoint tells it
+    #[arg(long, required_unless_present_any = ["head", "checkpoint"])]
     organization: Option<String>,
-    /// A file with ROOT_KEYS, to verify the head's signature too
-    #[arg(long, requires = "head")]
+    /// A file with ROOT_KEYS, to verify the signatures too
+    #[arg(long)]
     root_keys: Option<PathBuf>,
     /// What the installation's keys begin with
     #[arg(long, default_value = "kat")]
@@ -29,17 +35,16 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let export = read(&options.file)?;
-    let head: Option<AuditHead> = match &options.head {
-        None => None,
-        Some(path) => {
-            let head = serde_json::from_str(&read(path)?);
-            Some(head.with_context(|| format!("{} is no head", path.display()))?)
-        }
+    let head: Option<AuditHead> = json(options.head.as_deref(), "head")?;
+    let checkpoint = match json(options.checkpoint.as_deref(), "checkpoint")? {
+        Some(checkpoint) => Some(checkpoint),
+        None => checkpoint_before(&export, head.as_ref()),
     };
-    let organization = match (&options.organization, &head) {
-        (Some(text), _) => OrganizationId::parse(text).context("not an organization id")?,
-        (None, Some(head)) => head.organization.clone(),
-        (None, None) => bail!("say whose audit it is: --organization or --head"),
+    let organization = match (&options.organization, &head, &checkpoint) {
+        (Some(text), ..) => OrganizationId::parse(text).context("not an organization id")?,
+        (None, Some(head), _) => head.organization.clone(),
+        (None, None, Some(checkpoint)) => checkpoint.organization.clone(),
+        (None, None, None) => bail!("say whose audit it is: --organization or --head"),
     };
     let keyring = match &options.root_keys {
         None => None,
@@ -52,24 +57,52 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
         }
     };
-    println!(
-        "{}",
-        verify(&export, &organization, head.as_ref(), keyring.as_ref())?
-    );
+    let kept = Kept {
+        organization: &organization,
+        checkpoint: checkpoint.as_ref(),
+        head: head.as_ref(),
+        keyring: keyring.as_ref(),
+    };
+    println!("{}", verify(&export, &kept)?);
     Ok(())
+}
+
+fn json<T: serde::de::DeserializeOwned>(path: Option<&Path>, what: &str) -> Result<Option<T>> {
+    let Some(path) = path else { return Ok(None) };
+    let value = serde_json::from_str(&read(path)?);
+    Ok(Some(value.with_context(|| {
+        format!("{} is no {what}", path.display())
+    })?))
+}
+
+/// The head's checkpoint, where the export begins after it: an archive that begins
+/// with the first entry passes it instead.
+fn checkpoint_before(export: &str, head: Option<&AuditHead>) -> Option<AuditCheckpoint> {
+    let first: serde_json::Value = serde_json::from_str(export.lines().next()?).ok()?;
+    let checkpoint = head?.checkpoint.clone()?;
+    (first.get("seq") != Some(&1.into())).then_some(checkpoint)
 }
 
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// What an export is held against.
+struct Kept<'a> {
+    organization: &'a OrganizationId,
+    checkpoint: Option<&'a AuditCheckpoint>,
+    head: Option<&'a AuditHead>,
+    keyring: Option<&'a Keyring>,
+}
+
 /// What can be said of the export; an error names the first bad entry.
-fn verify(
-    export: &str,
-    organization: &OrganizationId,
-    head: Option<&AuditHead>,
-    keyring: Option<&Keyring>,
-) -> Result<String> {
+fn verify(export: &str, kept: &Kept<'_>) -> Result<String> {
+    let Kept {
+        organization,
+        checkpoint,
+        head,
+        keyring,
+    } = *kept;
     let end = match (head, keyring) {
         (None, _) => "without a head, entries that were cut off its end are not missed",
         (Some(_), None) => "it ends where the head says, whose signature takes --root-keys",
@@ -79,14 +112,36 @@ fn verify(
         (Some(_), Some(_)) => bail!("the head was not signed under one of these root keys"),
     };
     // Not `lines`, which would forgive a carriage return.
-    match verify_export(export.split('\n'), organization, head) {
+    let lines = export.split('\n');
+    let (found, beginning) = match checkpoint {
+        None => (verify_export(lines, organization, head), String::new()),
+        Some(checkpoint) if checkpoint.organization != *organization => {
+            bail!("the checkpoint is of {}", checkpoint.organization)
+        }
+        Some(checkpoint) => {
+            let signature = match keyring {
+                None => "takes --root-keys",
+                Some(keyring) if verify_checkpoint(checkpoint, keyring) => "holds",
+                Some(_) => bail!("the checkpoint was not signed under one of these root keys"),
+            };
+            let beginning = format!(
+                "; those up to {} were dropped on {}, which is on record, and the checkpoint's \
+                 signature {signature}",
+                checkpoint.seq,
+                checkpoint.at.to_rfc3339()
+            );
+            (verify_kept(lines, checkpoint, head), beginning)
+        }
+    };
+    match found {
         Ok(found) => Ok(format!(
-            "{organization}: {} entries, each as it was written, the last with hash {}; {end}",
-            found.count, found.hash
+            "{organization}: {} entries, each as it was written, the last with hash {}; {end}{beginning}",
+            found.count - checkpoint.map_or(0, |checkpoint| checkpoint.seq),
+            found.hash
         )),
         Err(broken) => bail!(
             "{organization}: the first bad entry is {}: {broken}",
-            broken.line
+            broken.entry
         ),
     }
 }
@@ -98,17 +153,27 @@ mod tests {
     /// Written and pinned by the registry's own tests.
     const EXPORT: &str = include_str!("../../tests/registry/audit/acme.ndjson");
     const HEAD: &str = include_str!("../../tests/registry/audit/acme.head.json");
+    const SEALED: &str = include_str!("../../tests/registry/audit/sealed.ndjson");
+    const SEALED_HEAD: &str = include_str!("../../tests/registry/audit/sealed.head.json");
     const ROOT_KEYS: &str = r#"{"current":"2","keys":{
         "1":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         "2":"ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="}}"#;
 
     fn outcome(export: &str) -> String {
-        let head: AuditHead = serde_json::from_str(HEAD).unwrap();
+        against(export, &serde_json::from_str(HEAD).unwrap())
+    }
+
+    /// Held against a head, as the command does it.
+    fn against(export: &str, head: &AuditHead) -> String {
         let keyring = Keyring::parse(Brand::KATALO, ROOT_KEYS).unwrap();
-        match verify(export, &head.organization, Some(&head), Some(&keyring)) {
-            Ok(text) => text,
-            Err(error) => error.to_string(),
-        }
+        let checkpoint = checkpoint_before(export, Some(head));
+        let kept = Kept {
+            organization: &head.organization,
+            checkpoint: checkpoint.as_ref(),
+            head: Some(head),
+            keyring: Some(&keyring),
+        };
+        verify(export, &kept).unwrap_or_else(|error| error.to_string())
     }
 
     fn entries() -> Vec<&'static str> {
@@ -162,18 +227,70 @@ mod tests {
             "{said}"
         );
         let other = OrganizationId::parse("beta").unwrap();
-        let said = verify(EXPORT, &other, None, None).unwrap_err().to_string();
+        let kept = Kept {
+            organization: &other,
+            checkpoint: None,
+            head: None,
+            keyring: None,
+        };
+        let said = verify(EXPORT, &kept).unwrap_err().to_string();
         assert!(said.contains("the first bad entry is 1:"), "{said}");
     }
 
     #[test]
     fn a_head_of_other_root_keys_is_refused() {
         let mut head: AuditHead = serde_json::from_str(HEAD).unwrap();
-        let keyring = Keyring::parse(Brand::KATALO, ROOT_KEYS).unwrap();
         head.count -= 1;
-        let refused = verify(EXPORT, &head.organization, Some(&head), Some(&keyring));
-        assert!(refused.unwrap_err().to_string().contains("not signed"));
-        let shorter = verify(EXPORT, &head.organization, Some(&head), None);
-        assert!(shorter.unwrap_err().to_string().contains("does not end"));
+        assert!(against(EXPORT, &head).contains("the head was not signed"));
+        let kept = Kept {
+            organization: &head.organization,
+            checkpoint: None,
+            head: Some(&head),
+            keyring: None,
+        };
+        let shorter = verify(EXPORT, &kept).unwrap_err().to_string();
+        assert!(shorter.contains("does not end"), "{shorter}");
+    }
+
+    #[test]
+    fn an_export_whose_beginning_was_dropped_holds_from_its_checkpoint_on() {
+        let head: AuditHead = serde_json::from_str(SEALED_HEAD).unwrap();
+        let said = against(SEALED, &head);
+        assert!(said.contains("acme: 4 entries"), "{said}");
+        assert!(
+            said.contains("up to 3 were dropped on 2026-12-26")
+                && said.contains("the checkpoint's signature holds"),
+            "{said}"
+        );
+        let (first, rest) = SEALED.split_once('\n').unwrap();
+        let said = against(rest, &head);
+        assert!(
+            said.contains("entry 5 stands where entry 4 belongs"),
+            "{said}"
+        );
+        let said = against(first, &head);
+        assert!(said.contains("does not end"), "{said}");
+        let changed = |change: &dyn Fn(&mut AuditCheckpoint)| {
+            let mut head = head.clone();
+            change(head.checkpoint.as_mut().unwrap());
+            against(SEALED, &head)
+        };
+        for said in [
+            changed(&|it| it.seq += 1),
+            changed(&|it| it.hash = head.hash.clone()),
+            changed(&|it| it.signature = head.signature.clone()),
+        ] {
+            assert!(said.contains("the checkpoint was not signed"), "{said}");
+        }
+        let other = OrganizationId::parse("beta").unwrap();
+        let said = changed(&|it| it.organization = other.clone());
+        assert!(said.contains("the checkpoint is of beta"), "{said}");
+        let mut unsaid = head;
+        unsaid.checkpoint = None;
+        let said = against(SEALED, &unsaid);
+        assert!(
+            said.contains("entry 4 stands where entry 1 belongs"),
+            "{said}"
+        );
     }
 }

@@ -1,27 +1,31 @@
 //! `cargo xtask test browser`: the dashboard in Chromium, against the Worker in
 //! `wrangler dev` on an empty state.
 
-use crate::{bundle, node, ready::Ready, server::Server, tools, variables};
+use crate::{
+    bundle, node,
+    ready::Ready,
+    server::{self, Server},
+    tools, variables,
+};
 use anyhow::Result;
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
 };
 
 /// A small freshness bound: a change is enforced within a moment or two.
 const BOUND_MS: &str = "1000";
 
-/// Checks the types; the bundler only strips them.
-pub(crate) fn types() -> Result<()> {
-    tools::run(node::command("tsc")?.args(["--project", "dashboard"]))
+/// Checks the types of a folder's JavaScript; whoever bundles or runs it ignores them.
+pub(crate) fn types(folder: &str) -> Result<()> {
+    tools::run(node::command("tsc")?.args(["--project", folder]))
 }
 
 pub(crate) fn run() -> Result<()> {
     tools::stop_on_signals()?;
     bundle::run(&bundle::Options::default())?;
     let token = variables::bootstrap_token()?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = server::free_port()?;
     let place = Scratch::new("browser", port)?;
     let reporter = leak_reporter()?;
     let server = Server::start(

@@ -25,7 +25,20 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-const SHIM: [&str; 4] = ["index.js", "gateway.js", "objects.js", "runtime.js"];
+/// Passes that make the module larger once it is gzipped: what is inlined is text
+/// that was there before, twice.
+const SKIPPED: [&str; 2] = [
+    "--skip-pass=inlining-optimizing",
+    "--skip-pass=dae-optimizing",
+];
+
+const SHIM: [&str; 5] = [
+    "index.js",
+    "gateway.js",
+    "lines.js",
+    "objects.js",
+    "runtime.js",
+];
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Options {
@@ -124,6 +137,7 @@ fn optimise(build: &Path) -> Result<()> {
     tools::run(
         node::command("wasm-opt")?
             .arg("-Os")
+            .args(SKIPPED)
             .args(FEATURES)
             .arg(module)
             .arg("-o")

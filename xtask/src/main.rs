@@ -1,4 +1,5 @@
-//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing | audit-verify`.
+//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing |
+//! mutants | defences | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -12,8 +13,12 @@ mod audit;
 mod bench;
 mod browser;
 mod bundle;
+mod defences;
 mod dev;
+mod installed;
+mod mutants;
 mod node;
+mod prerequisites;
 mod project;
 mod python;
 mod ready;
@@ -25,6 +30,7 @@ mod tools;
 mod variables;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Tasks of katalo-keys")]
@@ -47,18 +53,32 @@ enum Task {
     Size,
     /// Measure whether a wrong key's time tells how much of it is right
     Timing,
+    /// Break the code in small ways and count what the tests notice
+    Mutants(mutants::Options),
+    /// Take each defence out of a copy of the sources, and see its tests fail
+    Defences(defences::Options),
     /// Verify an exported audit offline
     AuditVerify(audit::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
         Task::Build(options) => bundle::run(&options),
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Size => size::run(),
         Task::Timing => timing::run(),
+        Task::Mutants(options) => mutants::run(&options),
+        Task::Defences(options) => defences::run(&options),
         Task::AuditVerify(options) => audit::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // What went wrong, and never where in this program.
+        Err(error) => {
+            tools::say(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
     }
 }

@@ -49,7 +49,7 @@ fn make(place: &Path, requirements: &Path) -> Result<()> {
 }
 
 /// `katalo-keys` in the user's cache folder.
-fn cache() -> Result<PathBuf> {
+pub(crate) fn cache() -> Result<PathBuf> {
     let folder = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|folder| folder.is_absolute())

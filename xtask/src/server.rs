@@ -1,11 +1,12 @@
 //! `wrangler dev` as a child: its process group, its log, its end.
 
 use crate::{node, project, tools};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::{
     fs,
     net::TcpListener,
+    ops::Range,
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, Stdio},
@@ -38,7 +39,7 @@ impl Server {
         if TcpListener::bind(("127.0.0.1", port)).is_err() {
             bail!("port {port} is taken; choose another with --port");
         }
-        let inspector = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let inspector = free_port()?;
         fs::create_dir_all(project::dev())?;
         let log = project::dev().join(format!("{name}.log"));
         let output = fs::File::create(&log)?;
@@ -127,6 +128,22 @@ impl Drop for Server {
         let _ = kill_process_group(self.group, Signal::KILL);
         let _ = self.wrangler.wait();
     }
+}
+
+/// A port that nobody listens on, below those that systems give out by themselves:
+/// until it is used, nobody's connection takes it.
+pub(crate) fn free_port() -> Result<u16> {
+    const RANGE: Range<u16> = 10_000..32_768;
+    let start = getrandom::u32().map_err(|error| anyhow!("no randomness: {error}"))?;
+    let offset = u16::try_from(start % u32::from(RANGE.end - RANGE.start))?;
+    let (before, after) = (
+        RANGE.start..RANGE.start + offset,
+        RANGE.start + offset..RANGE.end,
+    );
+    after
+        .chain(before)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .context("no free port")
 }
 
 /// A path as seen from the checkout.

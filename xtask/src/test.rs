@@ -1,10 +1,17 @@
 //! `cargo xtask test`: what CI runs, in the same order.
 
-use crate::{api, browser, bundle, node, project, size, tools};
+use crate::{
+    api, browser, bundle,
+    installed::Tool,
+    node,
+    prerequisites::{self, Program},
+    project, size, tools,
+};
 use anyhow::{Result, bail};
 use std::{
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    thread::available_parallelism,
+    time::Instant,
 };
 
 #[derive(clap::Args)]
@@ -12,6 +19,9 @@ pub(crate) struct Options {
     /// Run one part alone; all of them unless said
     #[arg(value_enum)]
     part: Option<Part>,
+    /// Leave out what needs these programs; the summary names it
+    #[arg(long, value_enum, value_delimiter = ',')]
+    without: Vec<Program>,
     /// For how long schemathesis makes up requests, in seconds
     #[arg(long, default_value_t = api::USUAL)]
     api_seconds: u64,
@@ -19,8 +29,11 @@ pub(crate) struct Options {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// Formatting, lints and the tests that need no runtime
-    Native,
+    /// Formatting, lints and the tests that need no runtime: the inner loop
+    #[value(alias = "native")]
+    Quick,
+    /// Licences and sources of everything that is linked
+    Policy,
     /// The built Worker in the real runtime
     Edge,
     /// The OpenAPI document under a linter, and the Worker held against it
@@ -29,108 +42,131 @@ enum Part {
     Browser,
 }
 
+const DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+};
+
 struct Step {
     name: &'static str,
     part: Part,
-    run: fn() -> Result<()>,
+    /// Without this program the step cannot run at all.
+    needs: Option<Program>,
+    run: fn(&Options) -> Result<()>,
 }
 
-const STEPS: [Step; 12] = [
-    Step {
-        name: "format",
-        part: Part::Native,
-        run: format,
-    },
-    Step {
-        name: "lint native",
-        part: Part::Native,
-        run: lint_native,
-    },
-    Step {
-        name: "lint wasm32",
-        part: Part::Native,
-        run: lint_wasm,
-    },
-    Step {
-        name: "native tests",
-        part: Part::Native,
-        run: native_tests,
-    },
-    Step {
-        name: "build",
-        part: Part::Edge,
-        run: build,
-    },
-    Step {
-        name: "size of the module",
-        part: Part::Edge,
-        run: size::gate,
-    },
-    Step {
-        name: "dry run of the deployment",
-        part: Part::Edge,
-        run: dry_run,
-    },
-    Step {
-        name: "edge tests",
-        part: Part::Edge,
-        run: edge_tests,
-    },
-    Step {
-        name: "lint of the OpenAPI document",
-        part: Part::Api,
-        run: api::lint,
-    },
-    Step {
-        name: "the API against its document",
-        part: Part::Api,
-        run: api::run,
-    },
-    Step {
-        name: "types of the dashboard",
-        part: Part::Browser,
-        run: browser::types,
-    },
-    Step {
-        name: "browser tests",
-        part: Part::Browser,
-        run: browser::run,
-    },
+impl Step {
+    const fn new(part: Part, name: &'static str, run: fn(&Options) -> Result<()>) -> Self {
+        Self {
+            name,
+            part,
+            needs: None,
+            run,
+        }
+    }
+
+    const fn needing(self, program: Program) -> Self {
+        Self {
+            needs: Some(program),
+            ..self
+        }
+    }
+}
+
+const STEPS: [Step; 15] = [
+    Step::new(Part::Quick, "format", format),
+    Step::new(Part::Quick, "lint native", lint_native),
+    Step::new(Part::Quick, "lint wasm32", lint_wasm),
+    Step::new(Part::Quick, "native tests", native_tests),
+    Step::new(Part::Quick, "types of the shim", |_| browser::types("shim")),
+    Step::new(Part::Quick, "tests of the shim", shim_tests),
+    Step::new(Part::Policy, "licences and sources", licences),
+    Step::new(Part::Edge, "build", build),
+    Step::new(Part::Edge, "size of the module", |_| size::gate()),
+    Step::new(Part::Edge, "dry run of the deployment", dry_run),
+    Step::new(Part::Edge, "edge tests", edge_tests),
+    Step::new(Part::Api, "lint of the OpenAPI document", |_| api::lint()),
+    Step::new(Part::Api, "the API against its document", |options| {
+        api::run(options.api_seconds)
+    })
+    .needing(Program::Python3),
+    Step::new(Part::Browser, "types of the dashboard", |_| {
+        browser::types("dashboard")
+    }),
+    Step::new(Part::Browser, "browser tests", |_| browser::run()).needing(Program::Chromium),
 ];
 
+/// What became of a step.
+enum Outcome {
+    Passed,
+    Failed,
+    LeftOut(Program),
+}
+
 pub(crate) fn run(options: &Options) -> Result<()> {
-    api::set_seconds(options.api_seconds);
+    let began = Instant::now();
+    if options.part != Some(Part::Quick) {
+        prerequisites::meet(&options.without)?;
+    }
     let mut summary = Vec::new();
-    let mut failed = false;
     for step in &STEPS {
         if options.part.is_some_and(|part| part != step.part) {
             continue;
         }
-        tools::say(format_args!("step: {}", step.name));
         let began = Instant::now();
-        let outcome = (step.run)();
-        if let Err(error) = &outcome {
-            tools::say(format_args!("{}: {error:#}", step.name));
-            failed = true;
-        }
-        summary.push((step.name, outcome.is_ok(), began.elapsed()));
+        let missing = step
+            .needs
+            .filter(|program| options.without.contains(program));
+        let outcome = match missing {
+            Some(program) => Outcome::LeftOut(program),
+            None => {
+                tools::say(format_args!("step: {}", step.name));
+                match (step.run)(options) {
+                    Ok(()) => Outcome::Passed,
+                    Err(error) => {
+                        tools::say(format_args!("{}: {error:#}", step.name));
+                        Outcome::Failed
+                    }
+                }
+            }
+        };
+        summary.push((step, outcome, began.elapsed()));
     }
     println!();
-    for (name, passed, took) in &summary {
-        let word = if *passed { "passed" } else { "FAILED" };
-        println!("{word}  {:>7.1} s  {name}", Duration::as_secs_f64(took));
+    let total = began.elapsed().as_secs_f64();
+    for (step, outcome, took) in &summary {
+        let seconds = took.as_secs_f64();
+        let share = 100.0 * seconds / total;
+        let word = match outcome {
+            Outcome::Passed => "passed",
+            Outcome::Failed => "FAILED",
+            Outcome::LeftOut(program) => {
+                println!("NOT RUN  {} (--without {})", step.name, program.name());
+                continue;
+            }
+        };
+        println!("{word}  {seconds:>7.1} s {share:>3.0} %  {}", step.name);
     }
-    if failed {
+    println!("        {total:>7.1} s in all");
+    if options.part.is_none_or(|part| part == Part::Edge) {
+        for test in prerequisites::tests_left_out(&options.without) {
+            println!("NOT RUN  edge tests named {test}");
+        }
+    }
+    if summary
+        .iter()
+        .any(|(_, outcome, _)| matches!(outcome, Outcome::Failed))
+    {
         bail!("not all steps passed");
     }
     Ok(())
 }
 
-fn format() -> Result<()> {
+fn format(_: &Options) -> Result<()> {
     tools::run(tools::cargo().args(["fmt", "--all", "--check"]))
 }
 
-fn lint_native() -> Result<()> {
+fn lint_native(_: &Options) -> Result<()> {
     tools::run(tools::cargo().args([
         "clippy",
         "--workspace",
@@ -142,7 +178,7 @@ fn lint_native() -> Result<()> {
     ]))
 }
 
-fn lint_wasm() -> Result<()> {
+fn lint_wasm(_: &Options) -> Result<()> {
     tools::need_wasm_target()?;
     tools::run(tools::cargo().args([
         "clippy",
@@ -156,22 +192,30 @@ fn lint_wasm() -> Result<()> {
     ]))
 }
 
-fn native_tests() -> Result<()> {
-    test(&["--workspace", "--exclude=katalo-edge-tests", "--locked"])?;
-    tools::run(tools::cargo().args([
-        "test",
-        "--doc",
-        "--workspace",
-        "--exclude=katalo-edge-tests",
-        "--locked",
-    ]))
+fn native_tests(_: &Options) -> Result<()> {
+    let packages = ["--workspace", "--exclude=katalo-edge-tests", "--locked"];
+    let tested = test(&packages, []);
+    let documented = tools::run(tools::cargo().args(["test", "--doc"]).args(packages));
+    tested.and(documented)
 }
 
-fn build() -> Result<()> {
+fn shim_tests(_: &Options) -> Result<()> {
+    tools::run(node::command("node")?.args(["--test", "tests/shim/*.test.mjs"]))
+}
+
+/// Advisories are left to a watch of their own: the same commit must pass tomorrow.
+fn licences(_: &Options) -> Result<()> {
+    tools::run(
+        DENY.command()?
+            .args(["--locked", "check", "licenses", "sources", "bans"]),
+    )
+}
+
+fn build(_: &Options) -> Result<()> {
     bundle::run(&bundle::Options::default())
 }
 
-fn dry_run() -> Result<()> {
+fn dry_run(_: &Options) -> Result<()> {
     tools::run(
         node::command("wrangler")?
             .args(["deploy", "--dry-run", "--outdir"])
@@ -183,31 +227,67 @@ fn dry_run() -> Result<()> {
     )
 }
 
-fn edge_tests() -> Result<()> {
-    let tested = test(&["--package=katalo-edge-tests", "--locked"]);
-    // Clients of other makers that the tests pass over where they are missing.
-    for program in ["curl", "wget", "java", "go"] {
-        if tools::output(Command::new("sh").args(["-c", "command -v \"$0\"", program])).is_err() {
-            tools::say(format_args!("NOT TESTED: {program} is not on this machine"));
-        }
+/// Edge tests that take the whole machine, by a part of their names, as
+/// .config/nextest.toml has them: beside them no other's deadlines would hold.
+const EXCLUSIVE: [&str; 2] = ["overload::", "administrators::"];
+
+fn edge_tests(options: &Options) -> Result<()> {
+    let package = ["--package=katalo-edge-tests", "--locked"];
+    // Most of them wait, for a bound to pass or for the disk.
+    let cores = available_parallelism().map_or(1, usize::from);
+    let threads = format!("--test-threads={}", 2 * cores);
+    let left_out = prerequisites::tests_left_out(&options.without);
+    let skip = |names: &[&str]| -> Vec<String> {
+        let names = names.iter().chain(&left_out);
+        names
+            .flat_map(|name| ["--skip".to_owned(), (*name).to_owned()])
+            .collect()
+    };
+    if has_nextest() {
+        let [package, locked] = package;
+        return test(&[package, locked, &threads], skip(&[]));
     }
-    tested
+    let mut beside = skip(&EXCLUSIVE);
+    beside.push(threads);
+    let beside = test(&package, beside);
+    let mut alone = EXCLUSIVE.map(str::to_owned).to_vec();
+    alone.push("--test-threads=1".to_owned());
+    alone.extend(skip(&[]));
+    beside.and(test(&package, alone))
 }
 
-/// Runs tests by cargo-nextest where it is installed: in parallel, each in a
-/// process of its own.
-fn test(arguments: &[&str]) -> Result<()> {
-    let nextest = Command::new("cargo-nextest")
+/// Whether cargo-nextest is installed: it runs each test in a process of its own.
+fn has_nextest() -> bool {
+    Command::new("cargo-nextest")
         .arg("--version")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
-        .is_ok_and(|status| status.success());
+        .is_ok_and(|status| status.success())
+}
+
+/// Runs tests, with `filters` for their harness. A failure cancels nothing.
+fn test(arguments: &[&str], filters: impl IntoIterator<Item = String>) -> Result<()> {
     let mut cargo = tools::cargo();
-    if nextest {
+    if has_nextest() {
         cargo.args(["nextest", "run", "--no-tests=pass"]);
     } else {
         cargo.args(["test", "--all-targets"]);
     }
-    tools::run(cargo.args(arguments))
+    cargo.arg("--no-fail-fast").args(arguments).arg("--");
+    tools::run(cargo.args(filters).env("PATH", prerequisites::path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nextest_runs_the_same_tests_alone() {
+        let file = project::root().join(".config/nextest.toml");
+        let text = std::fs::read_to_string(file).expect("nextest's configuration");
+        let names = EXCLUSIVE.map(|name| name.trim_end_matches("::"));
+        let filter = format!("test(/^({})::/)", names.join("|"));
+        assert!(text.contains(&filter), "{filter} is not in {text}");
+    }
 }

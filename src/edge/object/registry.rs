@@ -283,10 +283,7 @@ impl Registry {
             };
             let revision = Revision(registry::revision(&self.sql)?);
             let rows = outbox::pending_appends(&self.sql, 0)?;
-            let revoked_through = registry::keys_revoked_through(&self.sql)?;
-            let rows = rows
-                .iter()
-                .filter_map(|entry| unsettled(entry, revoked_through));
+            let rows = rows.iter().filter_map(unsettled);
             *self.wait.borrow_mut() = Some(CommitWait::start(organization, revision, rows));
             self.taken_up.set(revision.0);
         }
@@ -327,9 +324,10 @@ impl Registry {
             .iter()
             .filter_map(|subject| Subject::parse(subject.as_str()))
             .collect();
-        let through = recovery.revoked_through.0;
+        let through = recovery.keys_revoked_through.map(|through| through.0);
         registry::recover(&self.sql, recovery.revision.0, &lost, through, rim::now())?;
-        wait.recovered(registry::keys_revoked_through(&self.sql)?.map(Revision));
+        let through = registry::keys_revoked_through(&self.sql)?;
+        wait.recovered(through.map(Revision));
         self.taken_up.set(recovery.revision.0);
         Ok(())
     }
@@ -343,12 +341,11 @@ impl Registry {
             return Ok(());
         };
         let rows = outbox::pending_appends(&self.sql, self.taken_up.get())?;
-        let revoked_through = registry::keys_revoked_through(&self.sql)?;
         for entry in &rows {
             let awaited = awaited.iter().find(|awaited| {
                 (awaited.subject, awaited.revision) == (entry.subject, entry.revision)
             });
-            if let Some(row) = unsettled(entry, revoked_through) {
+            if let Some(row) = unsettled(entry) {
                 wait.committed(Unsettled {
                     // Both are readings of this machine's clock.
                     from: awaited
@@ -520,7 +517,7 @@ impl Registry {
         }
         self.settle()?;
         let now = rim::now();
-        let kept = registry::housekeeping(&self.sql, &settings.registry, now)?;
+        let kept = registry::housekeeping(&self.sql, &settings.keyring, &settings.registry, now)?;
         let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
         let retry = (!told).then(|| now.plus(TRY_AGAIN));
         let waiting = self.longest_wait().map(|left| now.plus(left.0));
@@ -563,15 +560,12 @@ impl Registry {
     }
 }
 
-/// A row of the outbox, and through which revision the organization's keys are
-/// revoked at once, both read in the same turn.
-fn unsettled(row: &Entry, revoked_through: Option<registry::Revision>) -> Option<Unsettled> {
-    let is_organization = matches!(row.subject, Subject::Organization(_));
+fn unsettled(row: &Entry) -> Option<Unsettled> {
     Some(Unsettled {
         subject: log_subject(row.subject)?,
         revision: Revision(row.revision),
         waits: row.decides,
         from: None,
-        revoked_through: revoked_through.filter(|_| is_organization).map(Revision),
+        keys_revoked_through: row.keys_revoked_through.map(Revision),
     })
 }

@@ -57,7 +57,7 @@ impl Log {
             v: V,
             subject,
             revision: Revision(revision),
-            revoked_through: None,
+            keys_revoked_through: None,
         };
         let ack = self.log.append(&append, now).unwrap();
         (ack.wait_ms, ack.greatest)
@@ -314,6 +314,23 @@ fn a_poll_of_nothing_is_one_statement() {
     }
 }
 
+/// The meta row, the subject, the organization's greatest and its last
+/// revoke-all are read; nothing is written.
+#[test]
+fn a_repeated_append_writes_nothing() {
+    let mut log = Log::new();
+    let append = Append {
+        v: V,
+        subject: organization(),
+        revision: Revision(6),
+        keys_revoked_through: Some(Revision(6)),
+    };
+    log.log.append(&append, NOW).unwrap();
+    let before = log.database.statements();
+    log.log.append(&append, NOW).unwrap();
+    assert_eq!(log.database.statements() - before, 4);
+}
+
 #[test]
 fn where_storage_fails_nothing_is_answered() {
     let mut log = Log::new();
@@ -322,7 +339,7 @@ fn where_storage_fails_nothing_is_answered() {
         v: V,
         subject: key(1),
         revision: Revision(6),
-        revoked_through: None,
+        keys_revoked_through: None,
     };
     for statements in 0..4 {
         log.database.fail_after(statements);
@@ -330,4 +347,27 @@ fn where_storage_fails_nothing_is_answered() {
     }
     log.database.heal();
     assert_eq!(log.standing(0, None).greatest, Revision(5));
+}
+
+/// The organization's last change counts, whatever arrives late. Where an older
+/// registry made it, nobody said.
+#[test]
+fn the_log_keeps_through_which_revision_all_keys_were_revoked() {
+    let mut log = Log::new();
+    let mut told = |revision: u64, through: Option<u64>| {
+        let append = Append {
+            v: V,
+            subject: organization(),
+            revision: Revision(revision),
+            keys_revoked_through: through.map(Revision),
+        };
+        log.log.append(&append, NOW).unwrap();
+        log.standing(0, None).keys_revoked_through
+    };
+    assert_eq!(told(1, None), None);
+    assert_eq!(told(2, Some(0)), Some(Revision(0)));
+    assert_eq!(told(5, Some(5)), Some(Revision(5)));
+    assert_eq!(told(3, Some(3)), Some(Revision(5)), "it came late");
+    assert_eq!(told(6, None), None, "an older registry says nothing");
+    assert_eq!(told(9, Some(5)), Some(Revision(5)));
 }

@@ -18,7 +18,7 @@ const fn row(subject: Subject, revision: u64) -> Unsettled {
         revision: Revision(revision),
         waits: true,
         from: None,
-        revoked_through: None,
+        keys_revoked_through: None,
     }
 }
 
@@ -27,7 +27,7 @@ const fn append(subject: Subject, revision: u64) -> Append {
         v: V,
         subject,
         revision: Revision(revision),
-        revoked_through: None,
+        keys_revoked_through: None,
     }
 }
 
@@ -45,7 +45,7 @@ const fn standing(greatest: u64) -> Standing {
         greatest: Revision(greatest),
         beyond: Vec::new(),
         more: false,
-        revoked_through: None,
+        keys_revoked_through: None,
     }
 }
 
@@ -116,6 +116,24 @@ fn a_renaming_does_not_settle_the_revocation_before_it() {
     let both = wait.enforcement(&key(1), at(11_000));
     assert_eq!(both, Enforcement::Waiting(WAIT));
     assert_eq!(wait.due(at(16_151)), [row(key(1), 3)]);
+}
+
+#[test]
+fn two_renamings_wait_for_nothing() {
+    let mut wait = serving(1);
+    for revision in [2, 3] {
+        wait.committed(Unsettled {
+            waits: false,
+            ..row(key(1), revision)
+        });
+    }
+    wait.acknowledged(&append(key(1), 3), &ack(3), at(10_000));
+    assert_eq!(wait.enforcement(&key(1), at(10_000)), Enforcement::Enforced);
+    // And a revocation after a renaming waits as any does.
+    wait.committed(row(key(1), 4));
+    wait.acknowledged(&append(key(1), 4), &ack(4), at(11_000));
+    let waiting = wait.enforcement(&key(1), at(11_000));
+    assert_eq!(waiting, Enforcement::Waiting(WAIT));
 }
 
 #[test]
@@ -304,6 +322,7 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
     let page = Standing {
         beyond: vec![required(key(1), 8), required(key(2), 9)],
         more: true,
+        keys_revoked_through: None,
         ..standing(12)
     };
     wait.standing_answered(&first, &page);
@@ -321,9 +340,9 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
     };
     wait.standing_answered(&second, &page);
     let recovery = Recovery {
+        keys_revoked_through: None,
         revision: Revision(13),
         lost: vec![key(1), key(2), key(3)],
-        revoked_through: Revision(0),
     };
     assert_eq!(wait.recovery(), Some(&recovery));
     assert_eq!(wait.standing_question(), None);
@@ -352,9 +371,9 @@ fn a_greater_revision_alone_is_jumped_past() {
     let question = wait.standing_question().unwrap();
     wait.standing_answered(&question, &standing(9));
     let recovery = Recovery {
+        keys_revoked_through: None,
         revision: Revision(10),
         lost: Vec::new(),
-        revoked_through: Revision(0),
     };
     assert_eq!(wait.recovery(), Some(&recovery));
 }
@@ -386,9 +405,9 @@ fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on()
     };
     wait.standing_answered(&question, &lost);
     let recovery = Recovery {
+        keys_revoked_through: None,
         revision: Revision(7),
         lost: vec![key(2)],
-        revoked_through: Revision(0),
     };
     assert_eq!(wait.recovery(), Some(&recovery));
     // What it hears meanwhile changes nothing: it is about to jump.
@@ -420,9 +439,9 @@ fn a_record_below_what_an_edge_requires_is_locked_at_once() {
     wait.heard_of(key(1), Revision(4), Revision(3));
     assert!(!wait.may_serve());
     let recovery = Recovery {
+        keys_revoked_through: None,
         revision: Revision(5),
         lost: vec![key(1)],
-        revoked_through: Revision(0),
     };
     assert_eq!(wait.recovery(), Some(&recovery));
 }
@@ -437,4 +456,42 @@ fn while_it_asks_where_it_stands_nothing_else_is_concluded() {
     assert!(wait.may_serve());
     wait.recovered(None);
     assert!(wait.may_serve(), "there was nothing to recover");
+}
+
+/// A backup from before all keys were revoked at once must not bring them back.
+#[test]
+fn a_restored_registry_hears_that_all_keys_were_revoked() {
+    let mut wait = started(7);
+    let question = wait.standing_question().unwrap();
+    let page = Standing {
+        beyond: vec![required(organization(), 9)],
+        keys_revoked_through: Some(Revision(9)),
+        ..standing(9)
+    };
+    wait.standing_answered(&question, &page);
+    let recovery = wait.recovery().unwrap();
+    assert_eq!(recovery.keys_revoked_through, Some(Revision(9)));
+    // The log is told again, with the organization's own row alone.
+    wait.recovered(Some(Revision(9)));
+    let told = wait.next_append().unwrap();
+    assert_eq!(told.subject, organization());
+    assert_eq!(told.keys_revoked_through, Some(Revision(9)));
+}
+
+/// Where an older registry did not say, whatever the backup holds may have been
+/// revoked. A lost key alone says nothing of the others.
+#[test]
+fn what_the_log_was_not_told_counts_as_revoked() {
+    let recovery = |lost| {
+        let mut wait = started(7);
+        let question = wait.standing_question().unwrap();
+        let page = Standing {
+            beyond: vec![required(lost, 9)],
+            ..standing(9)
+        };
+        wait.standing_answered(&question, &page);
+        wait.recovery().unwrap().keys_revoked_through
+    };
+    assert_eq!(recovery(organization()), Some(Revision(7)));
+    assert_eq!(recovery(key(1)), None);
 }

@@ -21,7 +21,7 @@ fn serving() -> CommitWait {
         greatest: Revision(1),
         beyond: Vec::new(),
         more: false,
-        revoked_through: None,
+        keys_revoked_through: None,
     };
     wait.standing_answered(&question, &current);
     wait
@@ -34,7 +34,7 @@ fn row(revision: u64, from: Option<u64>) -> Unsettled {
         revision: Revision(revision),
         waits: true,
         from: from.map(at),
-        revoked_through: None,
+        keys_revoked_through: None,
     }
 }
 
@@ -43,7 +43,7 @@ fn acknowledge(wait: &mut CommitWait, revision: u64, now: u64) -> Enforcement {
         v: V,
         subject: key(1),
         revision: Revision(revision),
-        revoked_through: None,
+        keys_revoked_through: None,
     };
     let ack = Ack {
         v: V,
@@ -105,7 +105,8 @@ fn of_two_changes_the_earlier_effect_counts() {
         let mut wait = serving();
         wait.committed(row(2, first));
         wait.committed(row(3, second));
-        let now = acknowledge(&mut wait, 3, 10_000);
+        acknowledge(&mut wait, 3, 10_000);
+        let now = wait.enforcement(&key(1), at(10_000));
         assert_eq!(now == Enforcement::Enforced, alike_until.is_some());
         let due = wait.due(at(10_000 + WAIT));
         assert_eq!(due, [row(3, alike_until)], "{first:?}, {second:?}");

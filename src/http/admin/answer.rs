@@ -66,6 +66,7 @@ pub fn answer_to(outcome: Outcome, ndjson: bool) -> Answer {
             page.items
                 .iter()
                 .filter_map(|key| serde_json::to_string(key).ok()),
+            page.next_cursor.clone(),
         ),
         Outcome::Export(page) => plain(&page),
         Outcome::Changed(changed) => changed_answer(&changed),
@@ -80,20 +81,25 @@ fn plain(value: &impl serde::Serialize) -> Answer {
     Answer::json(200, value).with("cache-control", "no-store")
 }
 
-fn lines(lines: impl Iterator<Item = String>) -> Answer {
+fn lines(lines: impl Iterator<Item = String>, next: Option<String>) -> Answer {
     let mut text = String::new();
     for line in lines {
         text.push_str(&line);
         text.push('\n');
     }
-    Answer::new(200, Body::Text(NDJSON, text)).with("cache-control", "no-store")
+    let body = match next {
+        Some(next) => Body::Lines(text, next),
+        None => Body::Text(NDJSON, text),
+    };
+    Answer::new(200, body).with("cache-control", "no-store")
 }
 
 /// Entries are passed on as the bytes that were hashed: parsing and writing them
 /// again could change what the hash covers.
 fn audit_answer(page: &AuditPage, ndjson: bool) -> Answer {
     if ndjson {
-        return lines(page.lines.iter().cloned());
+        let next = page.next_after.map(|after| after.to_string());
+        return lines(page.lines.iter().cloned(), next);
     }
     let next = page
         .next_after
@@ -185,4 +191,64 @@ pub fn session_answer(status: u16, session: &Session) -> Answer {
         "expires_at": session.expires_at.to_rfc3339(),
     });
     Answer::json(status, &body).with("cache-control", "no-store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Place;
+    use crate::http::admin::{Facts, as_lines, ask, query_after};
+    use crate::registry::message::{Command, ListAudit};
+    use crate::time::Timestamp;
+
+    fn page(next_after: Option<u64>) -> Outcome {
+        Outcome::Audit(AuditPage {
+            lines: vec![r#"{"seq":1}"#.to_owned(), r#"{"seq":2}"#.to_owned()],
+            next_after,
+        })
+    }
+
+    #[test]
+    fn lines_that_have_more_after_them_are_no_whole_answer() {
+        let text = "{\"seq\":1}\n{\"seq\":2}\n".to_owned();
+        assert_eq!(
+            answer_to(page(Some(2)), true).body,
+            Body::Lines(text.clone(), "2".to_owned())
+        );
+        assert_eq!(answer_to(page(None), true).body, Body::Text(NDJSON, text));
+        let Body::Text(JSON, text) = answer_to(page(Some(2)), false).body else {
+            panic!("a page is JSON")
+        };
+        assert!(text.ends_with(r#""next_cursor":"2"}"#), "{text}");
+    }
+
+    #[test]
+    fn lines_go_on_where_the_page_before_ended() {
+        let listing = |path: &str, next: &str| {
+            let Place::Admin(place) = Place::of(path) else {
+                panic!("{path}")
+            };
+            let facts = Facts {
+                method: "GET",
+                query: &query_after(&place, next),
+                body: &[],
+                if_match: None,
+                if_none_match: None,
+                now: Timestamp(0),
+            };
+            let mut asked = ask(&place, &facts).unwrap().unwrap();
+            assert!(as_lines(&mut asked.command));
+            asked.command
+        };
+        assert!(matches!(
+            listing("/admin/v1/organizations/acme/audit", "200"),
+            Command::ListAudit(ListAudit { after: 200, limit }) if limit.get() == 200
+        ));
+        assert!(matches!(
+            listing("/admin/v1/organizations/acme/export", "7"),
+            Command::Export { cursor: Some(cursor), limit } if cursor == "7" && limit.get() == 200
+        ));
+        let mut other = Command::AuditHead {};
+        assert!(!as_lines(&mut other));
+    }
 }

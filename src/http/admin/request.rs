@@ -10,9 +10,7 @@ use crate::json;
 use crate::key::{KeyId, KeyState, OrganizationId, Revision};
 use crate::random;
 use crate::registry::Permission;
-use crate::registry::message::{
-    Command, Idempotency, Limit, ListAudit, ListKeys, ListUsage, Outcome, Span,
-};
+use crate::registry::message::{Command, Idempotency, Limit, ListAudit, ListKeys, ListUsage, Span};
 use crate::time::Timestamp;
 
 /// What is known of the request besides its place.
@@ -139,7 +137,7 @@ impl Parameters {
         let query = Query::parse(query).ok_or_else(|| {
             Problem::invalid(
                 "",
-                "The query is not well-formed, or has a parameter twice.",
+                "The query is not well-formed, has a parameter twice, or more than a hundred.",
             )
         })?;
         match query.unknown(known) {
@@ -394,19 +392,26 @@ pub fn organizations_query(
     })
 }
 
-/// Turns a listing's command to its next page; `false` at the end.
-pub fn next_page(outcome: &Outcome, command: &mut Command) -> bool {
-    match (outcome, command) {
-        (Outcome::Audit(page), Command::ListAudit(list)) => {
-            list.after = page.next_after.unwrap_or(list.after);
-            page.next_after.is_some()
-        }
-        (Outcome::Export(page), Command::Export { cursor, .. }) => {
-            cursor.clone_from(&page.next_cursor);
-            page.next_cursor.is_some()
+/// Makes a listing's pages as large as they come, for it is to leave as lines;
+/// `false` for what has no lines.
+pub fn as_lines(command: &mut Command) -> bool {
+    match command {
+        Command::ListAudit(ListAudit { limit, .. }) | Command::Export { limit, .. } => {
+            *limit = Limit::MAX;
+            true
         }
         _ => false,
     }
+}
+
+/// The query that asks for the lines after `next`, which a page of them gave.
+#[must_use]
+pub fn query_after(place: &AdminPlace<'_>, next: &str) -> String {
+    let name = match place {
+        AdminPlace::Audit(_) => "after",
+        _ => "cursor",
+    };
+    format!("{name}={next}")
 }
 
 /// `Idempotency-Key`: 1 to 255 visible ASCII characters. What it stands for is

@@ -6,6 +6,10 @@ use serde::Serialize;
 
 use crate::registry::message::{OutboxDepth, Status};
 
+/// Members of the status that tell of all organizations: a tied administrator does
+/// not get them.
+pub const OF_ALL_ORGANIZATIONS: [&str; 3] = ["change_log", "edge", "platform"];
+
 /// Sums over one page of organizations.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Totals {

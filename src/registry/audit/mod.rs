@@ -15,17 +15,25 @@
 //! | `hash` | SHA-256 over the canonical bytes of all other members |
 //!
 //! No entry holds a secret or a digest of one.
+//!
+//! Where the operator sets a retention, the chain's beginning is dropped in time: see
+//! `retention`.
 
 mod canonical;
+mod retention;
 mod verify;
 
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 pub use canonical::{NotCanonical, canonical};
-pub use verify::{Broken, Reason, Verified, verify_export, verify_head};
+pub(super) use retention::seal;
+pub use verify::{
+    Broken, Reason, Verified, verify_checkpoint, verify_export, verify_head, verify_kept,
+};
 
-use super::message::{Actor, Admin, AuditHead, AuditPage, ListAudit, Who};
+use super::handle::Stop;
+use super::message::{Actor, Admin, AuditHead, AuditPage, ListAudit, Refusal, Who};
 use super::sql as texts;
 use super::store::{Key, first};
 use crate::key::{Brand, KeyId, Keyring, OrganizationId};
@@ -47,6 +55,12 @@ pub(super) fn sha256(text: &str) -> String {
 /// The bytes that are signed as a chain's end.
 pub(super) fn head_text(organization: &OrganizationId, count: u64, hash: &str) -> String {
     format!(r#"{{"count":{count},"hash":"{hash}","organization":"{organization}"}}"#)
+}
+
+/// The bytes that are signed as a chain's new beginning. No head can be taken for one.
+fn checkpoint_text(organization: &OrganizationId, seq: u64, hash: &str, at: Timestamp) -> String {
+    let at = at.to_rfc3339();
+    format!(r#"{{"at":"{at}","hash":"{hash}","organization":"{organization}","seq":{seq}}}"#)
 }
 
 /// What an act is about.
@@ -158,11 +172,25 @@ pub(super) fn head(
         count,
         hash,
         signature,
+        checkpoint: retention::checkpoint(sql, organization)?,
     })
 }
 
-/// A page of entries.
-pub(super) fn list(sql: &dyn Sql, asked: &ListAudit) -> Result<AuditPage, SqlError> {
+/// A page of entries: from the first that is kept on, or after one that is still
+/// there. Who asks for what follows a dropped one would miss others, and is told.
+pub(super) fn list(
+    sql: &dyn Sql,
+    organization: &OrganizationId,
+    asked: &ListAudit,
+) -> Result<AuditPage, Stop> {
+    let checkpoint = retention::checkpoint(sql, organization)?;
+    if let Some(checkpoint) = checkpoint.filter(|dropped| (1..dropped.seq).contains(&asked.after)) {
+        let detail = format!(
+            "the entries up to {} were dropped; without `after` it begins with the next",
+            checkpoint.seq
+        );
+        return Err(Refusal::field("after", detail).into());
+    }
     let limit = asked.limit.get();
     let rows = sql.query(texts::LIST_AUDIT, &[asked.after.into(), (limit + 1).into()])?;
     let shown = rows.iter().zip(0..limit).map(|(row, _)| row);

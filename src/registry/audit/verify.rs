@@ -1,5 +1,5 @@
-//! Verifying an exported chain with nothing but the export, and its head where
-//! one was kept.
+//! Verifying an exported chain with nothing but the export, its head where one was
+//! kept, and the checkpoint that it begins after where its beginning was dropped.
 //!
 //! A line must be byte for byte what [`canonical`](super::canonical) writes, so
 //! that any changed byte is found, a space too.
@@ -8,14 +8,15 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{beginning, canonical, head_text, sha256};
+use super::retention::SEALED;
+use super::{beginning, canonical, checkpoint_text, head_text, sha256};
 use crate::key::{Keyring, OrganizationId};
-use crate::registry::message::AuditHead;
+use crate::registry::message::{AuditCheckpoint, AuditHead};
 
 /// A chain that holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verified {
-    /// How many entries.
+    /// The last entry's number: how many entries there are, dropped ones included.
     pub count: u64,
     /// The last one's hash.
     pub hash: String,
@@ -24,8 +25,9 @@ pub struct Verified {
 /// Where a chain breaks first.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Broken {
-    /// The line, from 1; one past the last where the end is wrong.
-    pub line: u64,
+    /// The number of the entry that belongs there; one past the last where the end is
+    /// wrong.
+    pub entry: u64,
     /// Why.
     pub reason: Reason,
 }
@@ -47,21 +49,29 @@ pub enum Reason {
     Hash,
     /// The export has more or fewer entries than the head, or another end.
     Head,
+    /// The chain passes the head's checkpoint with another hash, or of another
+    /// organization.
+    Checkpoint,
+    /// No entry tells that what comes before the checkpoint was dropped.
+    Unsealed,
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: ", self.line)?;
         match &self.reason {
             Reason::Form => f.write_str("not an audit entry in canonical form"),
             Reason::Sequence { found } => {
-                write!(f, "entry {found} stands where entry {} belongs", self.line)
+                write!(f, "entry {found} stands where entry {} belongs", self.entry)
             }
             Reason::Previous => {
                 f.write_str("does not follow the entry before, or is of another organization")
             }
             Reason::Hash => f.write_str("was altered: its hash is another"),
             Reason::Head => f.write_str("the export does not end where the head says"),
+            Reason::Checkpoint => f.write_str("the chain does not pass the checkpoint"),
+            Reason::Unsealed => {
+                f.write_str("no entry tells that what comes before the checkpoint was dropped")
+            }
         }
     }
 }
@@ -73,37 +83,92 @@ impl std::error::Error for Broken {}
 /// Empty lines are skipped.
 ///
 /// # Errors
-/// The first line that is wrong.
+/// The first entry that is wrong.
 pub fn verify_export<'a>(
     lines: impl IntoIterator<Item = &'a str>,
     organization: &OrganizationId,
     head: Option<&AuditHead>,
 ) -> Result<Verified, Broken> {
+    verify(lines, organization, None, head)
+}
+
+/// The same of a chain whose beginning was dropped: it follows `checkpoint`, which is
+/// itself verified by [`verify_checkpoint`], and tells of it.
+///
+/// # Errors
+/// The first entry that is wrong.
+pub fn verify_kept<'a>(
+    lines: impl IntoIterator<Item = &'a str>,
+    checkpoint: &AuditCheckpoint,
+    head: Option<&AuditHead>,
+) -> Result<Verified, Broken> {
+    verify(lines, &checkpoint.organization, Some(checkpoint), head)
+}
+
+fn verify<'a>(
+    lines: impl IntoIterator<Item = &'a str>,
+    organization: &OrganizationId,
+    from: Option<&AuditCheckpoint>,
+    head: Option<&AuditHead>,
+) -> Result<Verified, Broken> {
     let mut verified = Verified {
-        count: 0,
-        hash: beginning(organization),
+        count: from.map_or(0, |from| from.seq),
+        hash: from.map_or_else(|| beginning(organization), |from| from.hash.clone()),
     };
+    let passed = head.and_then(|head| head.checkpoint.as_ref());
+    let mut is_sealed = from.is_none();
     for line in lines.into_iter().filter(|line| !line.is_empty()) {
         let place = verified.count + 1;
-        verified.hash = verify_line(line, place, &verified.hash).map_err(|reason| Broken {
-            line: place,
+        let broken = |reason| Broken {
+            entry: place,
             reason,
-        })?;
-        verified.count = place;
+        };
+        let (hash, entry) = verify_line(line, place, &verified.hash).map_err(broken)?;
+        let passes = |checkpoint: &AuditCheckpoint| {
+            checkpoint.seq != place
+                || (checkpoint.hash == hash && checkpoint.organization == *organization)
+        };
+        if !passed.is_none_or(passes) {
+            return Err(broken(Reason::Checkpoint));
+        }
+        is_sealed = is_sealed || from.is_some_and(|from| tells_of(&entry, from));
+        verified = Verified { count: place, hash };
     }
     let ends_there = head.is_none_or(|head| {
         head.organization == *organization
             && head.count == verified.count
             && head.hash == verified.hash
     });
-    if ends_there {
-        Ok(verified)
-    } else {
-        Err(Broken {
-            line: verified.count + 1,
-            reason: Reason::Head,
-        })
-    }
+    let reason = match (ends_there, is_sealed) {
+        (true, true) => return Ok(verified),
+        (false, _) => Reason::Head,
+        (true, false) => Reason::Unsealed,
+    };
+    Err(Broken {
+        entry: verified.count + 1,
+        reason,
+    })
+}
+
+/// Whether an entry puts on record that all up to a checkpoint was dropped.
+fn tells_of(entry: &Value, checkpoint: &AuditCheckpoint) -> bool {
+    let is = |place: &str, value: Value| entry.pointer(place) == Some(&value);
+    is("/action", SEALED.into())
+        && is("/after/seq", checkpoint.seq.into())
+        && is("/after/hash", checkpoint.hash.as_str().into())
+}
+
+/// Whether a checkpoint was signed under one of the ring's keys.
+#[must_use]
+pub fn verify_checkpoint(checkpoint: &AuditCheckpoint, keyring: &Keyring) -> bool {
+    let AuditCheckpoint {
+        organization,
+        seq,
+        hash,
+        at,
+        signature,
+    } = checkpoint;
+    keyring.verifies_audit_head(&checkpoint_text(organization, *seq, hash, *at), signature)
 }
 
 /// Whether a head was signed under one of the ring's keys.
@@ -113,8 +178,9 @@ pub fn verify_head(head: &AuditHead, keyring: &Keyring) -> bool {
     keyring.verifies_audit_head(&text, &head.signature)
 }
 
-/// The line's hash, if it is entry `seq` and follows `previous`.
-fn verify_line(line: &str, seq: u64, previous: &str) -> Result<String, Reason> {
+/// The line's hash and the entry without it, if it is entry `seq` and follows
+/// `previous`.
+fn verify_line(line: &str, seq: u64, previous: &str) -> Result<(String, Value), Reason> {
     let mut entry: Value = serde_json::from_str(line).map_err(|_| Reason::Form)?;
     if canonical(&entry).as_deref() != Ok(line) {
         return Err(Reason::Form);
@@ -138,5 +204,5 @@ fn verify_line(line: &str, seq: u64, previous: &str) -> Result<String, Reason> {
     if sha256(&bytes) != hash {
         return Err(Reason::Hash);
     }
-    Ok(hash)
+    Ok((hash, entry))
 }

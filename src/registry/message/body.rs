@@ -147,3 +147,9 @@ pub struct Import {
     #[serde(default)]
     pub wait: Wait,
 }
+
+impl Import {
+    /// Most keys of one import. So many usual ones fit into the 64 KiB of a
+    /// request's body.
+    pub const MOST: usize = 100;
+}

@@ -168,7 +168,18 @@ pub enum Command {
         /// From the cookie.
         token: SessionToken,
     },
-    /// `_platform`: puts a failed authentication on record. `Outcome::Done`.
+    /// `_platform`: puts failed authentications on record. `Outcome::Done`.
+    NoteFailures {
+        /// What an edge counted, at most 256.
+        failures: Vec<FailedAuthentication>,
+        /// Further failures of proven secrets.
+        #[serde(default)]
+        beyond_proven: u64,
+        /// Further failures of others.
+        #[serde(default)]
+        beyond_unproven: u64,
+    },
+    /// The same of one, by an edge of an older version.
     NoteFailedAuthentication {
         /// The problem's code.
         problem: String,
@@ -269,6 +280,32 @@ pub struct UsageCount {
     pub last_at: Timestamp,
 }
 
+/// A failed authentication at the admin routes, as often as it was counted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FailedAuthentication {
+    /// The problem's code.
+    pub problem: String,
+    /// The key id, where one of ours was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
+    /// Method and pattern of the route.
+    pub route: String,
+    /// The client's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// How often.
+    pub count: u64,
+}
+
+impl FailedAuthentication {
+    /// Whether the secret was the right one, going by the problem: a client's key is
+    /// refused before anybody asks for it.
+    #[must_use]
+    pub fn proves_secret(&self) -> bool {
+        !matches!(self.problem.as_str(), "invalid_key" | "wrong_environment")
+    }
+}
+
 /// The revisions below which an edge may not decide, as its view knows them; 0
 /// where it knows of none.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -300,7 +337,7 @@ impl Command {
         }
     }
 
-    /// Whether a registry that holds nothing yet may come to life by it. For
+    /// Whether this command may create the registry. For
     /// all others `absent` is the answer, and an
     /// object that was only asked after stays empty.
     #[must_use]
@@ -310,6 +347,7 @@ impl Command {
             Self::PutOrganization(_)
                 | Self::Bootstrap { .. }
                 | Self::NotePreflight { .. }
+                | Self::NoteFailures { .. }
                 | Self::NoteFailedAuthentication { .. }
                 | Self::NoteDeletion { .. }
         )

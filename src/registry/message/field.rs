@@ -118,7 +118,7 @@ impl From<GrantedScopes> for Vec<Scope> {
 
 /// Networks a key may be used from: at most 50, sorted, none twice; everywhere
 /// when empty. A bare address means that address alone, bits behind the prefix
-/// are cleared, and an IPv4 network in IPv6's clothes (`::ffff:0:0/96`) is the
+/// are cleared, and an IPv4-mapped IPv6 network (`::ffff:0:0/96`) is the
 /// IPv4 one.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
@@ -652,13 +652,19 @@ bounded! {
     Limit, (1..=200), "a limit is 1 to 200"
 }
 
+impl Limit {
+    /// The largest page.
+    pub const MAX: Self = Self(*Self::RANGE.end());
+}
+
 impl Default for Limit {
     fn default() -> Self {
         Self(50)
     }
 }
 
-/// What the dashboard's cookie carries: 64 hexadecimal digits (256 random bits).
+/// What the dashboard's cookie carries: 64 hexadecimal digits, of which the last
+/// 16 are a tag ([`Keyring::made_session`](crate::key::Keyring::made_session)).
 /// The registry keeps a MAC of it. No `Debug` of its digits, wiped on drop.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

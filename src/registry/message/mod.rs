@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 pub use body::{
     Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
 };
-pub use command::{Command, ListAudit, ListKeys, ListUsage, Required, Span, UsageCount};
+pub use command::{
+    Command, FailedAuthentication, ListAudit, ListKeys, ListUsage, Required, Span, UsageCount,
+};
 pub use field::{
     AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, LeakSource, Limit,
     Metadata, Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, SessionToken, Wait,
@@ -29,8 +31,8 @@ pub use outcome::{
 };
 pub use refusal::Refusal;
 pub use view::{
-    AuditHead, ExportedKey, KeyCounts, KeyView, OrganizationView, Restriction, RestrictionReason,
-    Who,
+    AuditCheckpoint, AuditHead, ExportedKey, KeyCounts, KeyView, OrganizationView, Restriction,
+    RestrictionReason, Who,
 };
 
 use crate::key::{KeyId, OrganizationId, Revision, Scopes};
@@ -68,7 +70,9 @@ pub struct Request {
 
 impl Request {
     /// Whether it is an edge's errand for a client: refused first where a
-    /// registry has too much to do, so that administrators still get through.
+    /// registry has too much to do, so that administrators still get through. A
+    /// read of records is one, except where the edge reads them to let an
+    /// administrator in whose secret is proven: only the edge can tell.
     #[must_use]
     pub const fn yields(&self) -> bool {
         match self.command {
@@ -77,9 +81,10 @@ impl Request {
             | Command::MarkExposed { .. }
             | Command::ReportBehind { .. }
             | Command::NotePreflight { .. }
+            | Command::NoteFailures { .. }
             | Command::NoteFailedAuthentication { .. } => true,
             // A client's view of its own use; else an administrator's.
-            Command::ListUsage(_) => matches!(self.actor, Actor::System),
+            Command::ListUsage(_) => matches!(self.actor, Actor::Holder { .. }),
             _ => false,
         }
     }

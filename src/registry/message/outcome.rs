@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::command::Span;
 use super::field::SessionToken;
 use super::view::{AuditHead, ExportedKey, KeyView, OrganizationView};
-use crate::key::{KeyId, KeyRecord, OrganizationRecord, PublicKeyId, Revision, SecretText};
+use crate::key::{KeyId, KeyRecord, OrganizationRecord, Revision, SecretText};
 use crate::registry::subject::Subject;
 use crate::time::{Timestamp, rfc3339};
 
@@ -309,13 +309,4 @@ pub struct Session {
     /// Its record, checked as usable at the time of the answer but for the
     /// client's address.
     pub record: KeyRecord,
-}
-
-/// So that a caller need not take the id apart.
-impl Session {
-    /// The public id of the key behind it.
-    #[must_use]
-    pub const fn public_id(&self) -> PublicKeyId {
-        self.id.public
-    }
 }

@@ -139,7 +139,7 @@ pub struct OrganizationView {
     pub revision: Revision,
 }
 
-/// How many keys stand how.
+/// Number of keys in each state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct KeyCounts {
     /// Usable.
@@ -165,6 +165,26 @@ pub struct AuditHead {
     /// The last entry's hash; with no entry, the chain's beginning.
     pub hash: String,
     /// Under the keyring's key for audit heads.
+    pub signature: String,
+    /// Where the chain begins, if its beginning was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<AuditCheckpoint>,
+}
+
+/// What took the place of a chain's beginning when that was dropped, signed: the
+/// chain that is kept follows it, and tells of it in an entry `audit.sealed`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AuditCheckpoint {
+    /// Whose chain.
+    pub organization: OrganizationId,
+    /// The last entry that was dropped.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: String,
+    /// When it was dropped.
+    #[serde(with = "rfc3339")]
+    pub at: Timestamp,
+    /// Under the keyring's key for audit heads, current at that time.
     pub signature: String,
 }
 

@@ -151,4 +151,12 @@ const FOURTH: &[&str] = &[
     // Admin keys by the organization that they are tied to.
     "CREATE INDEX keys_tied ON keys (bound_organization, issued)
         WHERE bound_organization IS NOT NULL AND revoked_at IS NULL",
+    // What took the place of the audit's beginning, once that was dropped.
+    "CREATE TABLE audit_checkpoint (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        seq INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        signature TEXT NOT NULL
+    )",
 ];

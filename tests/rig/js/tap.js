@@ -1,28 +1,31 @@
 // Stands before the Worker in the rig, and between its objects and their
 // callers: counts calls, and makes them late, lost, hang or trap as a test asks.
 //
-//   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed"}}
-//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "replay", "delay_ms": n, "trap_after": n,
-//                              "forged": {member: value} | null}
+//   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed", "at_once"}}
+//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "hold" | "replay", "delay_ms": n, "trap_after": n,
+//                              "forged": {member: value} | null, "releases": true}
+//   PUT /__rig/clock          {"rate": n} | {"pass_ms": n}
+//   GET /__rig/steps          the steps of the edge's instance, where they are counted
 //   any request with `rig-trap: n` traps at the nth call out of the crate
 //   /__rig/object/<class>/<name>  a call to an object, from another process
 //
 // A point is a class, for all calls that reach its objects, or
-// "<caller>><class>", for the calls that one caller sends: "edge" or a class.
+// "<caller>><class>", for the calls that one caller sends: "edge" or a class. The
+// point "edge" is where clients' requests come in; they are counted, no more.
 
+import { go, pass as passTime, wait } from "./clock.js";
+import { stepsSoFar } from "./steps.js";
 import { trapAfter } from "./trap.js";
 import worker, * as exported from "./index.js";
 
 const BINDINGS = { REGISTRY: "Registry", DIRECTORY: "Directory", CHANGE_LOG: "ChangeLog", RELAY: "Relay" };
-
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const points = new Map();
 
 function point(name) {
   let state = points.get(name);
   if (state === undefined) {
-    state = { fetches: 0, alarms: 0, shed: 0, fault: "none", recorded: null, delay_ms: 0, trap_after: 0, forged: null };
+    state = { fetches: 0, alarms: 0, shed: 0, under_way: 0, at_once: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, trap_after: 0, forged: null };
     points.set(name, state);
   }
   return state;
@@ -33,11 +36,28 @@ function forge(answer, forged) {
   return JSON.stringify(answer, (name, value) => (Object.hasOwn(forged, name) ? forged[name] : value));
 }
 
+// Comes back once what is held here is released.
+async function release(state) {
+  const before = state.released;
+  while (state.released === before) await wait(2);
+}
+
 async function pass(state, call) {
   state.fetches += 1;
+  state.under_way += 1;
+  state.at_once = Math.max(state.at_once, state.under_way);
+  try {
+    return await passOn(state, call);
+  } finally {
+    state.under_way -= 1;
+  }
+}
+
+async function passOn(state, call) {
   if (state.delay_ms > 0) await wait(state.delay_ms);
   if (state.fault === "refuse") throw new Error("refused by the rig");
   if (state.fault === "hang") await wait(3_600_000);
+  if (state.fault === "hold") await release(state);
   if (state.trap_after > 0) {
     trapAfter(state.trap_after);
     state.trap_after = 0;
@@ -116,6 +136,27 @@ async function callObject(request, env, path) {
   }
 }
 
+// A shared cache as the platform has one before what a Worker fetches: it goes by the
+// address and the answer, and knows nothing of keys.
+const kept = new Map();
+
+function caching(fetch) {
+  return async (input, init) => {
+    const request = new Request(input, init);
+    if (request.method !== "GET" || request.cache === "no-store") return fetch(input, init);
+    const found = kept.get(request.url);
+    if (found !== undefined) return new Response(...found);
+    const answer = await fetch(input, init);
+    if (!/public|s-maxage/.test(answer.headers.get("cache-control") ?? "")) return answer;
+    const { status, headers } = answer;
+    const again = [await answer.text(), { status, headers: [...headers] }];
+    kept.set(request.url, again);
+    return new Response(...again);
+  };
+}
+
+const direct = globalThis.fetch;
+
 const environments = new Map();
 
 function tappedEnv(env, caller) {
@@ -125,6 +166,10 @@ function tappedEnv(env, caller) {
     for (const [binding, name] of Object.entries(BINDINGS)) {
       const namespace = env[binding] ?? new DurableObjectNamespace(env.RIG_OBJECTS, name);
       tapped[binding] = tappedNamespace(namespace, point(`${caller}>${name}`));
+    }
+    if (env.RIG_CACHE === "on") {
+      globalThis.fetch = caching(direct);
+      if (env.UPSTREAM !== undefined) tapped.UPSTREAM = { fetch: caching((...values) => env.UPSTREAM.fetch(...values)) };
     }
     // A dataset of Analytics Engine whose points are in the log.
     if (env.RIG_METRICS === "on") {
@@ -153,14 +198,26 @@ function tappedClass(name) {
   };
 }
 
+const done = () => new Response(null, { status: 204 });
+
 async function control(request, env, path) {
   if (path.startsWith("object/")) return callObject(request, env, path);
+  if (path === "clock") {
+    const { rate, pass_ms } = await request.json();
+    if (rate !== undefined) go(rate);
+    if (pass_ms !== undefined) passTime(pass_ms);
+    return done();
+  }
+  if (path === "steps") return Response.json(stepsSoFar());
   const name = decodeURIComponent(path.slice("calls/".length));
   if (name === "") return Response.json(Object.fromEntries(points));
   // A count that was not used up reaches no later call.
   trapAfter(0);
-  Object.assign(point(name), await request.json(), { recorded: null });
-  return new Response(null, { status: 204 });
+  const { releases, ...given } = await request.json();
+  const state = point(name);
+  Object.assign(state, given, { recorded: null });
+  if (releases) state.released += 1;
+  return done();
 }
 
 export default {
@@ -169,6 +226,7 @@ export default {
     if (pathname.startsWith("/__rig/")) return control(request, env, pathname.slice("/__rig/".length));
     const calls = request.headers.get("rig-trap");
     if (calls !== null) trapAfter(Number(calls));
+    point("edge").fetches += 1;
     return worker.fetch(request, tappedEnv(env, "edge"), ctx);
   },
 };

@@ -1,5 +1,6 @@
 //! A client for requests that are well formed. For others see [`exchange`](crate::exchange).
 
+use crate::PATIENCE;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::{fmt, net::SocketAddr, time::Duration};
@@ -16,7 +17,7 @@ impl Client {
     /// A client for the server at `address`.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        Self::with_patience(address, Duration::from_secs(60))
+        Self::with_patience(address, PATIENCE)
     }
 
     /// A client that waits for an answer no longer than `patience`.

@@ -1,6 +1,6 @@
 //! The configuration that workerd is started on, in the text form of Cap'n Proto.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -8,10 +8,12 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::modules::{embed, modules};
 use crate::objects::Class;
+use crate::rig::checkout;
 
 /// Names the KV view of the asking service to the rig's KV.
 pub(crate) const VIEW: &str = "rig-view";
@@ -25,6 +27,10 @@ pub(crate) struct Config {
     pub(crate) upstream: SocketAddr,
     /// Whether it is known by a service binding; else by its URL.
     pub(crate) upstream_is_bound: bool,
+    /// Whether it is bound for `test` keys too.
+    pub(crate) upstream_test: bool,
+    /// Whether the module tells of its steps.
+    pub(crate) counts_steps: bool,
     pub(crate) variables: BTreeMap<String, Value>,
     /// Whether the objects have a process of their own.
     pub(crate) apart: bool,
@@ -42,6 +48,8 @@ impl Config {
         let mut named = Vec::new();
         for (name, text) in [
             ("tap.js", include_str!("../js/tap.js")),
+            ("clock.js", include_str!("../js/clock.js")),
+            ("steps.js", include_str!("../js/steps.js")),
             ("trap.js", include_str!("../js/trap.js")),
         ] {
             fs::write(folder.join(name), text)?;
@@ -52,7 +60,11 @@ impl Config {
             if let Some(parent) = to.parent() {
                 fs::create_dir_all(parent)?;
             }
-            fs::copy(build.join(&module), to)?;
+            if self.counts_steps && to.extension().is_some_and(|end| end == "wasm") {
+                count_steps(&build.join(&module), &to)?;
+            } else {
+                fs::copy(build.join(&module), to)?;
+            }
             named.push(module);
         }
         fs::create_dir_all(folder.join("state"))?;
@@ -131,6 +143,9 @@ const modules :List(Workerd.Worker.Module) = [
         if self.upstream_is_bound {
             bindings.push_str("    (name = \"UPSTREAM\", service = \"upstream\"),\n");
         }
+        if self.upstream_test {
+            bindings.push_str("    (name = \"UPSTREAM_TEST\", service = \"upstream\"),\n");
+        }
         if self.apart && name != OBJECTS {
             bindings.push_str("    (name = \"RIG_OBJECTS\", service = \"distant-objects\"),\n");
         } else {
@@ -180,6 +195,20 @@ const {name} :Workerd.Worker = (
             self.compatibility_date
         )
     }
+}
+
+/// Writes a module that tells of each function that is entered and each turn of a
+/// loop: `js/steps.js`.
+fn count_steps(module: &Path, to: &Path) -> Result<()> {
+    let program = checkout().join("node_modules/.bin/wasm-opt");
+    let status = Command::new(program)
+        .args(["--all-features", "--log-execution"])
+        .arg(module)
+        .arg("-o")
+        .arg(to)
+        .status()?;
+    ensure!(status.success(), "wasm-opt failed");
+    Ok(())
 }
 
 /// The service of all Durable Objects.

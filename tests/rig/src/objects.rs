@@ -1,6 +1,6 @@
 //! Points at which calls to Durable Objects are counted, and can go wrong.
 
-use crate::Client;
+use crate::{Client, until};
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -55,6 +55,10 @@ pub struct Calls {
     pub alarms: u64,
     /// Fetches that the object refused for having too much to do (503).
     pub shed: u64,
+    /// Fetches that are under way.
+    pub under_way: u64,
+    /// The most fetches that were under way at once.
+    pub at_once: u64,
 }
 
 /// Who calls an object.
@@ -80,6 +84,11 @@ pub struct Point<'a> {
 impl<'a> Point<'a> {
     pub(crate) fn before(client: &'a Client, class: Class) -> Self {
         let name = class.name().to_owned();
+        Self { client, name }
+    }
+
+    pub(crate) fn clients(client: &'a Client) -> Self {
+        let name = "edge".to_owned();
         Self { client, name }
     }
 
@@ -131,6 +140,34 @@ impl<'a> Point<'a> {
         self.set(&json!({ "fault": "lose" }))
     }
 
+    /// Waits until so many calls in all have come by.
+    ///
+    /// # Errors
+    ///
+    /// As said above, or when they do not come.
+    pub fn wait_for(&self, fetches: u64) -> Result<()> {
+        let what = format!("call {fetches} by {}", self.name);
+        until(&what, || Ok(self.calls()?.fetches >= fetches))
+    }
+
+    /// Calls are held here before they arrive, from now on.
+    ///
+    /// # Errors
+    ///
+    /// As said above.
+    pub fn hold(&self) -> Result<()> {
+        self.set(&json!({ "fault": "hold" }))
+    }
+
+    /// Calls to come are held no more; those that are held stay.
+    ///
+    /// # Errors
+    ///
+    /// As said above.
+    pub fn let_others_pass(&self) -> Result<()> {
+        self.set(&json!({ "fault": "none" }))
+    }
+
     /// Calls neither arrive nor fail, from now on.
     ///
     /// # Errors
@@ -171,13 +208,15 @@ impl<'a> Point<'a> {
         self.set(&json!({ "trap_after": count }))
     }
 
-    /// Ends all faults here.
+    /// Ends all faults here, and lets go on what is held.
     ///
     /// # Errors
     ///
     /// As said above.
     pub fn heal(&self) -> Result<()> {
-        self.set(&json!({ "fault": "none", "delay_ms": 0, "trap_after": 0, "forged": null }))
+        self.set(&json!({
+            "fault": "none", "delay_ms": 0, "trap_after": 0, "forged": null, "releases": true,
+        }))
     }
 
     fn set(&self, state: &Value) -> Result<()> {

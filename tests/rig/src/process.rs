@@ -1,10 +1,12 @@
 //! One process of workerd, or of another server.
 
+use crate::PATIENCE;
 use anyhow::{Context, Result, bail};
 use std::{
     ffi::OsString,
     fs,
     net::{SocketAddr, TcpStream},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     time::{Duration, Instant},
@@ -26,8 +28,6 @@ watcher=$!
 wait $program
 kill $watcher 2>/dev/null
 "#;
-
-const START: Duration = Duration::from_secs(30);
 
 /// A server at work; ends when this is dropped.
 pub struct Process {
@@ -86,6 +86,8 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(output.try_clone()?)
             .stderr(output)
+            // Whoever ends a test may end its whole group, and this with it too soon.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         let stdin = shell.stdin.take();
@@ -103,9 +105,9 @@ impl Process {
     }
 
     fn wait_until_listening(&mut self, log: &Path, addresses: &[SocketAddr]) -> Result<()> {
-        let until = Instant::now() + START;
+        let until = Instant::now() + PATIENCE;
         for address in addresses {
-            while !listens(*address) {
+            while TcpStream::connect(address).is_err() {
                 if self.shell.try_wait()?.is_some() || Instant::now() > until {
                     let log = fs::read_to_string(log).unwrap_or_default();
                     bail!("the server did not start:\n{log}");
@@ -121,14 +123,6 @@ impl Process {
     pub fn pid(&self) -> u32 {
         self.pid
     }
-}
-
-/// Whether somebody listens there. A connection to a port of the ephemeral range
-/// that nobody listens on can come about with itself.
-fn listens(address: SocketAddr) -> bool {
-    TcpStream::connect(address)
-        .and_then(|stream| stream.local_addr())
-        .is_ok_and(|own| own != address)
 }
 
 impl Drop for Process {

@@ -1,23 +1,35 @@
 //! Requests that no well-behaved client would send.
 
-use crate::Answer;
+use crate::{Answer, PATIENCE};
 use anyhow::Result;
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
-    time::Duration,
 };
 
-/// Writes these bytes and reads until the server closes, or is silent for two
-/// seconds. `None` when it said nothing that is HTTP. Ask for
-/// `Connection: close` to be answered without the wait.
+/// Writes these bytes and reads until the server closes. `None` when it said
+/// nothing that is HTTP. Ask for `Connection: close`.
 ///
 /// # Errors
 ///
 /// When the server cannot be reached.
 pub fn exchange(address: SocketAddr, request: &[u8]) -> Result<Option<Answer>> {
+    talk(address, request, false)
+}
+
+/// The same, and says that nothing more comes: a server that keeps connections
+/// closes after its last answer. To a proxy it may mean that nobody waits any more.
+///
+/// # Errors
+///
+/// When the server cannot be reached.
+pub fn exchange_and_end(address: SocketAddr, request: &[u8]) -> Result<Option<Answer>> {
+    talk(address, request, true)
+}
+
+fn talk(address: SocketAddr, request: &[u8], ends: bool) -> Result<Option<Answer>> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     // A server that refuses early closes while the rest is being written.
     if let Err(error) = stream.write_all(request)
         && !matches!(
@@ -26,6 +38,9 @@ pub fn exchange(address: SocketAddr, request: &[u8]) -> Result<Option<Answer>> {
         )
     {
         return Err(error.into());
+    }
+    if ends {
+        let _ = stream.shutdown(Shutdown::Write);
     }
     let mut received = Vec::new();
     let mut chunk = [0; 16 << 10];

@@ -1,8 +1,10 @@
 //! A rig: edges, objects, KV and upstream, wired together.
 
 use crate::{
-    Admin, Caller, Class, Client, Kv, Point, Upstream,
+    Admin, Caller, Class, Client, Clock, Kv, Point, Upstream,
     config::{Config, EDGES, OBJECTS_APART},
+    folder::Folder,
+    ports::Port,
     process::{self, Process},
 };
 use anyhow::{Context, Result, ensure};
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -30,8 +32,9 @@ const ROUTES: [[&str; 3]; 5] = [
 ];
 
 /// The freshness bound of a rig, in milliseconds: every change that alters
-/// decisions waits it out, so that tests want it short.
-const FRESHNESS_BOUND_MS: u64 = 1_000;
+/// decisions waits it out, so that it is the least there is. A test that wants what
+/// it holds to stay proven stops the clock.
+const FRESHNESS_BOUND_MS: u64 = 200;
 
 /// [`ROUTES`] as the variable of that name.
 fn routes(freshness: &str) -> Vec<Value> {
@@ -49,6 +52,8 @@ pub struct Builder {
     edges: usize,
     apart: bool,
     upstream_url: Option<String>,
+    upstream_test: bool,
+    counts_steps: bool,
     variables: BTreeMap<String, Value>,
 }
 
@@ -77,6 +82,21 @@ impl Builder {
         self
     }
 
+    /// Binds the upstream for `test` keys as well.
+    #[must_use]
+    pub fn upstream_test(mut self) -> Self {
+        self.upstream_test = true;
+        self
+    }
+
+    /// Has the crate's steps counted, for [`Rig::steps`]. It is several times slower
+    /// then.
+    #[must_use]
+    pub fn counting_steps(mut self) -> Self {
+        self.counts_steps = true;
+        self
+    }
+
     /// Makes the routes strict: the registry is asked on every request.
     #[must_use]
     pub fn strict(self) -> Self {
@@ -85,8 +105,7 @@ impl Builder {
 
     /// Sets a variable or secret of the Worker: text is bound as text, all else
     /// as JSON, as wrangler does. `ROOT_KEYS`, `BOOTSTRAP_TOKEN`, `ROUTES`
-    /// (Katalo's five, bounded) and `FRESHNESS_BOUND_MS` (one second) are set
-    /// already.
+    /// (Katalo's five, bounded) and `FRESHNESS_BOUND_MS` (200) are set already.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
@@ -106,7 +125,7 @@ impl Builder {
     ///
     /// When the Worker is not built, or workerd does not start.
     pub fn start(mut self) -> Result<Rig> {
-        let folder = tempfile::Builder::new().prefix("katalo-rig-").tempdir()?;
+        let folder = Folder::new("katalo-rig-")?;
         let kv = Kv::start()?;
         let upstream = Upstream::start()?;
         if let Some(origin) = &self.upstream_url {
@@ -115,9 +134,12 @@ impl Builder {
             self.variables
                 .insert("UPSTREAM_URL".to_owned(), origin.as_str().into());
         }
-        let mut ports = free_ports(self.edges + 1)?.into_iter();
-        let objects = ports.next().context("no port for the objects")?;
-        let edges: Vec<SocketAddr> = ports.collect();
+        let ports: Vec<Port> = (0..=self.edges)
+            .map(|_| Port::free())
+            .collect::<Result<_>>()?;
+        let mut addresses = ports.iter().map(Port::address);
+        let objects = addresses.next().context("no port for the objects")?;
+        let edges: Vec<SocketAddr> = addresses.collect();
         let config = Config {
             compatibility_date: compatibility_date()?,
             edges: edges.clone(),
@@ -125,6 +147,8 @@ impl Builder {
             kv: kv.address(),
             upstream: upstream.address(),
             upstream_is_bound: self.upstream_url.is_none(),
+            upstream_test: self.upstream_test,
+            counts_steps: self.counts_steps,
             variables: self.variables,
             apart: self.apart,
         };
@@ -139,6 +163,7 @@ impl Builder {
             upstream,
             config,
             folder,
+            _ports: ports,
         };
         rig.start()?;
         Ok(rig)
@@ -156,7 +181,8 @@ pub struct Rig {
     kv: Kv,
     upstream: Upstream,
     config: Config,
-    folder: tempfile::TempDir,
+    folder: Folder,
+    _ports: Vec<Port>,
 }
 
 impl Rig {
@@ -167,6 +193,8 @@ impl Rig {
             edges: 1,
             apart: false,
             upstream_url: None,
+            upstream_test: false,
+            counts_steps: false,
             variables: BTreeMap::new(),
         }
         .variable("ROUTES", routes("bounded"))
@@ -205,6 +233,35 @@ impl Rig {
             Caller::Object(_) => &self.objects,
         };
         Point::between(client, caller, class)
+    }
+
+    /// The requests of clients to one edge.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such edge.
+    pub fn requests(&self, edge: usize) -> Point<'_> {
+        Point::clients(self.edge(edge))
+    }
+
+    /// The clock of one edge.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such edge.
+    pub fn clock(&self, edge: usize) -> Clock<'_> {
+        Clock::of(self.edge(edge))
+    }
+
+    /// The steps of the crate at the first edge so far: functions entered and turns
+    /// of loops, which a machine's mood does not change.
+    ///
+    /// # Errors
+    ///
+    /// When workerd does not answer.
+    pub fn steps(&self) -> Result<u64> {
+        let steps = self.edge(0).get("/__rig/steps")?.json()?;
+        steps.as_u64().context("no number")
     }
 
     /// The KV namespace.
@@ -382,19 +439,4 @@ pub fn compatibility_date() -> Result<String> {
         .find_map(|line| line.strip_prefix("compatibility_date = "))
         .context("wrangler.toml has no compatibility_date")?;
     Ok(date.trim_matches('"').to_owned())
-}
-
-/// Ports that nobody listens on. They are let go all at once, so no two are the same.
-///
-/// # Errors
-///
-/// When there are none.
-pub fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
-    let held: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<std::io::Result<_>>()?;
-    Ok(held
-        .iter()
-        .map(TcpListener::local_addr)
-        .collect::<std::io::Result<_>>()?)
 }

@@ -12,8 +12,8 @@ use axum::{
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
+use tokio::sync::watch;
 use tokio_stream::StreamExt as _;
 
 /// A request that reached the upstream.
@@ -49,8 +49,8 @@ pub struct Reply {
     pub status: u16,
     /// Headers, in this order.
     pub headers: Vec<(String, String)>,
-    /// How long the head of the answer is held back.
-    pub delay: Duration,
+    /// Holds the head of the answer back until it is open.
+    pub head: Gate,
     /// The body.
     pub body: Body,
 }
@@ -60,8 +60,37 @@ pub struct Reply {
 pub enum Body {
     /// Sent at once.
     Whole(Vec<u8>),
-    /// Sent piece by piece, each after its pause.
-    Pieces(Vec<(Duration, Vec<u8>)>),
+    /// Sent piece by piece, each once its gate is open.
+    Pieces(Vec<(Gate, Vec<u8>)>),
+}
+
+/// What something of an answer waits at until the test opens it. Copies open
+/// together.
+#[derive(Debug, Clone)]
+pub struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    /// Nothing passes yet.
+    #[must_use]
+    pub fn shut() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// Nothing waits here.
+    #[must_use]
+    pub fn open() -> Self {
+        Self(watch::Sender::new(true))
+    }
+
+    /// Lets pass whatever waits here, and all that comes.
+    pub fn opens(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn pass(&self) {
+        // Fails without a sender alone, which this is.
+        let _ = self.0.subscribe().wait_for(|open| *open).await;
+    }
 }
 
 impl Default for Reply {
@@ -69,7 +98,7 @@ impl Default for Reply {
         Self {
             status: 200,
             headers: vec![("content-type".into(), "application/json".into())],
-            delay: Duration::ZERO,
+            head: Gate::open(),
             body: Body::Whole(br#"{"upstream":true}"#.to_vec()),
         }
     }
@@ -159,19 +188,19 @@ async fn serve(state: &Mutex<State>, request: Request) -> Result<Response> {
         state.received.push(received);
         reply
     };
-    tokio::time::sleep(reply.delay).await;
+    reply.head.pass().await;
     let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
     let body = match reply.body {
         Body::Whole(bytes) => HttpBody::from(bytes),
-        Body::Pieces(pieces) => HttpBody::from_stream(tokio_stream::iter(pieces).then(
-            |(pause, piece)| async move {
-                tokio::time::sleep(pause).await;
+        Body::Pieces(pieces) => {
+            HttpBody::from_stream(tokio_stream::iter(pieces).then(|(gate, piece)| async move {
+                gate.pass().await;
                 Ok::<_, Infallible>(Bytes::from(piece))
-            },
-        )),
+            }))
+        }
     };
     Ok(response.body(body)?)
 }

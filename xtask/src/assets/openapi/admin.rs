@@ -107,13 +107,15 @@ fn described(place: &AdminPlace<'_>, method: &str) -> Option<Operation> {
         .refused(&[Code::LastAdmin]),
         (AdminPlace::Audit(_), "GET") => lines(
             Operation::new("listAudit", "audit", "Entries of the audit, oldest first")
-                .described("As lines the answer is the whole audit, whatever `after` and `limit` say of pages."),
+                .described("As lines the answer is everything after `after`, whatever `limit` says, streamed as it is read. One that \
+                    is cut off has no end of its own (no last chunk, or a reset stream): ask again with the last line's `seq` as `after`."),
             "AuditPage",
             "AuditEntry",
         ),
         (AdminPlace::AuditHead(_), "GET") => {
             Operation::new("readAuditHead", "audit", "The signed end of the audit's chain")
-                .described("Kept elsewhere, it tells later whether an entry was changed, left out or cut off.")
+                .described("Kept elsewhere, it tells later whether an entry was changed, left out or cut off. `checkpoint` is there \
+                    where the operator's retention has dropped the chain's beginning.")
                 .answers("200", json_of("The head.", "AuditHead"))
         }
         (AdminPlace::Usage(_), "GET") => Operation::new("listUsage", "usage", "Counts per key, scope and outcome")
@@ -121,7 +123,8 @@ fn described(place: &AdminPlace<'_>, method: &str) -> Option<Operation> {
             .answers("200", json_of("A page.", "UsagePage")),
         (AdminPlace::Export(_), "GET") => lines(
             Operation::new("exportKeys", "organizations", "All keys with their digests, oldest first")
-                .described("404 unless the operator has switched it on (`KEY_TRANSFER`)."),
+                .described("404 unless the operator has switched it on (`KEY_TRANSFER`). As lines everything after `cursor`, streamed as it \
+                    is read; one that is cut off goes on where the `id` of the last line is the `cursor`."),
             "ExportPage",
             "ExportedKey",
         ),
@@ -285,7 +288,7 @@ fn change_of(operation: Operation, schema: &str) -> Operation {
 /// A list that is also there as lines.
 fn lines(operation: Operation, page: &str, line: &str) -> Operation {
     let mut response = json_of(
-        "A page or, where `Accept` asks for lines, everything.",
+        "A page or, where `Accept` asks for lines, everything from there on.",
         page,
     );
     if let Some(Value::Object(content_of)) = response.get_mut("content") {

@@ -239,15 +239,16 @@ fn authorize(dialect: Dialect, method: &str) -> Operation {
         }));
     }
     if dialect == Dialect::None {
-        return operation.refused(&REFUSED);
+        return operation
+            .described("`test` keys are refused, unless the operator takes them here (`FORWARD_AUTH_TEST_KEYS`).")
+            .refused(&REFUSED);
     }
     for (header, description) in [
         (
             "Katalo-Forward-Auth-Secret",
             "`FORWARD_AUTH_SECRET`: proves the proxy, so that it is believed about the client's address.",
         ),
-        ("X-Real-IP", "The client's address."),
-        ("X-Forwarded-For", "The same: the last of the list counts."),
+        ("Katalo-Client-Address", "The client's address."),
     ] {
         operation = operation.parameter(json!({
             "name": header, "in": "header", "description": description, "schema": { "type": "string" },
@@ -256,7 +257,8 @@ fn authorize(dialect: Dialect, method: &str) -> Operation {
     // Proxies know no refusals but 401 and 403.
     operation
         .described("A route of the API that does not exist is refused with 403, as is everything else but a missing \
-            or bad key: proxies know 401 and 403 alone.")
+            or bad key: proxies know 401 and 403 alone. So are `test` keys, unless the operator takes them here \
+            (`FORWARD_AUTH_TEST_KEYS`).")
         .refused(&REFUSED)
         .refused_as(&[
             (403, Code::InvalidRequest),
@@ -337,7 +339,7 @@ fn leak_report() -> Operation {
         "Keys that GitHub's secret scanning found",
     )
     .described("Each that is ours comes to what its organization's `leak_policy` says before the answer. A report is \
-        at most 1 MiB.")
+        at most 1 MiB and here within 10 seconds; 503 where too many are being received.")
     .parameter(header(leaks::KEY_IDENTIFIER, "Which of GitHub's keys signed the report."))
     .parameter(header(leaks::SIGNATURE, "ECDSA over P-256 with SHA-256 of the body's exact bytes: base64 of DER."))
     .body("LeakReport", true, &[JSON])
@@ -348,4 +350,5 @@ fn leak_report() -> Operation {
         Code::BodyTooLarge,
         Code::RegistryUnavailable,
     ])
+    .refused_as(&[(503, Code::RateLimited)])
 }

@@ -1,7 +1,7 @@
 //! Bodies of requests. None takes a member that is not named here.
 
 use super::field::{or_null, reference, words};
-use katalo_keys::registry::message::{KeyLifetimeDays, OverlapSeconds};
+use katalo_keys::registry::message::{Import, KeyLifetimeDays, OverlapSeconds};
 use serde_json::{Value, json};
 
 /// A body with these members.
@@ -89,10 +89,10 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         (
             "ImportKeys",
             body(
-                "Lines of an export: at most 200 keys.",
+                "Lines of an export: at most 100 keys, and 64 KiB in all.",
                 &["keys"],
                 json!({
-                    "keys": { "type": "array", "maxItems": 200, "items": reference("ExportedKey") },
+                    "keys": { "type": "array", "maxItems": Import::MOST, "items": reference("ExportedKey") },
                     "wait": wait(),
                 }),
             ),

@@ -1,6 +1,7 @@
 //! Bodies of answers.
 
 use super::field::{count, or_null, reference, words};
+use katalo_keys::http::admin::OF_ALL_ORGANIZATIONS;
 use katalo_keys::key::KeyState;
 use serde_json::{Map, Value, json};
 
@@ -133,7 +134,7 @@ fn objects() -> Vec<(&'static str, Value)> {
                     "leak_policy": reference("LeakPolicy"),
                     "created_at": instant(),
                     "deleted_at": or_null(instant()),
-                    "keys": object("How many keys stand how.", &[], Value::Object(counts)),
+                    "keys": object("Number of keys in each state.", &[], Value::Object(counts)),
                     "enforced": reference("Enforced"),
                     "effective_at": or_null(instant()),
                     "revision": reference("Revision"),
@@ -163,11 +164,27 @@ fn objects() -> Vec<(&'static str, Value)> {
             "AuditHead",
             object(
                 "The end of the chain, signed.",
-                &[],
+                &["checkpoint"],
                 json!({
                     "organization": reference("OrganizationId"),
                     "count": count(),
                     "hash": hash(),
+                    "signature": text(),
+                    "checkpoint": reference("AuditCheckpoint"),
+                }),
+            ),
+        ),
+        (
+            "AuditCheckpoint",
+            object(
+                "Where the chain begins that is kept, signed: its beginning, up to and with the entry `seq`, was dropped, of \
+                    which an entry `audit.sealed` tells.",
+                &[],
+                json!({
+                    "organization": reference("OrganizationId"),
+                    "seq": count(),
+                    "hash": hash(),
+                    "at": instant(),
                     "signature": text(),
                 }),
             ),
@@ -499,8 +516,8 @@ fn status() -> Value {
         }),
     );
     object(
-        "How the installation stands, as this edge sees it. A part that does not answer is `null`.",
-        &[],
+        "How the installation stands, as this edge sees it. A part that does not answer is `null`. What tells of all organizations is not there for an administrator who is tied to one.",
+        &OF_ALL_ORGANIZATIONS,
         json!({
             "at": instant(),
             "version": text(),

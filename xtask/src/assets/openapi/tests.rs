@@ -530,7 +530,7 @@ fn organization_view() -> Value {
 
 fn shown(answer: Answer) -> Value {
     match answer.body {
-        Body::Text(_, text) => serde_json::from_str(&text).unwrap(),
+        Body::Text(_, text) | Body::Lines(text, _) => serde_json::from_str(&text).unwrap(),
         Body::Empty => Value::Null,
     }
 }
@@ -568,7 +568,8 @@ fn answers_are_as_described() {
     let hash = "ba1aaf89a1f58ab7ecb18935e575a2471144e0eee888237c4e560e2e086282e0";
     answers(
         "AuditHead",
-        &json!({ "audit_head": { "organization": "acme", "count": 6, "hash": hash, "signature": "s" } }),
+        &json!({ "audit_head": { "organization": "acme", "count": 6, "hash": hash, "signature": "s",
+            "checkpoint": { "organization": "acme", "seq": 3, "hash": hash, "at": AT, "signature": "s" } } }),
     );
     let row = json!({ "start": AT, "by": "hour", "key": KEY, "scope": "read", "outcome": "allowed", "count": 3 });
     answers(

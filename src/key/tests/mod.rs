@@ -3,6 +3,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::random::Seeded;
 
+mod record;
+mod ring;
+mod scope;
+mod sighting;
+mod text;
+
 const ROOT_KEYS: &str = r#"{"current":"2","keys":{
     "1":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
     "2":"ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="}}"#;

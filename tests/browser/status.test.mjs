@@ -1,0 +1,35 @@
+// The state of the service in words.
+
+import { describe } from "node:test";
+import { ready, signIn, visits } from "./support.mjs";
+
+const { visit } = visits();
+
+describe("status", () => {
+  visit("in plain words", async (page) => {
+    await signIn(page, ready.admin_key, "#/status");
+    await page.getByText("1 second", { exact: true }).waitFor();
+    await page.getByText("BOOTSTRAP_TOKEN is set").waitFor();
+    await page.getByText("Empty: everything has been passed on.").waitFor();
+  });
+});
+
+describe("a status that is not well", () => {
+  visit("says what is wrong", async (page) => {
+    await page.route("**/admin/v1/status", async (route) => {
+      const response = await route.fetch();
+      const status = await response.json();
+      status.relays = [
+        { name: "weur-0", answers: true, proof_age_ms: 400 },
+        { name: "eeur-0", answers: false, proof_age_ms: null },
+      ];
+      status.platform.outbox = { appends: 2, publications: 1 };
+      await route.fulfill({ response, json: status });
+    });
+    await signIn(page, ready.admin_key, "#/status");
+    await page.getByText("Something needs attention.").waitFor();
+    await page.getByText("proof is 0.4 seconds old").waitFor();
+    await page.getByText("eeur-0 does not answer").waitFor();
+    await page.getByText("2 changes not enforced yet; 1 record not in the cache yet").waitFor();
+  });
+});
