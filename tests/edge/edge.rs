@@ -31,6 +31,7 @@ mod python;
 mod recovery;
 mod refusals;
 mod restart;
+mod restore;
 mod revocation;
 mod rig;
 mod root_keys;

@@ -6,7 +6,7 @@ use crate::support::{
 use anyhow::{Context, Result, ensure};
 use katalo_keys::freshness::{Append, Revision, Subject, ask::Version, message::LogRequest};
 use katalo_rig::{Caller, Class, Client, Rig};
-use std::{fs, path::Path, time::Duration};
+use std::time::Duration;
 
 #[test]
 fn state_survives_sigkill_right_after_the_acknowledgement() -> Result<()> {
@@ -149,48 +149,4 @@ fn a_registry_hears_from_an_edge_of_a_change_that_it_lost() -> Result<()> {
     until("the key is decided from memory again", || {
         Ok(source(&own_key(edge, &key.secret)?)? == "memory")
     })
-}
-
-/// Copies a folder whole.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
-}
-
-// A backup knows nothing of what came after it. The change log does.
-#[test]
-fn a_restored_registry_brings_back_no_key_that_was_revoked_with_all_others() -> Result<()> {
-    let mut rig = Rig::builder().start()?;
-    let (admin, key) = acme(&rig)?;
-    let registries = rig.state().join("Registry");
-    let backup = rig.state().with_file_name("backup");
-    rig.kill();
-    copy(&registries, &backup)?;
-    rig.start()?;
-    let path = format!("/organizations/{ACME}/revoke-all");
-    let order = serde_json::json!({ "reason": "key_compromise" });
-    enforced(admin.call("POST", &path).json(&order).send());
-    assert_problem(&own_key(rig.edge(0), &key.secret)?, 401, "revoked_key");
-
-    rig.kill();
-    fs::remove_dir_all(&registries)?;
-    copy(&backup, &registries)?;
-    rig.start()?;
-    // What the operator wants back is enabled on purpose; that is not among it.
-    let order = serde_json::json!({ "name": "Acme", "api_access": "enabled" });
-    enforced(admin.put_organization(ACME, &order));
-    let answer = own_key(rig.edge(0), &key.secret)?;
-    assert_problem(&answer, 401, "revoked_key");
-    let fresh = admin.issue_live(ACME, &["read"])?;
-    assert_eq!(own_key(rig.edge(0), &fresh.secret)?.status, 200);
-    Ok(())
 }
