@@ -223,11 +223,21 @@ impl Root {
         command
     }
 
+    /// Waits for another run of it, such as the machine's own updates.
+    fn apt_get(&self) -> Command {
+        let mut command = self.command("apt-get");
+        command.args(["-o", "DPkg::Lock::Timeout=600"]);
+        command
+    }
+
     fn install(&self, programs: &[Program]) -> Result<()> {
         let _off = ServicesOff::begin(self)?;
-        tools::run(self.command("apt-get").args(["update", "-qq"]))?;
+        // An installation that was cut off, here or before, stops apt-get until
+        // its packages are configured; elsewhere there is nothing to do.
+        tools::run(self.command("dpkg").args(["--configure", "-a"]))?;
+        tools::run(self.apt_get().args(["update", "-qq"]))?;
         tools::run(
-            self.command("apt-get")
+            self.apt_get()
                 .args(["install", "-qq", "-y", "--no-install-recommends"])
                 .args(programs.iter().map(|program| program.facts().package)),
         )
