@@ -1,8 +1,8 @@
 //! Organization-scoped API keys, verified at the edge.
 //!
 //! The crate is one Cloudflare Worker and the Durable Objects behind it. Pure
-//! modules decide; `edge` carries: it is compiled for `wasm32` alone and holds
-//! every name of the runtime.
+//! modules decide; `edge`, `control` and `runtime` carry: they are compiled for
+//! `wasm32` alone and hold every name of the runtime.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -20,6 +20,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(target_arch = "wasm32")]
+pub mod control;
+#[cfg(target_arch = "wasm32")]
 pub mod edge;
 pub mod expiring;
 pub mod freshness;
@@ -30,6 +32,8 @@ pub mod key;
 pub mod keyed_semaphore;
 pub mod random;
 pub mod registry;
+#[cfg(target_arch = "wasm32")]
+mod runtime;
 pub mod settings;
 pub mod sql;
 pub mod time;

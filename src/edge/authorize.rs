@@ -11,12 +11,8 @@ use futures_util::future::join3;
 use serde::de::DeserializeOwned;
 use worker::Delay;
 
-use super::isolate::Edge;
-use super::memory;
-use super::object::change_log;
-use super::objects::{self, Address};
-use super::registry::Lane;
-use super::{kv, registry, rim};
+use crate::control::objects::change_log;
+use crate::edge::memory;
 use crate::freshness::failover::{Failover, Hop, Region, RelayName};
 use crate::freshness::follower::Ask;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
@@ -28,6 +24,12 @@ use crate::key::{
 };
 use crate::registry::Subject as RegistrySubject;
 use crate::registry::message::{Command, Required};
+use crate::runtime::host;
+use crate::runtime::isolate::Edge;
+use crate::runtime::kv;
+use crate::runtime::objects::{self, Address};
+use crate::runtime::registry;
+use crate::runtime::registry::Lane;
 use crate::settings::names;
 use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secret_is_wrong};
@@ -36,19 +38,19 @@ use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secre
 const LOOK_EVERY: u64 = 5;
 
 /// A question: may this key do this, now, from there?
-pub(super) struct Asked<'a> {
-    pub(super) id: KeyId,
-    pub(super) digest: KeyDigest,
-    pub(super) demand: Demand<'a>,
-    pub(super) client: &'a dyn Fn() -> ClientAddress,
-    pub(super) arrived: Timestamp,
+pub(crate) struct Asked<'a> {
+    pub(crate) id: KeyId,
+    pub(crate) digest: KeyDigest,
+    pub(crate) demand: Demand<'a>,
+    pub(crate) client: &'a dyn Fn() -> ClientAddress,
+    pub(crate) arrived: Timestamp,
     key: Subject,
     organization: Subject,
 }
 
 impl<'a> Asked<'a> {
     /// `None` where the key's root key was taken out of the ring meanwhile.
-    pub(super) fn of(
+    pub(crate) fn of(
         edge: &Edge,
         presented: &PresentedKey,
         demand: Demand<'a>,
@@ -74,7 +76,7 @@ impl<'a> Asked<'a> {
 
 /// Where the records came from that a request was decided on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Source {
+pub(crate) enum Source {
     Memory,
     Kv,
     Registry,
@@ -83,13 +85,13 @@ pub(super) enum Source {
 }
 
 /// A granted request.
-pub(super) struct Granted {
-    pub(super) id: KeyId,
-    pub(super) key: Rc<KeyRecord>,
-    pub(super) organization: Rc<OrganizationRecord>,
-    pub(super) state: KeyState,
-    pub(super) source: Source,
-    pub(super) age: Millis,
+pub(crate) struct Granted {
+    pub(crate) id: KeyId,
+    pub(crate) key: Rc<KeyRecord>,
+    pub(crate) organization: Rc<OrganizationRecord>,
+    pub(crate) state: KeyState,
+    pub(crate) source: Source,
+    pub(crate) age: Millis,
 }
 
 fn judge(
@@ -123,7 +125,7 @@ fn judge(
 }
 
 /// Whether the view holds the key's record, however old: the id is genuine then.
-pub(super) fn is_held(edge: &Edge, id: &PublicKeyId) -> bool {
+pub(crate) fn is_held(edge: &Edge, id: &PublicKeyId) -> bool {
     Subject::parse(id.as_str()).is_ok_and(|subject| {
         memory::with(edge.settings.at_most, |memory| {
             memory.view.peek(&subject).is_some()
@@ -132,7 +134,7 @@ pub(super) fn is_held(edge: &Edge, id: &PublicKeyId) -> bool {
 }
 
 /// Decides from memory, without any I/O; `None` where that takes more.
-pub(super) fn at_once(
+pub(crate) fn at_once(
     edge: &Edge,
     asked: &Asked<'_>,
     freshness: Freshness,
@@ -174,16 +176,16 @@ pub(super) fn at_once(
 }
 
 /// Whether the proof should be renewed off the request's path.
-pub(super) fn should_refresh(edge: &Edge, asked: &Asked<'_>) -> bool {
+pub(crate) fn should_refresh(edge: &Edge, asked: &Asked<'_>) -> bool {
     memory::with(edge.settings.at_most, |memory| {
         memory.view.should_refresh(asked.reading())
     })
 }
 
 /// Renews the proof, for the requests to come.
-pub(super) async fn refresh(edge: Edge, region: Region) {
+pub(crate) async fn refresh(edge: Edge, region: Region) {
     let ask = memory::with(edge.settings.at_most, |memory| {
-        memory.view.begin_refresh(rim::reading())
+        memory.view.begin_refresh(host::reading())
     });
     if let Refresh::Ask(mut ask) = ask {
         ask_somebody(&edge, region, &mut ask).await;
@@ -191,7 +193,7 @@ pub(super) async fn refresh(edge: Edge, region: Region) {
 }
 
 /// Decides with whatever I/O that takes.
-pub(super) async fn authorize(
+pub(crate) async fn authorize(
     edge: &Edge,
     region: Region,
     asked: &Asked<'_>,
@@ -231,7 +233,7 @@ fn unproven(edge: &Edge, asked: &Asked<'_>) -> Option<Granted> {
 async fn bounded(edge: &Edge, region: Region, asked: &Asked<'_>) -> Result<Granted, Problem> {
     let mut source = Source::Memory;
     loop {
-        let now = rim::reading();
+        let now = host::reading();
         if now.since(&asked.reading()) > Failover::TOTAL {
             return strong(edge, asked, None).await;
         }
@@ -350,7 +352,7 @@ async fn enter_when_answered(
     records: Vec<(Subject, Held)>,
 ) -> bool {
     let mut ask = memory::with(edge.settings.at_most, |memory| {
-        memory.view.ask_again(load, rim::reading())
+        memory.view.ask_again(load, host::reading())
     });
     ask_somebody(edge, region, &mut ask).await
         && enter(edge, load, records).is_some_and(|left| left.is_empty())
@@ -363,7 +365,7 @@ fn proves_wrong(edge: &Edge, asked: &Asked<'_>, key: Option<&KeyRecord>) -> bool
     if wrong {
         memory::with(edge.settings.at_most, |memory| {
             let secrets = memory.secrets(asked.id.environment);
-            secrets.learn(asked.id.public, key.map(|key| key.digest), rim::now().0);
+            secrets.learn(asked.id.public, key.map(|key| key.digest), host::now().0);
         });
     }
     wrong
@@ -375,7 +377,7 @@ fn enter(edge: &Edge, load: &Load, records: Vec<(Subject, Held)>) -> Option<Vec<
     let mut left = Some(Vec::new());
     for (subject, record) in records {
         let entered = memory::with(edge.settings.at_most, |memory| {
-            (memory.view).enter(load, &subject, record, rim::reading())
+            (memory.view).enter(load, &subject, record, host::reading())
         });
         match entered {
             Entered::Held => {}
@@ -411,7 +413,7 @@ fn report_behind(edge: &Edge, subject: RegistrySubject) {
 }
 
 /// What Workers KV holds, where that is a record.
-pub(super) async fn read_kv<R: DeserializeOwned>(
+pub(crate) async fn read_kv<R: DeserializeOwned>(
     edge: &Edge,
     subject: RegistrySubject,
 ) -> Option<Rc<R>> {
@@ -456,9 +458,9 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> 
     let settings = &edge.settings;
     let replica = memory::with(settings.at_most, |memory| memory.replica);
     let mut hops = Failover::new(region, replica, settings.relay_replicas, Failover::TOTAL);
-    let began = rim::reading::<EdgeClock>();
-    while let Some((hop, deadline)) = hops.next(rim::reading().since(&began)) {
-        ask.sent_again(rim::reading());
+    let began = host::reading::<EdgeClock>();
+    while let Some((hop, deadline)) = hops.next(host::reading().since(&began)) {
+        ask.sent_again(host::reading());
         let deadline = Duration::from_millis(deadline.0);
         let answer = match hop {
             Hop::Relay(name) => ask_relay(edge, name, ask, deadline).await,
@@ -468,13 +470,13 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> 
         };
         if let Some(answer) = answer {
             memory::with(settings.at_most, |memory| {
-                memory.view.accept(ask, &answer, rim::reading())
+                memory.view.accept(ask, &answer, host::reading())
             });
             return true;
         }
     }
     memory::with(settings.at_most, |memory| {
-        memory.view.failed(ask, rim::reading())
+        memory.view.failed(ask, host::reading())
     });
     false
 }
@@ -525,7 +527,7 @@ async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
 async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
     let at_most = edge.settings.at_most;
     let (place, required) = memory::with(at_most, |memory| {
-        let place = memory.strong_reads.enter(rim::now().0)?;
+        let place = memory.strong_reads.enter(host::now().0)?;
         let of = |subject| Subject::parse(subject).map(|subject| memory.view.required(&subject).0);
         let required = Required {
             key: of(id.public.as_str()).unwrap_or_default(),
@@ -563,7 +565,7 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
                 ),
             ] {
                 if let Some(record) = record {
-                    (memory.view).enter(load, &subject, record, rim::reading());
+                    (memory.view).enter(load, &subject, record, host::reading());
                 }
             }
         }

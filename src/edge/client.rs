@@ -5,16 +5,19 @@ use subtle::ConstantTimeEq as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
-use super::authorize::{self, Asked, Granted};
-use super::incoming::Incoming;
-use super::isolate::Edge;
-use super::respond::{refusal, refuse, respond};
-use super::{gateway, registry, rim, usage};
+use crate::edge::authorize::{self, Asked, Granted};
+use crate::edge::gateway;
+use crate::edge::usage;
 use crate::http::{
     About, Answer, Code, Dialect, Freshness, Match, OWN_USAGE_SCOPE, Original, PROXIES_ASK, Place,
     Problem, address_behind, admin, assertion, for_proxy, original, unknown_route,
 };
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
+use crate::runtime::host;
+use crate::runtime::incoming::Incoming;
+use crate::runtime::isolate::Edge;
+use crate::runtime::registry;
+use crate::runtime::respond::{refusal, refuse, respond};
 use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand, LeadsTo};
 
@@ -159,7 +162,7 @@ impl Wanted {
 }
 
 /// Answers a client's request.
-pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue> {
+pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue> {
     let credentials = Credentials::read_with(
         incoming.authorization.as_deref(),
         &edge.settings.keyring,
@@ -173,7 +176,7 @@ pub(super) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         Ok(wanted) => wanted,
         Err(problem) => return refuse(&incoming, problem, None),
     };
-    let arrived = rim::now();
+    let arrived = host::now();
     let decided = {
         let client = || wanted.client(&edge, &incoming);
         let demand = wanted.demand(&edge);

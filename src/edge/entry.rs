@@ -6,13 +6,18 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Headers, Request};
 use worker::worker_sys::Context;
 
-use super::incoming::Incoming;
-use super::isolate::{self, Edge};
-use super::respond::{refusal, refuse, respond};
-use super::{admin, client, exposure, leaks, log, oauth};
+use crate::control::admin;
+use crate::control::leaks;
+use crate::edge::client;
+use crate::edge::exposure;
+use crate::edge::oauth;
 use crate::http::{Answer, Body, Code, Place, Problem, checked_path};
+use crate::runtime::incoming::Incoming;
+use crate::runtime::isolate::{self, Edge};
+use crate::runtime::log;
+use crate::runtime::respond::{refusal, refuse, respond};
 
-/// Answers one request: with a `Response` or a [plan](super::gateway::Plan) where
+/// Answers one request: with a `Response` or a [plan](crate::edge::gateway::Plan) where
 /// memory suffices, else with a promise of either. `headers`, `url` and `authorization` are the request's; `signs` says
 /// which of the headers that show a browser it has: 1 `Origin`, 2
 /// `Sec-Fetch-Site`, 4 `Sec-Fetch-Dest`.

@@ -3,17 +3,21 @@
 
 use std::borrow::Cow;
 
-use super::incoming::Incoming;
-use super::isolate::Edge;
-use super::{memory, registry, rim, secrets, usage};
+use crate::edge::memory;
+use crate::edge::usage;
 use crate::http::{Code, Place, Problem, TARGETS, for_proxy, oauth};
 use crate::key::PresentedKey;
 use crate::registry::message::Command;
+use crate::runtime::host;
+use crate::runtime::incoming::Incoming;
+use crate::runtime::isolate::Edge;
+use crate::runtime::registry;
+use crate::runtime::secrets;
 use crate::verify::Credentials;
 
 /// A browser's request to a route of clients: what it shows is followed up after
 /// the refusal.
-pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
+pub(crate) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
     let origin = origin_of(&incoming).unwrap_or_default();
     // A proxy asks by GET about a preflight that it holds.
     if incoming.method() == "OPTIONS" || incoming.header("access-control-request-method").is_some()
@@ -25,7 +29,7 @@ pub(super) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
             .split(',')
             .any(|name| name.trim().eq_ignore_ascii_case("authorization"));
         if asks && !origin.is_empty() {
-            usage::count_preflight(edge, origin, rim::now());
+            usage::count_preflight(edge, origin, host::now());
         }
         return Code::BrowserCallRefused.into();
     }
@@ -74,7 +78,7 @@ fn is_form(incoming: &Incoming) -> bool {
 }
 
 /// An address with a key in it: addresses end up in logs and histories.
-pub(super) fn key_in_address(edge: &Edge, incoming: &Incoming) -> Option<Problem> {
+pub(crate) fn key_in_address(edge: &Edge, incoming: &Incoming) -> Option<Problem> {
     let keyring = &edge.settings.keyring;
     let addresses = addresses(incoming);
     let shown = addresses
@@ -115,11 +119,13 @@ fn follow_up(edge: &Edge, key: PresentedKey, origin: String) {
 async fn mark(edge: &Edge, key: &PresentedKey, origin: String) {
     let id = key.id().public;
     let at_most = edge.settings.at_most;
-    let is_told = memory::with(at_most, |memory| memory.sighted.contains(&id, rim::now().0));
+    let is_told = memory::with(at_most, |memory| {
+        memory.sighted.contains(&id, host::now().0)
+    });
     if is_told || !secrets::proves(edge, key).await.unwrap_or(false) {
         return;
     }
-    if !memory::with(at_most, |memory| memory.sighted.insert(id, rim::now().0)) {
+    if !memory::with(at_most, |memory| memory.sighted.insert(id, host::now().0)) {
         return;
     }
     let command = Command::MarkExposed { key: id, origin };

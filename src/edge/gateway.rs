@@ -8,24 +8,24 @@ use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request};
 
-use super::bindings;
-use super::incoming::Incoming;
-use super::respond::refuse;
 use crate::http::{Code, Passage, request_passage, response_passage};
 use crate::key::Environment;
+use crate::runtime::bindings;
+use crate::runtime::incoming::Incoming;
+use crate::runtime::respond::refuse;
 use crate::settings::{Settings, Upstream, names};
 
 /// What `forward` of the shim does.
-pub(super) struct Plan {
-    pub(super) behind: Behind,
+pub(crate) struct Plan {
+    pub(crate) behind: Behind,
     /// Headers for the API, by [`lines`].
-    pub(super) identity: JsString,
+    pub(crate) identity: JsString,
     /// Headers for the client, by [`lines`].
-    pub(super) added: JsString,
+    pub(crate) added: JsString,
     /// How long the API may take until its headers are there.
-    pub(super) deadline: Duration,
+    pub(crate) deadline: Duration,
     /// Whether the key leaked: a refusal says so too.
-    pub(super) is_restricted: bool,
+    pub(crate) is_restricted: bool,
 }
 
 impl From<Plan> for JsValue {
@@ -45,7 +45,7 @@ impl From<Plan> for JsValue {
 }
 
 /// Names and values by turns, with line feeds between: handed over in one piece.
-pub(super) fn lines(headers: impl IntoIterator<Item = (&'static str, String)>) -> String {
+pub(crate) fn lines(headers: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let mut lines = String::new();
     for (name, value) in headers {
         if !lines.is_empty() {
@@ -57,7 +57,7 @@ pub(super) fn lines(headers: impl IntoIterator<Item = (&'static str, String)>) -
 }
 
 /// Where the API behind is: in a Worker by its binding, or at a URL.
-pub(super) struct Behind {
+pub(crate) struct Behind {
     binding: &'static LocalKey<JsString>,
     url: Option<String>,
 }
@@ -68,7 +68,7 @@ thread_local! {
 }
 
 /// The API behind for this environment, if there is one.
-pub(super) fn behind(settings: &Settings, incoming: &Incoming, of: Environment) -> Option<Behind> {
+pub(crate) fn behind(settings: &Settings, incoming: &Incoming, of: Environment) -> Option<Behind> {
     let binding = match of {
         Environment::Test => &UPSTREAM_TEST,
         Environment::Live | Environment::Admin => &UPSTREAM,
@@ -115,6 +115,6 @@ pub fn not_forwarded(
 ) -> Result<JsValue, JsValue> {
     let incoming = Incoming::of(request, headers, url, authorization, 0);
     let code = Code::parse(code).unwrap_or(Code::InternalError);
-    let restriction = is_restricted.then(super::granted::restriction);
+    let restriction = is_restricted.then(crate::edge::granted::restriction);
     refuse(&incoming, code.into(), restriction)
 }

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
-use super::authorize::{Granted, Source};
-use super::gateway::lines;
-use super::respond::{Generations, Made, respond};
+use crate::edge::authorize::{Granted, Source};
+use crate::edge::gateway::lines;
 use crate::http::{Answer, Body, Identity};
 use crate::key::{KeyRecord, KeyState, OrganizationRecord, PublicKeyId};
+use crate::runtime::respond::{Generations, Made, respond};
 use crate::time::Timestamp;
 
 /// Answers to one key, good for these very records.
@@ -31,13 +31,13 @@ thread_local! {
 }
 
 /// That a key leaked and is held to fewer scopes.
-pub(super) fn restriction() -> (&'static str, String) {
+pub(crate) fn restriction() -> (&'static str, String) {
     ("katalo-restriction", "leak".to_owned())
 }
 
 impl Granted {
     /// Who is calling.
-    pub(super) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         Identity {
             organization: self.organization.id.as_str().to_owned(),
             key_id: self.id.into(),
@@ -66,7 +66,7 @@ impl Granted {
     }
 
     /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.
-    pub(super) fn decision(&self) -> String {
+    pub(crate) fn decision(&self) -> String {
         let source = match self.source {
             Source::Memory | Source::Unproven => "memory",
             Source::Kv => "kv",
@@ -91,13 +91,13 @@ impl Granted {
     }
 
     /// That the key leaked and is held to fewer scopes: in every answer.
-    pub(super) fn restriction(&self) -> Option<(&'static str, String)> {
+    pub(crate) fn restriction(&self) -> Option<(&'static str, String)> {
         self.key.restricted.then(restriction)
     }
 
     /// What the caller learns beside the answer: how the request was decided, and
     /// that a key in its overlap is about to end (RFC 9745, RFC 8594).
-    pub(super) fn notices(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn notices(&self) -> Vec<(&'static str, String)> {
         let mut notices = vec![("katalo-decision", self.decision())];
         notices.extend(self.standing());
         notices
@@ -118,7 +118,7 @@ impl Granted {
     }
 
     /// The answer to `/authorize`.
-    pub(super) fn answer_identity(&self, assertion: Option<String>) -> Result<JsValue, JsValue> {
+    pub(crate) fn answer_identity(&self, assertion: Option<String>) -> Result<JsValue, JsValue> {
         let answer = |assertion, notices| {
             let mut answer = Answer::new(200, Body::Empty);
             answer.headers.extend(self.identity().headers(assertion));
@@ -138,7 +138,7 @@ impl Granted {
     }
 
     /// The answer to `/v1/key`.
-    pub(super) fn answer_own_key(&self) -> Result<JsValue, JsValue> {
+    pub(crate) fn answer_own_key(&self) -> Result<JsValue, JsValue> {
         self.kept(|kept| {
             let made = match &mut kept.own_key {
                 Some(made) => made,
@@ -153,7 +153,7 @@ impl Granted {
     }
 
     /// What the API behind learns of who is calling, by [`lines`].
-    pub(super) fn forwarded_identity(
+    pub(crate) fn forwarded_identity(
         &self,
         assertion: Option<String>,
     ) -> Result<JsString, JsValue> {
@@ -172,7 +172,7 @@ impl Granted {
     }
 
     /// What the caller learns beside the API's answer, by [`lines`].
-    pub(super) fn forwarded_notices(&self) -> Result<JsString, JsValue> {
+    pub(crate) fn forwarded_notices(&self) -> Result<JsString, JsValue> {
         self.kept(|kept| {
             let decision = self.decision();
             let again = kept.notices.take().filter(|(made, _)| *made == decision);

@@ -14,8 +14,8 @@ use crate::keyed_semaphore::{Bounds, KeyedSemaphore};
 use crate::random::Randomness as _;
 use crate::verify::{Attempts, Failures, Held, Secrets, Tally};
 
-use super::rim::Crypto;
-use super::usage::{self, Preflights};
+use crate::edge::usage::{self, Preflights};
+use crate::runtime::host::Crypto;
 
 /// Bytes that the records of one isolate may take, of its 128 MB.
 const VIEW_BYTES: usize = 32 << 20;
@@ -59,34 +59,34 @@ const REVOCATIONS: Bounds = Bounds {
 };
 
 /// SHA-256 of a session's token: the token itself is not kept.
-pub(super) type SessionHash = [u8; 32];
+pub(crate) type SessionHash = [u8; 32];
 
 /// The isolate's memory.
-pub(super) struct Memory {
-    pub(super) view: View<Held>,
+pub(crate) struct Memory {
+    pub(crate) view: View<Held>,
     /// Which of a region's relays this isolate prefers: spreads isolates evenly.
-    pub(super) replica: u8,
+    pub(crate) replica: u8,
     /// Failures at the doors that take a secret.
-    pub(super) attempts: Attempts,
+    pub(crate) attempts: Attempts,
     /// Uses not yet told the registries.
-    pub(super) tally: Tally<usage::Outcome>,
+    pub(crate) tally: Tally<usage::Outcome>,
     /// Preflights not yet told the platform's registry.
-    pub(super) preflights: Preflights,
+    pub(crate) preflights: Preflights,
     /// Failed authentications not yet told the platform's registry.
-    pub(super) failures: Failures<Code>,
-    pub(super) strong_reads: InFlight,
+    pub(crate) failures: Failures<Code>,
+    pub(crate) strong_reads: InFlight,
     /// What is known of clients' secrets.
     clients: Secrets,
     /// The same of administrators', apart: clients' ids are many, and well known.
     administrators: Secrets,
     /// Keys seen in a browser a moment ago: that is not told again.
-    pub(super) sighted: ExpiringSet<PublicKeyId>,
+    pub(crate) sighted: ExpiringSet<PublicKeyId>,
     /// Admin keys that are revoked.
-    pub(super) revoked: ExpiringSet<PublicKeyId>,
+    pub(crate) revoked: ExpiringSet<PublicKeyId>,
     /// Dashboard sessions that are over.
-    pub(super) over: ExpiringSet<SessionHash>,
-    pub(super) session_reads: KeyedSemaphore<SessionHash>,
-    pub(super) revocations: KeyedSemaphore<PublicKeyId>,
+    pub(crate) over: ExpiringSet<SessionHash>,
+    pub(crate) session_reads: KeyedSemaphore<SessionHash>,
+    pub(crate) revocations: KeyedSemaphore<PublicKeyId>,
 }
 
 thread_local! {
@@ -95,7 +95,7 @@ thread_local! {
 
 /// Uses the memory, without an await in between. `at_most` counts at the first
 /// use alone.
-pub(super) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T {
+pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T {
     MEMORY.with_borrow_mut(|memory| {
         work(memory.get_or_insert_with(|| {
             let mut replica = [0];
@@ -123,7 +123,7 @@ pub(super) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
 
 impl Memory {
     /// What is known of secrets of keys of this environment.
-    pub(super) fn secrets(&mut self, environment: Environment) -> &mut Secrets {
+    pub(crate) fn secrets(&mut self, environment: Environment) -> &mut Secrets {
         match environment {
             Environment::Live | Environment::Test => &mut self.clients,
             Environment::Admin => &mut self.administrators,
@@ -131,7 +131,7 @@ impl Memory {
     }
 
     /// The key's record in the view, however old.
-    pub(super) fn record_at_hand(&self, id: &PublicKeyId) -> Option<Rc<KeyRecord>> {
+    pub(crate) fn record_at_hand(&self, id: &PublicKeyId) -> Option<Rc<KeyRecord>> {
         let subject = Subject::parse(id.as_str()).ok()?;
         self.view.peek(&subject).and_then(Held::key).cloned()
     }

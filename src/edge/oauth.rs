@@ -2,17 +2,20 @@
 
 use zeroize::Zeroizing;
 
-use super::authorize::{self, Asked};
-use super::incoming::Incoming;
-use super::isolate::Edge;
-use super::{registry, rim, secrets, usage};
+use crate::edge::authorize::{self, Asked};
+use crate::edge::usage;
 use crate::http::oauth::{self, TokenForm, as_oauth};
 use crate::http::{Answer, Body, Code, Freshness, Problem};
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Request};
+use crate::runtime::host;
+use crate::runtime::incoming::Incoming;
+use crate::runtime::isolate::Edge;
+use crate::runtime::registry;
+use crate::runtime::secrets;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial};
 
 /// `POST /oauth2/introspect`.
-pub(super) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answer, Problem> {
+pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answer, Problem> {
     check_method(incoming)?;
     let caller = introspector(edge, incoming)
         .await
@@ -30,7 +33,7 @@ pub(super) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
         audience: Audience::Clients { test_keys: true },
         scope: None,
     };
-    let now = rim::now();
+    let now = host::now();
     let Some(asked) = Asked::of(edge, &presented, demand, &client, now) else {
         return Ok(oauth::inactive());
     };
@@ -80,7 +83,7 @@ async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Gra
         scope: Some("introspect"),
     };
     let client = || incoming.client_address();
-    let asked = Asked::of(edge, &presented, demand, &client, rim::now())
+    let asked = Asked::of(edge, &presented, demand, &client, host::now())
         .ok_or_else(|| Problem::from(&Denial::InvalidKey))?;
     authorize::authorize(edge, incoming.region(edge), &asked, Freshness::Bounded).await
 }
@@ -88,7 +91,7 @@ async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Gra
 /// `POST /oauth2/revoke`: whoever shows a key can end it. Any other token is
 /// answered alike (RFC 7009 section 2.2). 200 says that it is refused everywhere;
 /// while that is not sure, 503 says that it may still be good (section 2.2.1).
-pub(super) async fn revoke(
+pub(crate) async fn revoke(
     edge: &Edge,
     incoming: &Incoming,
     request_id: &str,

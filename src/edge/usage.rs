@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use futures_util::future::{join_all, join3};
 
-use super::isolate::Edge;
-use super::rim::Crypto;
-use super::{memory, metrics, registry};
+use crate::edge::memory;
 use crate::http::Code;
 use crate::key::{OrganizationTag, PublicKeyId};
 use crate::random;
 use crate::registry::message::{Command, FailedAuthentication, UsageCount};
+use crate::runtime::host::Crypto;
+use crate::runtime::isolate::Edge;
+use crate::runtime::metrics;
+use crate::runtime::registry;
 use crate::time::Timestamp;
 use crate::verify::{Count, Counted, Drained, Failure, Proof, Tally};
 
@@ -25,10 +27,10 @@ const BATCH: usize = 200;
 const TRIES: u32 = 3;
 
 /// `None`: let through; else the code of the denial.
-pub(super) type Outcome = Option<Code>;
+pub(crate) type Outcome = Option<Code>;
 
 /// Counts one request of a key whose secret was proven.
-pub(super) fn count(
+pub(crate) fn count(
     edge: &Edge,
     key: PublicKeyId,
     route: Option<u16>,
@@ -112,7 +114,7 @@ impl From<Drained<Code>> for Command {
 }
 
 /// Counts a failed authentication at an admin route.
-pub(super) fn count_failure(edge: &Edge, failure: Failure<Code>, proof: Proof, at: Timestamp) {
+pub(crate) fn count_failure(edge: &Edge, failure: Failure<Code>, proof: Proof, at: Timestamp) {
     let flush = memory::with(edge.settings.at_most, |memory| {
         memory.failures.count(failure, proof, at);
         memory.tally.promise_flush(at, FLUSH_AFTER)
@@ -157,11 +159,11 @@ const ORIGINS: usize = 100;
 /// Preflights that asked for `authorization`, by the page's origin: a sign that
 /// somebody builds a page with a key in it.
 #[derive(Default)]
-pub(super) struct Preflights(HashMap<String, u64>);
+pub(crate) struct Preflights(HashMap<String, u64>);
 
 impl Preflights {
     /// Counts one; `false` where there are too many origins already.
-    pub(super) fn count(&mut self, origin: String) -> bool {
+    pub(crate) fn count(&mut self, origin: String) -> bool {
         let room = self.0.len() < ORIGINS;
         match self.0.get_mut(&origin) {
             Some(count) => *count += 1,
@@ -179,7 +181,7 @@ impl Preflights {
 }
 
 /// Counts a preflight that asked for `authorization`.
-pub(super) fn count_preflight(edge: &Edge, origin: String, at: Timestamp) {
+pub(crate) fn count_preflight(edge: &Edge, origin: String, at: Timestamp) {
     let flush = memory::with(edge.settings.at_most, |memory| {
         memory.preflights.count(origin);
         memory.tally.promise_flush(at, FLUSH_AFTER)

@@ -6,14 +6,15 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::door::Door;
-use super::{memory, rim};
+use crate::control::door::Door;
+use crate::edge::memory;
 use crate::http::{
     Answer, Body, Code, Problem, admin, clear_session_cookie, session_cookie, set_session_cookie,
 };
 use crate::key::Unreadable;
 use crate::random;
 use crate::registry::message::{Actor, Command, Outcome};
+use crate::runtime::host;
 use crate::verify::{Denial, Proof, bearer_token};
 
 /// How long a dashboard session lasts, in seconds.
@@ -31,7 +32,7 @@ impl Door<'_> {
     fn may_try(&self) -> Result<String, Problem> {
         let address = self.incoming.header("cf-connecting-ip").unwrap_or_default();
         match memory::with(self.edge.settings.at_most, |memory| {
-            memory.attempts.wait(&address, rim::now().0)
+            memory.attempts.wait(&address, host::now().0)
         }) {
             None => Ok(address),
             Some(seconds) => Err(Problem {
@@ -43,12 +44,12 @@ impl Door<'_> {
 
     fn failed_to(&self, address: &str) {
         memory::with(self.edge.settings.at_most, |memory| {
-            memory.attempts.failed(address, rim::now().0)
+            memory.attempts.failed(address, host::now().0)
         });
     }
 
     /// `POST /admin/v1/bootstrap`: the first admin key, once per token.
-    pub(super) async fn bootstrap(&self) -> Result<Answer, Problem> {
+    pub(crate) async fn bootstrap(&self) -> Result<Answer, Problem> {
         let address = self.may_try()?;
         let authorization = self.incoming.header("authorization");
         let authorization = Zeroizing::new(authorization.ok_or(Code::MissingCredentials)?);
@@ -75,7 +76,7 @@ impl Door<'_> {
     }
 
     /// `/admin/v1/session`: the dashboard signs in, asks who it is, signs out.
-    pub(super) async fn sessions(&self) -> Result<Answer, Problem> {
+    pub(crate) async fn sessions(&self) -> Result<Answer, Problem> {
         if self.incoming.method() == "POST" {
             return self.sign_in().await;
         }

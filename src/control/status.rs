@@ -5,16 +5,17 @@ use std::time::Duration;
 use futures_util::future::{join_all, join4};
 use serde_json::{Value, json};
 
-use super::isolate::Edge;
-use super::object::change_log;
-use super::objects::{self, Address, Unanswered};
-use super::{memory, registry};
+use crate::control::objects::change_log;
+use crate::edge::memory;
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::http::Answer;
 use crate::http::admin::{OF_ALL_ORGANIZATIONS, Totals};
 use crate::key::OrganizationId;
 use crate::registry::message::{Command, Outcome, Page, Refusal, Reply};
+use crate::runtime::isolate::Edge;
+use crate::runtime::objects::{self, Address, Unanswered};
+use crate::runtime::registry;
 use crate::settings::names;
 use crate::time::Timestamp;
 
@@ -28,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// sums are of; `None` where the directory did not answer. A tied administrator gets
 /// what is about their organization: neither the platform's own state nor what tells
 /// how much others do.
-pub(super) async fn answer(
+pub(crate) async fn answer(
     edge: &Edge,
     region: Region,
     page: Option<Page<OrganizationId>>,

@@ -12,20 +12,21 @@ use worker::State;
 use worker::worker_sys::types::DurableObjectState;
 
 use super::sql::ObjectSql;
-use crate::edge::objects::{self, ObjectAnswer};
-use crate::edge::{log, rim};
 use crate::freshness::change_log::ChangeLog as Log;
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::sql_log::{self, SqlLog};
 use crate::freshness::{Bound, Incarnation};
 use crate::json;
 use crate::random::Randomness as _;
+use crate::runtime::host;
+use crate::runtime::log;
+use crate::runtime::objects::{self, ObjectAnswer};
 use crate::settings::names;
 use crate::sql::SqlError;
 
 /// The one name there is. Sharding would go here: a log per group of
 /// organization tags, each with its own leases.
-pub(in crate::edge) const NAME: &str = "log";
+pub(crate) const NAME: &str = "log";
 
 /// The object.
 #[wasm_bindgen]
@@ -41,7 +42,7 @@ impl ChangeLog {
         let state = State::from(state);
         let sql = Rc::new(ObjectSql::of(&state));
         let mut bits = [0; 8];
-        rim::Crypto.fill(&mut bits);
+        host::Crypto.fill(&mut bits);
         let mut log = Log::start(
             SqlLog::over(Rc::clone(&sql)),
             Incarnation::from_random(u64::from_be_bytes(bits)),
@@ -70,7 +71,7 @@ impl ChangeLog {
         let Ok(request) = json::from_str::<LogRequest>(message) else {
             return ObjectAnswer::Unread;
         };
-        let now = rim::reading();
+        let now = host::reading();
         // No await from here on.
         let mut log = self.log.borrow_mut();
         let reply = match &request {
@@ -100,7 +101,7 @@ fn prepare(
     sql_log::create_tables(sql)?;
     let wanted =
         objects::variable(env, names::FRESHNESS_BOUND_MS).and_then(|text| text.parse().ok());
-    let now = rim::reading();
+    let now = host::reading();
     match wanted.and_then(Bound::new) {
         Some(wanted) if log.status(now)?.0.lease != wanted => log.set_bound(wanted, now),
         _ => Ok(()),

@@ -5,27 +5,27 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
-use super::objects::{self, Address, Unanswered};
 use crate::freshness::failover::Failover;
 use crate::key::{KeyId, OrganizationId, OrganizationTag};
 use crate::registry::message::{
     Actor, Command, MESSAGE_VERSION, Outcome, Records, Reply, Request, Required,
 };
+use crate::runtime::objects::{self, Address, Unanswered};
 use crate::settings::names;
 
 /// What the object says: the registry's reply, and what only the object knows.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// `None` where the registry may not serve: it was just started and could
     /// not yet make sure that it lost nothing.
-    pub(super) reply: Option<Reply>,
+    pub(crate) reply: Option<Reply>,
     /// Whether records may be kept, as the change log knows of their revisions.
     #[serde(default)]
-    pub(super) may_keep: bool,
+    pub(crate) may_keep: bool,
 }
 
 impl Said {
-    pub(super) const fn only(reply: Option<Reply>) -> Self {
+    pub(crate) const fn only(reply: Option<Reply>) -> Self {
         Self {
             reply,
             may_keep: false,
@@ -35,7 +35,7 @@ impl Said {
 
 /// Whose call it is to a registry, which works on a bounded number of each.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
+pub(crate) enum Lane {
     /// An edge's own: strangers can cause it, and it is shed first.
     Edges,
     /// An administrator's, whose secret is proven: no stranger can shed it.
@@ -43,7 +43,7 @@ pub(super) enum Lane {
 }
 
 /// Asks the registry of this tag.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     env: &JsValue,
     tag: OrganizationTag,
     request: &Request,
@@ -75,7 +75,7 @@ async fn said(
 }
 
 /// A request on the edge's own behalf.
-pub(super) fn by_system(command: Command, request_id: String) -> Request {
+pub(crate) fn by_system(command: Command, request_id: String) -> Request {
     Request {
         v: MESSAGE_VERSION,
         organization: None,
@@ -89,7 +89,7 @@ pub(super) fn by_system(command: Command, request_id: String) -> Request {
 }
 
 /// Tells the registry something on the edge's own behalf.
-pub(super) async fn tell(
+pub(crate) async fn tell(
     env: &JsValue,
     tag: OrganizationTag,
     command: Command,
@@ -98,7 +98,7 @@ pub(super) async fn tell(
 }
 
 /// The same to the registry of an organization.
-pub(super) async fn tell_organization(
+pub(crate) async fn tell_organization(
     env: &JsValue,
     organization: &OrganizationId,
     command: Command,
@@ -111,7 +111,7 @@ pub(super) async fn tell_organization(
 }
 
 /// The same to `_platform`'s registry.
-pub(super) async fn tell_platform(env: &JsValue, command: Command) -> Result<Reply, Unanswered> {
+pub(crate) async fn tell_platform(env: &JsValue, command: Command) -> Result<Reply, Unanswered> {
     tell_organization(env, &OrganizationId::platform(), command).await
 }
 
@@ -122,15 +122,15 @@ const READ: Duration = Duration::from_millis(Failover::TOTAL.0);
 const PROOF: Duration = Duration::from_secs(30);
 
 /// A strong read.
-pub(super) struct Read {
-    pub(super) records: Records,
-    pub(super) may_keep: bool,
+pub(crate) struct Read {
+    pub(crate) records: Records,
+    pub(crate) may_keep: bool,
 }
 
 /// Reads a key's and its organization's records at the source; `None` where the
 /// registry does not answer in time. It hears what is required of them, and so whether it
 /// has lost a change.
-pub(super) async fn read(
+pub(crate) async fn read(
     env: &JsValue,
     id: &KeyId,
     required: Required,

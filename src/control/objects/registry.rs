@@ -18,9 +18,6 @@ use worker::{Delay, State};
 
 use super::alarm;
 use super::sql::ObjectSql;
-use crate::edge::objects::{self, Address, ObjectAnswer};
-use crate::edge::registry::Said;
-use crate::edge::{isolate, kv, log, rim};
 use crate::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
@@ -32,6 +29,12 @@ use crate::registry::message::{
 };
 use crate::registry::outbox::{self, Entry};
 use crate::registry::{self, Subject, deletion, directory};
+use crate::runtime::host;
+use crate::runtime::isolate;
+use crate::runtime::kv;
+use crate::runtime::log;
+use crate::runtime::objects::{self, Address, ObjectAnswer};
+use crate::runtime::registry::Said;
 use crate::settings::{Settings, names};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -71,7 +74,7 @@ pub struct Registry {
 }
 
 fn reading() -> Reading<RegistryClock> {
-    rim::reading()
+    host::reading()
 }
 
 /// Both name the same thing; the log holds it in place, the registry by parts.
@@ -118,7 +121,7 @@ impl Registry {
     /// Takes a place for a message that has yet to be read. None where there is
     /// too much to do; what `yields` is refused first.
     pub fn enter(&self, yields: bool) -> Option<f64> {
-        let place = self.in_flight(yields).borrow_mut().enter(rim::now().0);
+        let place = self.in_flight(yields).borrow_mut().enter(host::now().0);
         place.map(Place::into_number)
     }
 
@@ -192,7 +195,7 @@ impl Registry {
                 self.settle()?;
             }
             self.tell_directory().await;
-            outbox::refresh(&self.sql, &settings.keyring, changed, rim::now())?;
+            outbox::refresh(&self.sql, &settings.keyring, changed, host::now())?;
         }
         Ok(Said::only(Some(reply)))
     }
@@ -234,8 +237,8 @@ impl Registry {
             &settings.keyring,
             &settings.registry,
             request,
-            rim::now(),
-            &mut rim::Crypto,
+            host::now(),
+            &mut host::Crypto,
         )?;
         // Still the same turn: no await since the transaction.
         let awaited = match &reply {
@@ -325,7 +328,7 @@ impl Registry {
             .filter_map(|subject| Subject::parse(subject.as_str()))
             .collect();
         let through = recovery.keys_revoked_through.map(|through| through.0);
-        registry::recover(&self.sql, recovery.revision.0, &lost, through, rim::now())?;
+        registry::recover(&self.sql, recovery.revision.0, &lost, through, host::now())?;
         let through = registry::keys_revoked_through(&self.sql)?;
         wait.recovered(through.map(Revision));
         self.taken_up.set(recovery.revision.0);
@@ -357,7 +360,7 @@ impl Registry {
         }
         self.taken_up.set(registry::revision(&self.sql)?);
         if !rows.is_empty() || outbox::next_publication(&self.sql)?.is_some() {
-            alarm::set(&self.state, rim::now());
+            alarm::set(&self.state, host::now());
         }
         Ok(())
     }
@@ -451,7 +454,7 @@ impl Registry {
     /// Waits until these changes are enforced, or until the acknowledgement has
     /// failed to come for too long.
     async fn wait_for(&self, awaited: &[Awaited]) -> Result<(), SqlError> {
-        let give_up = rim::now().plus(ACKNOWLEDGEMENT);
+        let give_up = host::now().plus(ACKNOWLEDGEMENT);
         loop {
             self.settle()?;
             let mut pause = None;
@@ -469,7 +472,7 @@ impl Registry {
                     Some(Enforcement::Waiting(left)) => pause = pause.max(Some(left)),
                     Some(Enforcement::Unacknowledged) => {
                         if !self.tell_change_log().await {
-                            if rim::now() >= give_up {
+                            if host::now() >= give_up {
                                 return Ok(());
                             }
                             pause = pause.max(Some(Millis(100)));
@@ -494,7 +497,7 @@ impl Registry {
         };
         for row in wait.due(reading()) {
             if let Some(subject) = Subject::parse(row.subject.as_str()) {
-                outbox::mark_enforced(&self.sql, subject, row.revision.0, rim::now())?;
+                outbox::mark_enforced(&self.sql, subject, row.revision.0, host::now())?;
             }
             wait.settled(&row);
         }
@@ -516,7 +519,7 @@ impl Registry {
             self.publish(settings).await?;
         }
         self.settle()?;
-        let now = rim::now();
+        let now = host::now();
         let kept = registry::housekeeping(&self.sql, &settings.keyring, &settings.registry, now)?;
         let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
         let retry = (!told).then(|| now.plus(TRY_AGAIN));
@@ -538,9 +541,9 @@ impl Registry {
     /// Writes a batch to Workers KV: what the change log has acknowledged, since
     /// no revision may be seen anywhere that the log does not know.
     async fn publish(&self, settings: &Settings) -> Result<(), SqlError> {
-        for row in outbox::pending_publications(&self.sql, rim::now(), BATCH)? {
+        for row in outbox::pending_publications(&self.sql, host::now(), BATCH)? {
             if !self.may_keep(&[row.subject]) {
-                outbox::put_off(&self.sql, row.subject, rim::now())?;
+                outbox::put_off(&self.sql, row.subject, host::now())?;
                 continue;
             }
             let name = row.subject.kv_name();
@@ -550,10 +553,10 @@ impl Registry {
             };
             match written {
                 Some(()) => {
-                    outbox::mark_published(&self.sql, row.subject, row.revision, rim::now())
+                    outbox::mark_published(&self.sql, row.subject, row.revision, host::now())
                         .map(|_| ())?
                 }
-                None => outbox::put_off(&self.sql, row.subject, rim::now())?,
+                None => outbox::put_off(&self.sql, row.subject, host::now())?,
             }
         }
         Ok(())

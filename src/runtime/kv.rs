@@ -4,16 +4,16 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings::{self, Kv};
 use crate::json;
 use crate::key::Keyring;
+use crate::runtime::bindings::{self, Kv};
 use crate::settings::names;
 
 /// How long a read may take before it counts as a miss, in milliseconds.
 const DEADLINE_MS: f64 = 1_000.0;
 
 /// What Workers KV holds under a name.
-pub(super) enum Value<R> {
+pub(crate) enum Value<R> {
     /// Nothing, or nothing in time.
     Missing,
     /// Something whose seal does not hold, or that cannot be read.
@@ -27,7 +27,7 @@ pub(super) enum Value<R> {
 }
 
 /// The value of this name. What is no record leads to the registry.
-pub(super) async fn read<R: DeserializeOwned>(
+pub(crate) async fn read<R: DeserializeOwned>(
     env: &JsValue,
     keyring: &Keyring,
     name: &str,
@@ -51,7 +51,7 @@ async fn read_text(env: &JsValue, name: &str) -> Option<String> {
 }
 
 /// Writes a record under its seal.
-pub(super) async fn write(
+pub(crate) async fn write(
     env: &JsValue,
     keyring: &Keyring,
     name: &str,
@@ -66,7 +66,7 @@ pub(super) async fn write(
 }
 
 /// Takes a record away.
-pub(super) async fn delete(env: &JsValue, name: &str) -> Option<()> {
+pub(crate) async fn delete(env: &JsValue, name: &str) -> Option<()> {
     let kv: Kv = bindings::binding(env, names::KEYS)?.unchecked_into();
     JsFuture::from(kv.delete(name).ok()?).await.ok().map(|_| ())
 }

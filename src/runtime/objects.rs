@@ -8,16 +8,16 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings;
 use crate::freshness::failover::RelayName;
 use crate::freshness::message::{RelayReply, RelayRequest};
 use crate::http::{Code, Problem};
 use crate::json;
+use crate::runtime::bindings;
 use crate::settings::names;
 
 /// Why an object gave no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unanswered {
+pub(crate) enum Unanswered {
     /// It is not bound: a fault of the configuration.
     Unbound,
     /// It has more to do than it can; asking again would add to that.
@@ -33,7 +33,7 @@ impl From<Unanswered> for Problem {
 }
 
 /// Which object is asked, and how.
-pub(super) struct Address<'a> {
+pub(crate) struct Address<'a> {
     class: &'a str,
     name: &'a str,
     location_hint: Option<&'a str>,
@@ -43,7 +43,7 @@ pub(super) struct Address<'a> {
 
 impl<'a> Address<'a> {
     /// An object of the class that is bound under this name.
-    pub(super) const fn of(class: &'a str, name: &'a str) -> Self {
+    pub(crate) const fn of(class: &'a str, name: &'a str) -> Self {
         Self {
             class,
             name,
@@ -62,12 +62,12 @@ impl<'a> Address<'a> {
     }
 
     /// Whether this may be refused first where the object has too much to do.
-    pub(super) const fn yielding(self, yields: bool) -> Self {
+    pub(crate) const fn yielding(self, yields: bool) -> Self {
         Self { yields, ..self }
     }
 
     /// How long it may take.
-    pub(super) const fn within(self, deadline: Duration) -> Self {
+    pub(crate) const fn within(self, deadline: Duration) -> Self {
         Self {
             deadline: Some(deadline),
             ..self
@@ -78,7 +78,7 @@ impl<'a> Address<'a> {
 /// Asks an object once, and once more where the runtime says that the first
 /// question never reached it (`retryable`). Every message may be repeated: changes
 /// carry their precondition, counts their batch id.
-pub(super) async fn ask<R: DeserializeOwned>(
+pub(crate) async fn ask<R: DeserializeOwned>(
     env: &JsValue,
     to: Address<'_>,
     message: &impl Serialize,
@@ -105,7 +105,7 @@ pub(super) async fn ask<R: DeserializeOwned>(
 }
 
 /// Asks a relay.
-pub(super) async fn ask_relay(
+pub(crate) async fn ask_relay(
     env: &JsValue,
     relay: RelayName,
     message: &RelayRequest,
@@ -123,7 +123,7 @@ pub(super) async fn ask_relay(
 const OVERLOADED: f64 = 503.0;
 
 /// What an object says: a text, or a status (RFC 9110 section 15).
-pub(super) enum ObjectAnswer {
+pub(crate) enum ObjectAnswer {
     /// The reply.
     Text(String),
     /// It cannot serve: 500.
@@ -134,7 +134,7 @@ pub(super) enum ObjectAnswer {
 }
 
 impl ObjectAnswer {
-    pub(super) fn reply(reply: &impl Serialize) -> Self {
+    pub(crate) fn reply(reply: &impl Serialize) -> Self {
         serde_json::to_string(reply).map_or(Self::Failed, Self::Text)
     }
 }
@@ -150,7 +150,7 @@ impl From<ObjectAnswer> for JsValue {
 }
 
 /// A variable's text: a string as it is, anything else as JSON.
-pub(super) fn variable(env: &JsValue, name: &str) -> Option<String> {
+pub(crate) fn variable(env: &JsValue, name: &str) -> Option<String> {
     let value = bindings::binding(env, name)?;
     value
         .as_string()

@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use worker::Delay;
 
-use super::isolate::Edge;
-use super::memory::{self, Memory};
-use super::registry::{self, Lane};
-use super::{authorize, rim};
+use crate::edge::authorize;
+use crate::edge::memory::{self, Memory};
 use crate::http::{Code, Problem};
 use crate::key::{KeyDigest, KeyId, KeyRecord, PresentedKey};
 use crate::keyed_semaphore::KeyedSemaphore;
 use crate::registry::Subject;
 use crate::registry::message::Required;
+use crate::runtime::host;
+use crate::runtime::isolate::Edge;
+use crate::runtime::registry::{self, Lane};
 use crate::verify::secret_is_wrong;
 
 /// How often one that waits its turn looks again, in milliseconds.
@@ -33,7 +34,7 @@ const PATIENCE: u64 = 4_000;
 ///
 /// # Errors
 /// 503 where that cannot be found out, or where too many wait for it.
-pub(super) async fn proves(edge: &Edge, presented: &PresentedKey) -> Result<bool, Problem> {
+pub(crate) async fn proves(edge: &Edge, presented: &PresentedKey) -> Result<bool, Problem> {
     let id = *presented.id();
     let Some(digest) = edge.settings.keyring.digest(presented) else {
         return Ok(false);
@@ -63,7 +64,7 @@ fn known(edge: &Edge, id: &KeyId, digest: &KeyDigest) -> Option<bool> {
             Some(record) => Some(!secret_is_wrong(digest, &record)),
             None => {
                 let secrets = memory.secrets(id.environment);
-                secrets.proves(&id.public, digest, rim::now().0)
+                secrets.proves(&id.public, digest, host::now().0)
             }
         }
     })
@@ -80,7 +81,7 @@ async fn look_up(edge: Edge, id: KeyId) {
     };
     memory::with(edge.settings.at_most, |memory| {
         let secrets = memory.secrets(id.environment);
-        secrets.learn(id.public, found, rim::now().0);
+        secrets.learn(id.public, found, host::now().0);
     });
 }
 
@@ -89,7 +90,7 @@ async fn look_up(edge: Edge, id: KeyId) {
 ///
 /// # Errors
 /// 503 where too many wait, or where it waits too long.
-pub(super) async fn in_turn<K, T>(
+pub(crate) async fn in_turn<K, T>(
     edge: &Edge,
     semaphore: impl for<'m> Fn(&'m mut Memory) -> &'m mut KeyedSemaphore<K>,
     key: K,
@@ -101,18 +102,18 @@ where
 {
     let at_most = edge.settings.at_most;
     let unavailable = || Problem::from(Code::RegistryUnavailable);
-    let enter = |memory: &mut Memory| semaphore(memory).enter(key, rim::now().0);
+    let enter = |memory: &mut Memory| semaphore(memory).enter(key, host::now().0);
     let permit = memory::with(at_most, enter).ok_or_else(unavailable)?;
-    let give_up = rim::now().plus(PATIENCE);
+    let give_up = host::now().plus(PATIENCE);
     let outcome = loop {
         if let Some(settled) = settled() {
             break Ok(settled);
         }
-        let may_go = |memory: &mut Memory| semaphore(memory).may_go(&permit, rim::now().0);
+        let may_go = |memory: &mut Memory| semaphore(memory).may_go(&permit, host::now().0);
         if memory::with(at_most, may_go) {
             break work.await;
         }
-        if rim::now() >= give_up {
+        if host::now() >= give_up {
             break Err(unavailable());
         }
         Delay::from(Duration::from_millis(LOOK_EVERY)).await;

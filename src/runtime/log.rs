@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::incoming::Incoming;
-use super::{isolate, metrics};
 use crate::http::{AdminPlace, Problem};
 use crate::key::redacted;
+use crate::runtime::incoming::Incoming;
+use crate::runtime::isolate;
+use crate::runtime::metrics;
 use crate::settings::SettingsError;
 use crate::verify::shown_id;
 
@@ -16,7 +17,7 @@ fn shown_key(incoming: &Incoming) -> Option<String> {
 
 /// A request was refused. It is counted; where it is worth a line, and chosen
 /// for the sample, it gets one.
-pub(super) fn refused(incoming: &Incoming, problem: &Problem) {
+pub(crate) fn refused(incoming: &Incoming, problem: &Problem) {
     metrics::refused(problem.code);
     if !problem.is_notable() {
         return;
@@ -38,7 +39,7 @@ pub(super) fn refused(incoming: &Incoming, problem: &Problem) {
 
 /// An administrator changed something. The audit tells what; this line leads to
 /// its entry by the request's id.
-pub(super) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16) {
+pub(crate) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16) {
     let (route, organization, key) = place.parts();
     let line = line(json!({
         "event": "act",
@@ -72,11 +73,11 @@ fn line(mut members: Value) -> Value {
 }
 
 /// The Worker cannot serve as it is set up.
-pub(super) fn misconfigured(reason: &SettingsError) {
+pub(crate) fn misconfigured(reason: &SettingsError) {
     error(json!({ "event": "misconfigured", "reason": reason.to_string() }));
 }
 
 /// An object's storage failed.
-pub(super) fn storage_failed(class: &str, reason: &crate::sql::SqlError) {
+pub(crate) fn storage_failed(class: &str, reason: &crate::sql::SqlError) {
     error(json!({ "event": "storage_failed", "class": class, "reason": reason.to_string() }));
 }

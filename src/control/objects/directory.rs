@@ -7,13 +7,13 @@ use worker::State;
 use worker::worker_sys::types::DurableObjectState;
 
 use super::sql::ObjectSql;
-use crate::edge::log;
-use crate::edge::objects::ObjectAnswer;
 use crate::json;
 use crate::registry::directory;
+use crate::runtime::log;
+use crate::runtime::objects::ObjectAnswer;
 
 /// The one name there is.
-pub(in crate::edge) const NAME: &str = "directory";
+pub(crate) const NAME: &str = "directory";
 
 /// The object.
 #[wasm_bindgen]

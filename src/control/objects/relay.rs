@@ -12,13 +12,13 @@ use worker::Delay;
 use worker::worker_sys::types::DurableObjectState;
 
 use super::change_log;
-use crate::edge::objects::{self, Address, ObjectAnswer};
-use crate::edge::rim;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::relay::{Relay as Shared, Serve};
 use crate::freshness::{Millis, Question};
 use crate::in_flight::{InFlight, Place};
 use crate::json;
+use crate::runtime::host;
+use crate::runtime::objects::{self, Address, ObjectAnswer};
 use crate::settings::names;
 
 /// Questions worked on at once. An isolate has one under way, so more are more
@@ -53,7 +53,7 @@ impl Relay {
     /// Takes a place for a message that has yet to be read; none where there is
     /// too much to do.
     pub fn enter(&self, _yields: bool) -> Option<f64> {
-        let place = self.questions.borrow_mut().enter(rim::now().0);
+        let place = self.questions.borrow_mut().enter(host::now().0);
         place.map(Place::into_number)
     }
 
@@ -74,19 +74,19 @@ impl Relay {
         let reply = match request {
             RelayRequest::Ask(question) => self.serve(&question).await,
             RelayRequest::Status {} => RelayReply::Status {
-                proof_age_ms: self.relay.borrow().age(rim::reading()),
+                proof_age_ms: self.relay.borrow().age(host::reading()),
             },
         };
         ObjectAnswer::reply(&reply)
     }
 
     async fn serve(&self, question: &Question) -> RelayReply {
-        let arrived = rim::reading();
+        let arrived = host::reading();
         loop {
             let next = self
                 .relay
                 .borrow_mut()
-                .serve(question, arrived, rim::reading());
+                .serve(question, arrived, host::reading());
             match next {
                 Serve::Answer(answer) => return RelayReply::Answer(answer),
                 Serve::Unavailable => return RelayReply::Unavailable {},
@@ -99,8 +99,10 @@ impl Relay {
                     let reply = objects::ask(&self.env, to, &message).await;
                     let mut relay = self.relay.borrow_mut();
                     match reply {
-                        Ok(LogReply::Answer(answer)) => relay.accept(&ask, &answer, rim::reading()),
-                        _ => relay.failed(&ask, rim::reading()),
+                        Ok(LogReply::Answer(answer)) => {
+                            relay.accept(&ask, &answer, host::reading())
+                        }
+                        _ => relay.failed(&ask, host::reading()),
                     }
                 }
             }

@@ -15,30 +15,32 @@
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::incoming::Incoming;
-use super::isolate::Edge;
-use super::memory::{self, SessionHash};
-use super::registry::{self, Lane};
-use super::{rim, secrets, usage};
+use crate::edge::memory::{self, SessionHash};
+use crate::edge::usage;
 use crate::http::{AdminPlace, Code, Problem, admin, is_write_from_own_page, session_cookie};
 use crate::key::{KeyId, OrganizationId, PresentedKey};
 use crate::registry::message::{
     Actor, Admin, Command, MESSAGE_VERSION, Outcome, Request, Required, Session, SessionToken,
 };
+use crate::runtime::host;
+use crate::runtime::incoming::Incoming;
+use crate::runtime::isolate::Edge;
+use crate::runtime::registry::{self, Lane};
+use crate::runtime::secrets;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial, Failure, Proof, decide};
 
 /// A request to an admin route, from whomever.
 #[derive(Clone, Copy)]
-pub(super) struct Door<'a> {
-    pub(super) edge: &'a Edge,
-    pub(super) incoming: &'a Incoming,
-    pub(super) place: &'a AdminPlace<'a>,
-    pub(super) request_id: &'a str,
+pub(crate) struct Door<'a> {
+    pub(crate) edge: &'a Edge,
+    pub(crate) incoming: &'a Incoming,
+    pub(crate) place: &'a AdminPlace<'a>,
+    pub(crate) request_id: &'a str,
 }
 
 impl Door<'_> {
     /// Proves the administrator by the presented key or the dashboard's session.
-    pub(super) async fn prove(&self, scope: &str) -> Result<Actor, Problem> {
+    pub(crate) async fn prove(&self, scope: &str) -> Result<Actor, Problem> {
         let authorization = self.incoming.authorization.as_deref();
         let cookie = self.incoming.header("cookie");
         match (authorization, cookie.as_deref().and_then(session_cookie)) {
@@ -53,7 +55,7 @@ impl Door<'_> {
     }
 
     /// Proves an admin key, whose state is always read at the registry itself.
-    pub(super) async fn by_key(
+    pub(crate) async fn by_key(
         &self,
         key: &PresentedKey,
         scope: Option<&str>,
@@ -67,7 +69,7 @@ impl Door<'_> {
             return Err(self.denied(&Denial::InvalidKey, Some(id), Proof::Unproven));
         }
         let is_revoked =
-            |memory: &mut memory::Memory| memory.revoked.contains(&id.public, rim::now().0);
+            |memory: &mut memory::Memory| memory.revoked.contains(&id.public, host::now().0);
         if memory::with(at_most, is_revoked) {
             return Err(self.denied(&Denial::RevokedKey, Some(id), Proof::Proven));
         }
@@ -84,7 +86,7 @@ impl Door<'_> {
         let client = || self.incoming.client_address();
         let (key, organization) = (read.records.key, read.records.organization);
         let (key, organization) = (key.as_ref(), organization.as_ref());
-        match decide(&digest, key, organization, &demand, &client, rim::now()) {
+        match decide(&digest, key, organization, &demand, &client, host::now()) {
             Ok(grant) => {
                 let key = grant.key();
                 Ok(Admin {
@@ -97,7 +99,7 @@ impl Door<'_> {
             Err(denial) => {
                 if denial == Denial::RevokedKey {
                     memory::with(at_most, |memory| {
-                        memory.revoked.insert(id.public, rim::now().0)
+                        memory.revoked.insert(id.public, host::now().0)
                     });
                 }
                 Err(self.denied(&denial, Some(id), Proof::Proven))
@@ -125,7 +127,7 @@ impl Door<'_> {
     }
 
     /// The session of a token, as it stands now, used from where its key may be.
-    pub(super) async fn session(&self, token: &str) -> Result<Session, Problem> {
+    pub(crate) async fn session(&self, token: &str) -> Result<Session, Problem> {
         let token = SessionToken::try_from(token.to_owned()).map_err(|_| is_over())?;
         if !self.edge.settings.keyring.made_session(token.expose()) {
             return Err(is_over());
@@ -133,12 +135,12 @@ impl Door<'_> {
         let hash = hash_of(&token);
         let at_most = self.edge.settings.at_most;
         let known_as_over = || {
-            memory::with(at_most, |memory| memory.over.contains(&hash, rim::now().0)).then(|| None)
+            memory::with(at_most, |memory| memory.over.contains(&hash, host::now().0)).then(|| None)
         };
         let read = async {
             let session = self.read_session(token).await?;
             if session.is_none() {
-                memory::with(at_most, |memory| memory.over.insert(hash, rim::now().0));
+                memory::with(at_most, |memory| memory.over.insert(hash, host::now().0));
             }
             Ok(session)
         };
@@ -173,19 +175,19 @@ impl Door<'_> {
     }
 
     /// Ends a session that was just read.
-    pub(super) async fn close_session(&self, token: &str) -> Result<(), Problem> {
+    pub(crate) async fn close_session(&self, token: &str) -> Result<(), Problem> {
         let token = SessionToken::try_from(token.to_owned()).map_err(|_| is_over())?;
         let hash = hash_of(&token);
         let command = Command::CloseSession { token };
         self.ask_platform(Actor::System, command).await?;
         memory::with(self.edge.settings.at_most, |memory| {
-            memory.over.insert(hash, rim::now().0)
+            memory.over.insert(hash, host::now().0)
         });
         Ok(())
     }
 
     /// A write by cookie comes from a page of ours, which shows its CSRF token.
-    pub(super) fn prove_own_page(&self, session: &Session) -> Result<(), Problem> {
+    pub(crate) fn prove_own_page(&self, session: &Session) -> Result<(), Problem> {
         let header = |name: &str| self.incoming.header(name);
         let (origin, site) = (header("origin"), header("sec-fetch-site"));
         let shown = header("x-csrf-token").unwrap_or_default();
@@ -198,7 +200,7 @@ impl Door<'_> {
             .because("A change through the dashboard's session comes from the dashboard itself, with its `X-CSRF-Token`."))
     }
 
-    pub(super) async fn ask_platform(
+    pub(crate) async fn ask_platform(
         &self,
         actor: Actor,
         command: Command,
@@ -221,7 +223,7 @@ impl Door<'_> {
     }
 
     /// Counts a failed authentication, for the audit of `_platform`.
-    pub(super) fn denied(&self, denial: &Denial, key: Option<KeyId>, proof: Proof) -> Problem {
+    pub(crate) fn denied(&self, denial: &Denial, key: Option<KeyId>, proof: Proof) -> Problem {
         let problem = Problem {
             is_unproven: proof == Proof::Unproven,
             ..Problem::from(denial)
@@ -235,7 +237,7 @@ impl Door<'_> {
                 ClientAddress::Unproven => None,
             },
         };
-        usage::count_failure(self.edge, failure, proof, rim::now());
+        usage::count_failure(self.edge, failure, proof, host::now());
         problem
     }
 }

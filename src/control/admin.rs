@@ -1,11 +1,9 @@
-//! `/admin/v1/*`: who is asking is proven at the [`door`](super::door) on every
+//! `/admin/v1/*`: who is asking is proven at the [`door`](crate::control::door) on every
 //! request, then the organization's registry is told what to do.
 
-use super::door::Door;
-use super::incoming::Incoming;
-use super::isolate::Edge;
-use super::object::directory;
-use super::{log, objects, registry, rim, status};
+use crate::control::door::Door;
+use crate::control::objects::directory;
+use crate::control::status;
 use crate::http::admin::{self, Ask, Facts};
 use crate::http::{AdminPlace, Answer, Body, Code, Place, Problem, same_origin};
 use crate::key::OrganizationId;
@@ -13,6 +11,12 @@ use crate::registry::directory::{Listed, Order};
 use crate::registry::message::{
     Actor, Admin, Command, Idempotency, MESSAGE_VERSION, Outcome, Page, Request,
 };
+use crate::runtime::host;
+use crate::runtime::incoming::Incoming;
+use crate::runtime::isolate::Edge;
+use crate::runtime::log;
+use crate::runtime::objects;
+use crate::runtime::registry;
 use crate::settings::names;
 use crate::time::Timestamp;
 
@@ -28,7 +32,7 @@ struct Caller<'a> {
 }
 
 /// Answers an admin request.
-pub(super) async fn answer(
+pub(crate) async fn answer(
     edge: &Edge,
     incoming: &Incoming,
     place: &AdminPlace<'_>,
@@ -87,11 +91,11 @@ async fn about_an_organization(door: Door<'_>) -> Result<Answer, Problem> {
     let Door {
         incoming, place, ..
     } = door;
-    let began = rim::now();
+    let began = host::now();
     // Who asks is settled before what is asked: a stranger learns nothing about
     // the form of requests. The scope hangs on the place alone.
     let caller = Caller::prove(door, admin::scope_of(place, incoming.method())).await?;
-    let proven = rim::now();
+    let proven = host::now();
     let body = if incoming.method() == "GET" {
         Vec::new()
     } else {
@@ -107,7 +111,7 @@ async fn about_an_organization(door: Door<'_>) -> Result<Answer, Problem> {
         body: &body,
         if_match: if_match.as_deref(),
         if_none_match: if_none_match.as_deref(),
-        now: rim::now(),
+        now: host::now(),
     };
     let Some(mut ask) = admin::ask(place, &facts)? else {
         return Err(Code::NotFound.into());
@@ -128,7 +132,7 @@ async fn about_an_organization(door: Door<'_>) -> Result<Answer, Problem> {
 /// The lines of a listing after `next`: one page, for a caller who is proven anew,
 /// so that a stream of lines costs and may do what a client can who asks for page
 /// after page.
-pub(super) async fn lines_after(
+pub(crate) async fn lines_after(
     edge: &Edge,
     incoming: &Incoming,
     next: &str,
@@ -149,7 +153,7 @@ pub(super) async fn lines_after(
         body: &[],
         if_match: None,
         if_none_match: None,
-        now: rim::now(),
+        now: host::now(),
     };
     let Some(mut ask) = admin::ask(&place, &facts)? else {
         return Err(Code::NotFound.into());
@@ -166,7 +170,7 @@ fn timed(answer: Answer, incoming: &Incoming, began: Timestamp, proven: Timestam
     if incoming.header(SERVER_TIMING).as_deref() != Some("?1") {
         return answer;
     }
-    let (proof, registry) = (proven.since(began), rim::now().since(proven));
+    let (proof, registry) = (proven.since(began), host::now().since(proven));
     answer.with(
         "server-timing",
         format!("proof;dur={proof}, registry;dur={registry}"),
@@ -229,7 +233,7 @@ impl<'a> Caller<'a> {
         };
         let region = self.incoming.region(self.edge);
         let is_tied = self.bound().is_some();
-        Ok(status::answer(self.edge, region, page, is_tied, rim::now()).await)
+        Ok(status::answer(self.edge, region, page, is_tied, host::now()).await)
     }
 
     /// A page of organizations that the administrator reaches.

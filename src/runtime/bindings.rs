@@ -8,27 +8,27 @@ use web_sys::{Headers, Response};
 #[wasm_bindgen]
 extern "C" {
     /// A Workers KV namespace.
-    pub(super) type Kv;
+    pub(crate) type Kv;
 
     #[wasm_bindgen(method, catch)]
-    pub(super) fn put(this: &Kv, name: &str, value: &str) -> Result<Promise, JsValue>;
+    pub(crate) fn put(this: &Kv, name: &str, value: &str) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    pub(super) fn delete(this: &Kv, name: &str) -> Result<Promise, JsValue>;
+    pub(crate) fn delete(this: &Kv, name: &str) -> Result<Promise, JsValue>;
 
     /// Headers, by names that JavaScript holds: one of ours would be decoded anew
     /// each time.
-    pub(super) type HeaderMap;
+    pub(crate) type HeaderMap;
 
     #[wasm_bindgen(method)]
-    pub(super) fn get(this: &HeaderMap, name: &JsString) -> Option<String>;
+    pub(crate) fn get(this: &HeaderMap, name: &JsString) -> Option<String>;
 
     #[wasm_bindgen(method)]
-    pub(super) fn set(this: &HeaderMap, name: &JsString, value: &str);
+    pub(crate) fn set(this: &HeaderMap, name: &JsString, value: &str);
 
     /// `crypto.subtle.importKey`, of a public key.
     #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = importKey)]
-    pub(super) fn import_key(
+    pub(crate) fn import_key(
         format: &str,
         key: &Uint8Array,
         algorithm: &JsValue,
@@ -38,7 +38,7 @@ extern "C" {
 
     /// `crypto.subtle.verify`
     #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"])]
-    pub(super) fn verify(
+    pub(crate) fn verify(
         algorithm: &JsValue,
         key: &JsValue,
         signature: &Uint8Array,
@@ -46,26 +46,26 @@ extern "C" {
     ) -> Result<Promise, JsValue>;
 
     /// An Analytics Engine dataset.
-    pub(super) type Dataset;
+    pub(crate) type Dataset;
 
     #[wasm_bindgen(method, catch, js_name = writeDataPoint)]
-    pub(super) fn write_data_point(this: &Dataset, point: &JsValue) -> Result<(), JsValue>;
+    pub(crate) fn write_data_point(this: &Dataset, point: &JsValue) -> Result<(), JsValue>;
 
     /// The global `fetch`.
     #[wasm_bindgen(catch, js_name = fetch)]
-    pub(super) fn global_fetch(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
+    pub(crate) fn global_fetch(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
 }
 
 #[wasm_bindgen(raw_module = "./runtime.js")]
 extern "C" {
     /// The platform's ray id, else one of our own.
     #[wasm_bindgen(js_name = requestId)]
-    pub(super) fn request_id(headers: &Headers) -> String;
+    pub(crate) fn request_id(headers: &Headers) -> String;
 
     /// A problem document under status and headers of `head`: `document`, then
     /// `id` or the request's own, quoted.
     #[wasm_bindgen(catch)]
-    pub(super) fn refusal(
+    pub(crate) fn refusal(
         head: &Response,
         document: &JsString,
         headers: &Headers,
@@ -75,7 +75,7 @@ extern "C" {
     /// What `forward` of the gateway takes: the binding of a Worker or a URL,
     /// headers for the API and for the client, milliseconds until the answer's
     /// head, whether the key leaked.
-    pub(super) fn plan(
+    pub(crate) fn plan(
         binding: &JsString,
         url: Option<String>,
         identity: &JsString,
@@ -86,14 +86,14 @@ extern "C" {
 
     /// What `stream` of the listings takes: status and headers, the first lines,
     /// the cursor after which there are more.
-    pub(super) fn listing(head: &Response, text: &str, next: &str) -> JsValue;
+    pub(crate) fn listing(head: &Response, text: &str, next: &str) -> JsValue;
 }
 
 #[wasm_bindgen(raw_module = "./objects.js")]
 extern "C" {
     /// An object's answer: its text, a status other than 200, or `undefined` where
     /// there is none within so many milliseconds.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         namespace: &JsValue,
         name: &str,
         location_hint: Option<&str>,
@@ -104,33 +104,33 @@ extern "C" {
 
     /// A value of Workers KV, a text; `null` where there is none, `undefined`
     /// where it does not come within so many milliseconds.
-    pub(super) fn read(kv: &JsValue, name: &str, milliseconds: f64) -> Promise;
+    pub(crate) fn read(kv: &JsValue, name: &str, milliseconds: f64) -> Promise;
 }
 
 /// Names of headers that are read or set again and again.
 #[rustfmt::skip] // It drops the strings.
-pub(super) mod header {
+pub(crate) mod header {
     use js_sys::JsString;
     use wasm_bindgen::prelude::*;
 
     #[wasm_bindgen]
     extern "C" {
         #[wasm_bindgen(thread_local_v2, static_string)]
-        pub(in crate::edge) static UPGRADE: JsString = "upgrade";
+        pub(crate) static UPGRADE: JsString = "upgrade";
         #[wasm_bindgen(thread_local_v2, static_string)]
-        pub(in crate::edge) static KATALO_DECISION: JsString = "katalo-decision";
+        pub(crate) static KATALO_DECISION: JsString = "katalo-decision";
     }
 }
 
 /// A binding or variable of `env`; `None` where it is not bound.
-pub(super) fn binding(env: &JsValue, name: &str) -> Option<JsValue> {
+pub(crate) fn binding(env: &JsValue, name: &str) -> Option<JsValue> {
     Reflect::get(env, &JsValue::from_str(name))
         .ok()
         .filter(|value| !value.is_undefined() && !value.is_null())
 }
 
 /// A plain object of these members.
-pub(super) fn object(members: &[(&str, &JsValue)]) -> JsValue {
+pub(crate) fn object(members: &[(&str, &JsValue)]) -> JsValue {
     let object = Object::new();
     for (name, value) in members {
         // Setting a property of a fresh plain object cannot fail.
@@ -140,7 +140,7 @@ pub(super) fn object(members: &[(&str, &JsValue)]) -> JsValue {
 }
 
 /// A response's body as text.
-pub(super) async fn text_of(response: &web_sys::Response) -> Result<String, JsValue> {
+pub(crate) async fn text_of(response: &web_sys::Response) -> Result<String, JsValue> {
     let text = wasm_bindgen_futures::JsFuture::from(response.text()?).await?;
     Ok(text.as_string().unwrap_or_default())
 }

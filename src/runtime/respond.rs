@@ -8,15 +8,15 @@ use rustc_hash::FxHashMap;
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Response, ResponseInit};
 
-use super::bindings::{self, HeaderMap, header};
-use super::incoming::Incoming;
-use super::log;
 use crate::http::{Answer, Body, NDJSON, Problem, ProblemKind};
+use crate::runtime::bindings::{self, HeaderMap, header};
+use crate::runtime::incoming::Incoming;
+use crate::runtime::log;
 
 /// Builds the `Response`, or what the shim makes one of. Every header is one of
 /// ours and every status is valid, so a failure is a fault of this crate and ends in
 /// `internal_error`.
-pub(super) fn respond(answer: &Answer) -> Result<JsValue, JsValue> {
+pub(crate) fn respond(answer: &Answer) -> Result<JsValue, JsValue> {
     match &answer.body {
         Body::Empty => build(answer, None, None).map(JsValue::from),
         Body::Text(media_type, text) => {
@@ -51,7 +51,7 @@ fn build(
 /// An answer that is given over and over. Status and headers are handed to the
 /// runtime once, as a `Response` without a body that the next ones take them
 /// from: eight headers for less than the price of setting one.
-pub(super) struct Made {
+pub(crate) struct Made {
     head: Response,
     headers: HeaderMap,
     /// Text that JavaScript holds already.
@@ -68,7 +68,7 @@ extern "C" {
 }
 
 impl Made {
-    pub(super) fn of(answer: &Answer) -> Result<Self, JsValue> {
+    pub(crate) fn of(answer: &Answer) -> Result<Self, JsValue> {
         let (media_type, body) = match &answer.body {
             Body::Empty => (None, None),
             Body::Text(media_type, text) => (Some(*media_type), Some(text.as_str().into())),
@@ -85,7 +85,7 @@ impl Made {
 
     /// Once more, with its decision. Without a body it is the very same `Response`
     /// each time, which has no state but its headers.
-    pub(super) fn again(&mut self, decision: String) -> Result<JsValue, JsValue> {
+    pub(crate) fn again(&mut self, decision: String) -> Result<JsValue, JsValue> {
         if self.decision != decision {
             header::KATALO_DECISION.with(|name| self.headers.set(name, &decision));
             self.decision = decision;
@@ -101,7 +101,7 @@ impl Made {
 const GENERATION: usize = 256;
 
 /// What was used lately, by two generations.
-pub(super) struct Generations<K, V> {
+pub(crate) struct Generations<K, V> {
     younger: FxHashMap<K, V>,
     older: FxHashMap<K, V>,
 }
@@ -117,7 +117,7 @@ impl<K, V> Default for Generations<K, V> {
 
 impl<K: Eq + Hash, V> Generations<K, V> {
     /// What is kept under a key, if it is still `good`; else made anew.
-    pub(super) fn get<E>(
+    pub(crate) fn get<E>(
         &mut self,
         key: K,
         good: impl FnOnce(&V) -> bool,
@@ -182,7 +182,7 @@ fn refuse_again(
 }
 
 /// The answer to a refused request, with a header more where there is one.
-pub(super) fn refusal(
+pub(crate) fn refusal(
     incoming: &Incoming,
     problem: Problem,
     added: Option<(&'static str, String)>,
@@ -199,7 +199,7 @@ pub(super) fn refusal(
 }
 
 /// The same, counted, and logged where it is worth that.
-pub(super) fn refuse(
+pub(crate) fn refuse(
     incoming: &Incoming,
     problem: Problem,
     added: Option<(&'static str, String)>,

@@ -6,17 +6,17 @@ use crate::time::Timestamp;
 
 /// The machine's clock. It moves only with I/O, so it is an input of a request,
 /// never a stopwatch.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp(js_sys::Date::now() as u64)
 }
 
 /// The same clock for the freshness protocol, which only ever subtracts.
-pub(super) fn reading<C>() -> Reading<C> {
+pub(crate) fn reading<C>() -> Reading<C> {
     Reading::at(now().0)
 }
 
 /// `crypto.getRandomValues`.
-pub(super) struct Crypto;
+pub(crate) struct Crypto;
 
 impl Randomness for Crypto {
     fn fill(&mut self, bytes: &mut [u8]) {

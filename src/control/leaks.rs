@@ -12,15 +12,18 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use zeroize::Zeroizing;
 
-use super::deadline::within;
-use super::incoming::Incoming;
-use super::isolate::Edge;
-use super::{bindings, registry, rim, secrets};
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
 use crate::in_flight::InFlight;
 use crate::key::PublicKeyId;
 use crate::registry::message::{Command, LeakSource, Outcome, Refusal};
+use crate::runtime::bindings;
+use crate::runtime::deadline::within;
+use crate::runtime::host;
+use crate::runtime::incoming::Incoming;
+use crate::runtime::isolate::Edge;
+use crate::runtime::registry;
+use crate::runtime::secrets;
 use crate::time::Timestamp;
 
 /// How long fetched keys are good, in milliseconds: a day.
@@ -59,7 +62,7 @@ thread_local! {
 /// Answers a report: which of its matches are keys of ours. Each of those has by
 /// then come to what its organization's policy says; where one could not, 503
 /// asks for the report again.
-pub(super) async fn github(
+pub(crate) async fn github(
     edge: &Edge,
     incoming: &Incoming,
     request_id: &str,
@@ -79,7 +82,7 @@ pub(super) async fn github(
     // Who signed a report shows once all of it is here: until then it is a
     // stranger's.
     let place = UPLOADS
-        .with_borrow_mut(|uploads| uploads.enter(rim::now().0))
+        .with_borrow_mut(|uploads| uploads.enter(host::now().0))
         .ok_or_else(too_many)?;
     let body = within(UPLOAD_LASTS, signed_body(incoming, &key, &signature)).await;
     UPLOADS.with_borrow_mut(|uploads| uploads.leave(place));
@@ -165,7 +168,7 @@ async fn signing_key(edge: &Edge, identifier: &str) -> Result<Option<SigningKey>
     if let Some(fixed) = &edge.settings.github_public_keys {
         return Ok(among(fixed));
     }
-    let now = rim::now();
+    let now = host::now();
     let (known, tried) = FETCHED.with_borrow(|fetched| {
         let good = now.since(fetched.at) < KEYS_LAST;
         (good.then(|| among(&fetched.keys)), fetched.tried)

@@ -9,8 +9,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::worker_sys::Context;
 
-use super::bindings::binding;
-use super::objects::variable;
+use crate::runtime::bindings::binding;
+use crate::runtime::objects::variable;
 use crate::settings::{Given, Settings, names};
 
 thread_local! {
@@ -20,20 +20,20 @@ thread_local! {
 /// One request's view of its isolate: bindings, settings, and where work that
 /// outlives the answer goes.
 #[derive(Clone)]
-pub(super) struct Edge {
-    pub(super) env: JsValue,
-    pub(super) settings: Rc<Settings>,
-    pub(super) context: Rc<Context>,
+pub(crate) struct Edge {
+    pub(crate) env: JsValue,
+    pub(crate) settings: Rc<Settings>,
+    pub(crate) context: Rc<Context>,
 }
 
 /// The settings, read by the first request; `None` where they cannot be used,
 /// which is in the log once.
-pub(super) fn settings(env: &JsValue) -> Option<Rc<Settings>> {
+pub(crate) fn settings(env: &JsValue) -> Option<Rc<Settings>> {
     SETTINGS.with(|settings| settings.get_or_init(|| read(env)).clone())
 }
 
 /// The settings, if they were read and can be used.
-pub(super) fn known() -> Option<Rc<Settings>> {
+pub(crate) fn known() -> Option<Rc<Settings>> {
     SETTINGS.with(|settings| settings.get().cloned().flatten())
 }
 
@@ -66,7 +66,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
     match Settings::read(given) {
         Ok(settings) => Some(Rc::new(settings)),
         Err(error) => {
-            super::log::misconfigured(&error);
+            crate::runtime::log::misconfigured(&error);
             None
         }
     }
@@ -74,12 +74,12 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
 
 impl Edge {
     /// Does `work` after the answer has gone out.
-    pub(super) fn after(&self, work: impl Future<Output = ()> + 'static) {
+    pub(crate) fn after(&self, work: impl Future<Output = ()> + 'static) {
         let _ = self.promise(work);
     }
 
     /// Does `work` to its end, even where the client that waits for it goes away.
-    pub(super) async fn outlive(&self, work: impl Future<Output = ()> + 'static) {
+    pub(crate) async fn outlive(&self, work: impl Future<Output = ()> + 'static) {
         // It never rejects.
         let _ = JsFuture::from(self.promise(work)).await;
     }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
-use super::bindings::{self, Dataset};
 use crate::http::Code;
+use crate::runtime::bindings::{self, Dataset};
 use crate::settings::names;
 
 thread_local! {
@@ -19,13 +19,13 @@ thread_local! {
 }
 
 /// Counts a refusal.
-pub(super) fn refused(code: Code) {
+pub(crate) fn refused(code: Code) {
     REFUSED.with_borrow_mut(|refused| *refused.entry(code.as_str()).or_default() += 1);
 }
 
 /// Writes a point for each outcome since the last time: index and first blob the
 /// outcome, second blob the version, first double the count.
-pub(super) fn write(env: &JsValue, allowed: u64) {
+pub(crate) fn write(env: &JsValue, allowed: u64) {
     let counts = REFUSED.take();
     let Some(dataset) = bindings::binding(env, names::METRICS) else {
         return;

@@ -6,11 +6,11 @@ use js_sys::{JsString, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::bindings::{self, HeaderMap, header};
-use super::isolate::Edge;
 use crate::freshness::failover::Region;
 use crate::freshness::near::region_near;
 use crate::http::{Code, Problem};
+use crate::runtime::bindings::{self, HeaderMap, header};
+use crate::runtime::isolate::Edge;
 use crate::verify::{BrowserSign, ClientAddress, browser_sign};
 
 /// Longest body of an admin or OAuth request, in bytes.
@@ -21,27 +21,27 @@ const READ_ON: usize = 1 << 20;
 #[wasm_bindgen]
 extern "C" {
     /// `request.cf`.
-    pub(super) type Cf;
+    pub(crate) type Cf;
 
     #[wasm_bindgen(method, getter)]
-    pub(super) fn continent(this: &Cf) -> Option<String>;
+    pub(crate) fn continent(this: &Cf) -> Option<String>;
 
     #[wasm_bindgen(method, getter)]
-    pub(super) fn country(this: &Cf) -> Option<String>;
+    pub(crate) fn country(this: &Cf) -> Option<String>;
 
     /// Degrees, as text.
     #[wasm_bindgen(method, getter)]
-    pub(super) fn longitude(this: &Cf) -> Option<String>;
+    pub(crate) fn longitude(this: &Cf) -> Option<String>;
 }
 
 /// One request.
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     request: web_sys::Request,
     headers: web_sys::Headers,
     id: OnceCell<String>,
     /// The header, as it came.
-    pub(super) authorization: Option<String>,
-    /// As [`handle`](super::entry::handle) takes them.
+    pub(crate) authorization: Option<String>,
+    /// As [`handle`](crate::edge::entry::handle) takes them.
     signs: u8,
     method: OnceCell<String>,
     url: String,
@@ -52,7 +52,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn of(
+    pub(crate) fn of(
         request: web_sys::Request,
         headers: web_sys::Headers,
         url: String,
@@ -81,22 +81,22 @@ impl Incoming {
     }
 
     /// As it came, in capitals where it is a known one.
-    pub(super) fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         self.method.get_or_init(|| self.request.method())
     }
 
     /// `https://keys.example`, without a slash.
-    pub(super) fn origin(&self) -> &str {
+    pub(crate) fn origin(&self) -> &str {
         self.url.get(..self.path).unwrap_or_default()
     }
 
     /// As it came, still encoded.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.url.get(self.path..self.query).unwrap_or_default()
     }
 
     /// Without its `?`, still encoded.
-    pub(super) fn query(&self) -> &str {
+    pub(crate) fn query(&self) -> &str {
         self.url
             .get(self.query..)
             .and_then(|query| query.strip_prefix('?'))
@@ -104,25 +104,25 @@ impl Incoming {
     }
 
     /// Path and query, as they came.
-    pub(super) fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.url.get(self.path..).unwrap_or_default()
     }
 
     /// A header's value; several of one name joined by `, `.
-    pub(super) fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).ok().flatten()
     }
 
     /// Any other upgrade is an offer, and ignored (RFC 9110 section 7.8): Java's
     /// client asks for HTTP/2 so.
-    pub(super) fn asks_for_web_socket(&self) -> bool {
+    pub(crate) fn asks_for_web_socket(&self) -> bool {
         let headers: &HeaderMap = self.headers.unchecked_ref();
         let upgrade = header::UPGRADE.with(|name| headers.get(name));
         upgrade.is_some_and(|upgrade| upgrade.trim().eq_ignore_ascii_case("websocket"))
     }
 
     /// What shows that a browser sent it.
-    pub(super) fn browser_sign(&self) -> Option<BrowserSign> {
+    pub(crate) fn browser_sign(&self) -> Option<BrowserSign> {
         browser_sign(
             self.signs & 1 != 0,
             self.signs & 2 != 0,
@@ -131,7 +131,7 @@ impl Incoming {
     }
 
     /// Whose relays are near.
-    pub(super) fn region(&self, edge: &Edge) -> Region {
+    pub(crate) fn region(&self, edge: &Edge) -> Region {
         edge.settings.relay_region.unwrap_or_else(|| {
             let cf = self.cf();
             let continent = cf.as_ref().and_then(Cf::continent);
@@ -153,17 +153,17 @@ impl Incoming {
     }
 
     /// The client's address as the platform saw it.
-    pub(super) fn client_address(&self) -> ClientAddress {
+    pub(crate) fn client_address(&self) -> ClientAddress {
         ClientAddress::parse(self.header("cf-connecting-ip").as_deref())
     }
 
     /// The platform's ray id, else one of our own.
-    pub(super) fn request_id(&self) -> &str {
+    pub(crate) fn request_id(&self) -> &str {
         self.id.get_or_init(|| bindings::request_id(&self.headers))
     }
 
     /// A problem document that is answered over and over, with this request's id.
-    pub(super) fn refusal(
+    pub(crate) fn refusal(
         &self,
         head: &web_sys::Response,
         document: &JsString,
@@ -173,7 +173,7 @@ impl Incoming {
     }
 
     /// The body, if it is JSON and of at most 64 KiB. What comes after is never held.
-    pub(super) async fn json_body(&self) -> Result<Vec<u8>, Problem> {
+    pub(crate) async fn json_body(&self) -> Result<Vec<u8>, Problem> {
         let media_type = self.header("content-type").unwrap_or_default();
         let essence = media_type.split(';').next().unwrap_or_default().trim();
         let takes = ["application/json", "application/merge-patch+json"];
@@ -187,7 +187,7 @@ impl Incoming {
     }
 
     /// The same where there need be none: an empty body needs no media type.
-    pub(super) async fn json_body_or_empty(&self) -> Result<Vec<u8>, Problem> {
+    pub(crate) async fn json_body_or_empty(&self) -> Result<Vec<u8>, Problem> {
         if self.header("content-type").is_some() {
             return self.json_body().await;
         }
@@ -198,14 +198,14 @@ impl Incoming {
     }
 
     /// The body, of at most 64 KiB.
-    pub(super) async fn body(&self) -> Result<Vec<u8>, Problem> {
+    pub(crate) async fn body(&self) -> Result<Vec<u8>, Problem> {
         self.body_of_at_most(BODY_LIMIT).await
     }
 
     /// The body, of at most so many bytes. Of one that is too large the rest is read
     /// and dropped, [`READ_ON`] bytes at most: the runtime hangs up on a client that
     /// is still sending when it is answered, which then never reads why.
-    pub(super) async fn body_of_at_most(&self, limit: usize) -> Result<Vec<u8>, Problem> {
+    pub(crate) async fn body_of_at_most(&self, limit: usize) -> Result<Vec<u8>, Problem> {
         let declared = self
             .header("content-length")
             .and_then(|length| length.parse::<usize>().ok());
