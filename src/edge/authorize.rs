@@ -17,13 +17,12 @@ use crate::freshness::failover::{Failover, Hop, Region, RelayName};
 use crate::freshness::follower::Ask;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::view::{Entered, Load, Lookup, Refresh};
-use crate::freshness::{self, EdgeClock, Millis, Reading, Subject};
+use crate::freshness::{self, EdgeClock, Millis, Reading};
 use crate::http::{Code, Freshness, Problem};
 use crate::key::{
-    KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId,
+    KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId, Subject,
 };
-use crate::registry::Subject as RegistrySubject;
-use crate::registry::message::{Command, Required};
+use crate::registry::message::{Command, RequiredRevisions};
 use crate::runtime::host;
 use crate::runtime::isolate::Edge;
 use crate::runtime::kv;
@@ -64,8 +63,8 @@ impl<'a> Asked<'a> {
             demand,
             client,
             arrived,
-            key: Subject::parse(id.public.as_str()).ok()?,
-            organization: Subject::parse(id.public.organization_tag().as_str()).ok()?,
+            key: id.public.into(),
+            organization: id.public.organization_tag().into(),
         })
     }
 
@@ -126,10 +125,8 @@ fn judge(
 
 /// Whether the view holds the key's record, however old: the id is genuine then.
 pub(crate) fn is_held(edge: &Edge, id: &PublicKeyId) -> bool {
-    Subject::parse(id.as_str()).is_ok_and(|subject| {
-        memory::with(edge.settings.at_most, |memory| {
-            memory.view.peek(&subject).is_some()
-        })
+    memory::with(edge.settings.at_most, |memory| {
+        memory.view.peek(&(*id).into()).is_some()
     })
 }
 
@@ -389,9 +386,7 @@ fn enter(edge: &Edge, load: &Load, records: Vec<(Subject, Held)>) -> Option<Vec<
             Entered::Gone => left = None,
             Entered::Behind => {
                 left = None;
-                if let Some(subject) = RegistrySubject::parse(subject.as_str()) {
-                    report_behind(edge, subject);
-                }
+                report_behind(edge, subject);
             }
         }
     }
@@ -400,7 +395,7 @@ fn enter(edge: &Edge, load: &Load, records: Vec<(Subject, Held)>) -> Option<Vec<
 
 /// Has the registry write a record again that Workers KV holds in an older form,
 /// under an older root key or in no readable form.
-fn report_behind(edge: &Edge, subject: RegistrySubject) {
+fn report_behind(edge: &Edge, subject: Subject) {
     let env = edge.env.clone();
     edge.after(async move {
         let _ = registry::tell(
@@ -413,10 +408,7 @@ fn report_behind(edge: &Edge, subject: RegistrySubject) {
 }
 
 /// What Workers KV holds, where that is a record.
-pub(crate) async fn read_kv<R: DeserializeOwned>(
-    edge: &Edge,
-    subject: RegistrySubject,
-) -> Option<Rc<R>> {
+pub(crate) async fn read_kv<R: DeserializeOwned>(edge: &Edge, subject: Subject) -> Option<Rc<R>> {
     let name = subject.kv_name();
     let read = kv::read(&edge.env, &edge.settings.keyring, &name);
     match read.await {
@@ -438,7 +430,7 @@ async fn read_key(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<Key
     if !wanted {
         return None;
     }
-    read_kv(edge, RegistrySubject::Key(asked.id.public)).await
+    read_kv(edge, asked.key).await
 }
 
 async fn read_organization(
@@ -449,8 +441,7 @@ async fn read_organization(
     if !wanted {
         return None;
     }
-    let tag = asked.id.public.organization_tag();
-    read_kv(edge, RegistrySubject::Organization(tag)).await
+    read_kv(edge, asked.organization).await
 }
 
 /// Asks relays, then the change log, until one answers; whether one did.
@@ -528,10 +519,10 @@ async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
     let at_most = edge.settings.at_most;
     let (place, required) = memory::with(at_most, |memory| {
         let place = memory.strong_reads.enter(host::now().0)?;
-        let of = |subject| Subject::parse(subject).map(|subject| memory.view.required(&subject).0);
-        let required = Required {
-            key: of(id.public.as_str()).unwrap_or_default(),
-            organization: of(id.public.organization_tag().as_str()).unwrap_or_default(),
+        let of = |subject| memory.view.required(&subject).0;
+        let required = RequiredRevisions {
+            key: of(id.public.into()),
+            organization: of(id.public.organization_tag().into()),
         };
         Some((place, required))
     })?;

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::expiring::ExpiringSet;
+use crate::freshness::Bound;
 use crate::freshness::failover::Failover;
 use crate::freshness::view::View;
-use crate::freshness::{Bound, Subject};
 use crate::http::Code;
 use crate::in_flight::InFlight;
 use crate::key::{Environment, KeyRecord, PublicKeyId};
@@ -132,7 +132,6 @@ impl Memory {
 
     /// The key's record in the view, however old.
     pub(crate) fn record_at_hand(&self, id: &PublicKeyId) -> Option<Rc<KeyRecord>> {
-        let subject = Subject::parse(id.as_str()).ok()?;
-        self.view.peek(&subject).and_then(Held::key).cloned()
+        self.view.peek(&(*id).into()).and_then(Held::key).cloned()
     }
 }

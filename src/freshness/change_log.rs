@@ -21,8 +21,8 @@ use super::ask::{
     Ack, Answer, Append, Change, Cursor, Incarnation, Question, Required, Revision, Standing,
     StandingQuestion, Version,
 };
-use super::subject::Subject;
 use super::time::{Bound, LogClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What the log keeps beside its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -40,8 +40,8 @@
 use std::collections::BTreeMap;
 
 use super::ask::{Ack, Append, Required, Revision, Standing, StandingQuestion, Version};
-use super::subject::Subject;
 use super::time::{Millis, Reading, RegistryClock};
+use crate::key::Subject;
 
 /// A stored row: a change that is committed and not yet settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -19,8 +19,8 @@
 //!   an asker that was cancelled wedges nobody.
 
 use super::ask::{Answer, Cursor, Question, Version};
-use super::subject::Subject;
 use super::time::{Bound, Clock, Millis, Reading};
+use crate::key::Subject;
 
 /// That everything up to the cursor is complete as of an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -89,7 +89,7 @@ pub enum RelayReply {
 mod tests {
     use super::*;
     use crate::freshness::ask::{Revision, Version};
-    use crate::freshness::subject::Subject;
+    use crate::key::Subject;
 
     #[test]
     fn the_envelopes_are_pinned() {

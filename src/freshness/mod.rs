@@ -15,7 +15,6 @@
 //! | module | rule it keeps |
 //! |---|---|
 //! | [`time`] | durations are shared, clock readings are not; how much longer than the bound a change waits |
-//! | [`subject`] | what a change is about: a key or an organization, in 30 bytes |
 //! | [`ask`] | the one question and its answer, and the registry's messages, as they go over the wire |
 //! | [`change_log`] | the greatest revision of every subject that ever changed, in the order of change; owner of the bound |
 //! | [`sql`] | the log's tables and statements |
@@ -40,12 +39,11 @@ pub mod records;
 pub mod relay;
 pub mod sql;
 pub mod sql_log;
-pub mod subject;
 pub mod time;
 pub mod view;
 
+pub use crate::key::Subject;
 pub use ask::{Ack, Answer, Append, Change, Cursor, Incarnation, Question, Revision};
-pub use subject::Subject;
 pub use time::{Bound, Clock, EdgeClock, LogClock, Millis, Reading, RegistryClock, RelayClock};
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use rustc_hash::FxHashMap;
 
 use super::ask::Revision;
 use super::follower::Follower;
-use super::subject::Subject;
 use super::time::{EdgeClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What a view must know of a record; the rest is the caller's.
 pub trait Record {

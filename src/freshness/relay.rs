@@ -22,8 +22,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::ask::{Answer, Change, Cursor, Question, Required, Revision, Version};
 use super::follower::{Accepted, Ask, Follower, Proof, Turn};
-use super::subject::Subject;
 use super::time::{Millis, Reading, RelayClock};
+use crate::key::Subject;
 
 /// Changes the relay keeps: as many as one answer may carry, since an edge
 /// further behind is reset. About 60 kB.

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::ask::{Change, Incarnation, Required, Revision};
 use super::change_log::{KeysRevoked, LogMeta, LogStore};
 use super::sql;
-use super::subject::Subject;
 use super::time::Bound;
+use crate::key::Subject;
 use crate::sql::{Row, Sql, SqlError, Value};
 
 /// [`LogStore`] over a database with the log's tables.

@@ -33,8 +33,8 @@
 use super::ask::{Answer, Revision};
 use super::follower::{Accepted, Ask, Follower, Turn};
 use super::records::{Record, Records};
-use super::subject::Subject;
 use super::time::{Bound, EdgeClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What the view says of a request.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,10 +15,9 @@ use worker::Delay;
 use crate::edge::authorize;
 use crate::edge::memory::{self, Memory};
 use crate::http::{Code, Problem};
-use crate::key::{KeyDigest, KeyId, KeyRecord, PresentedKey};
+use crate::key::{KeyDigest, KeyId, KeyRecord, PresentedKey, Subject};
 use crate::keyed_semaphore::KeyedSemaphore;
-use crate::registry::Subject;
-use crate::registry::message::Required;
+use crate::registry::message::RequiredRevisions;
 use crate::runtime::host;
 use crate::runtime::isolate::Edge;
 use crate::runtime::registry::{self, Lane};
@@ -71,13 +70,15 @@ fn known(edge: &Edge, id: &KeyId, digest: &KeyDigest) -> Option<bool> {
 }
 
 async fn look_up(edge: Edge, id: KeyId) {
-    let found = match authorize::read_kv::<KeyRecord>(&edge, Subject::Key(id.public)).await {
+    let found = match authorize::read_kv::<KeyRecord>(&edge, Subject::from(id.public)).await {
         Some(record) => Some(record.digest),
-        None => match registry::read(&edge.env, &id, Required::default(), Lane::Edges).await {
-            Some(read) => read.records.key.map(|key| key.digest),
-            // Unanswered: nothing is learnt.
-            None => return,
-        },
+        None => {
+            match registry::read(&edge.env, &id, RequiredRevisions::default(), Lane::Edges).await {
+                Some(read) => read.records.key.map(|key| key.digest),
+                // Unanswered: nothing is learnt.
+                None => return,
+            }
+        }
     };
     memory::with(edge.settings.at_most, |memory| {
         let secrets = memory.secrets(id.environment);
