@@ -21,10 +21,15 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(all(target_arch = "wasm32", feature = "control", feature = "edge"))]
+compile_error!(
+    "a module is one plane: build it with `--no-default-features --features edge` or `control`"
+);
+
 mod bounded;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "control"))]
 pub mod control;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "edge"))]
 pub mod edge;
 pub mod edge_call;
 pub mod expiring;

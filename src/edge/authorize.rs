@@ -8,10 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join3;
-use serde::de::DeserializeOwned;
-use worker::Delay;
 
-use crate::control::objects::change_log;
 use crate::edge::memory;
 use crate::freshness::failover::{Failover, Hop, Region, RelayName};
 use crate::freshness::follower::Ask;
@@ -22,13 +19,14 @@ use crate::http::{Code, Freshness, Problem};
 use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId, Subject,
 };
-use crate::registry::message::{Command, RequiredRevisions};
+use crate::registry::message::RequiredRevisions;
 use crate::runtime::host;
 use crate::runtime::isolate::Edge;
 use crate::runtime::kv;
 use crate::runtime::objects::{self, Address};
 use crate::runtime::registry;
 use crate::runtime::registry::Lane;
+use crate::runtime::secrets;
 use crate::settings::names;
 use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secret_is_wrong};
@@ -143,8 +141,11 @@ pub(crate) fn at_once(
             .peek(&asked.key)
             .and_then(Held::key)
             .is_some_and(|key| secret_is_wrong(&asked.digest, key));
-        let secrets = memory.secrets(asked.id.environment);
-        let proves = || secrets.proves(&asked.id.public, &asked.digest, asked.arrived.0);
+        let proves = || {
+            secrets::with(asked.id.environment, |secrets| {
+                secrets.proves(&asked.id.public, &asked.digest, asked.arrived.0)
+            })
+        };
         if wrong || proves() == Some(false) {
             return Some(Err(Denial::InvalidKey));
         }
@@ -266,9 +267,7 @@ async fn bounded(edge: &Edge, region: Region, asked: &Asked<'_>) -> Result<Grant
         });
         match found {
             Next::Decided(decided) => return decided.map_err(|denial| Problem::from(&denial)),
-            Next::Wait(most) => {
-                Delay::from(Duration::from_millis(most.0.clamp(1, LOOK_EVERY))).await
-            }
+            Next::Wait(most) => host::sleep(most.0.clamp(1, LOOK_EVERY)).await,
             Next::Strong => return strong(edge, asked, None).await,
             Next::Ask(mut ask) => {
                 if !ask_somebody(edge, region, &mut ask).await {
@@ -316,7 +315,7 @@ async fn fill(
     let (answered, key, organization) = join3(question, key_read, organization_read).await;
     let wrong = key
         .as_ref()
-        .is_some_and(|key| proves_wrong(edge, asked, Some(key)));
+        .is_some_and(|key| proves_wrong(asked, Some(key)));
     let mut brought = Vec::new();
     brought.extend(key.map(|key| (asked.key, Held::Key(key))));
     brought.extend(organization.map(|record| (asked.organization, Held::Organization(record))));
@@ -357,11 +356,10 @@ async fn enter_when_answered(
 
 /// Whether the secret is wrong, by the key that was read; then so is every other of
 /// this id but one, and the next wrong one costs no I/O.
-fn proves_wrong(edge: &Edge, asked: &Asked<'_>, key: Option<&KeyRecord>) -> bool {
+fn proves_wrong(asked: &Asked<'_>, key: Option<&KeyRecord>) -> bool {
     let wrong = key.is_none_or(|key| secret_is_wrong(&asked.digest, key));
     if wrong {
-        memory::with(edge.settings.at_most, |memory| {
-            let secrets = memory.secrets(asked.id.environment);
+        secrets::with(asked.id.environment, |secrets| {
             secrets.learn(asked.id.public, key.map(|key| key.digest), host::now().0);
         });
     }
@@ -386,51 +384,18 @@ fn enter(edge: &Edge, load: &Load, records: Vec<(Subject, Held)>) -> Option<Vec<
             Entered::Gone => left = None,
             Entered::Behind => {
                 left = None;
-                report_behind(edge, subject);
+                kv::report_stale(edge, subject);
             }
         }
     }
     left
 }
 
-/// Has the registry write a record again that Workers KV holds in an older form,
-/// under an older root key or in no readable form.
-fn report_behind(edge: &Edge, subject: Subject) {
-    let env = edge.env.clone();
-    edge.after(async move {
-        let _ = registry::tell(
-            &env,
-            subject.organization_tag(),
-            Command::ReportBehind { subject },
-        )
-        .await;
-    });
-}
-
-/// What Workers KV holds, where that is a record.
-pub(crate) async fn read_kv<R: DeserializeOwned>(edge: &Edge, subject: Subject) -> Option<Rc<R>> {
-    let name = subject.kv_name();
-    let read = kv::read(&edge.env, &edge.settings.keyring, &name);
-    match read.await {
-        kv::Value::Missing => None,
-        kv::Value::Unreadable => {
-            report_behind(edge, subject);
-            None
-        }
-        kv::Value::Record { record, by_current } => {
-            if !by_current {
-                report_behind(edge, subject);
-            }
-            Some(Rc::new(record))
-        }
-    }
-}
-
 async fn read_key(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<KeyRecord>> {
     if !wanted {
         return None;
     }
-    read_kv(edge, asked.key).await
+    kv::read_record(edge, asked.key).await
 }
 
 async fn read_organization(
@@ -441,7 +406,7 @@ async fn read_organization(
     if !wanted {
         return None;
     }
-    read_kv(edge, asked.organization).await
+    kv::read_record(edge, asked.organization).await
 }
 
 /// Asks relays, then the change log, until one answers; whether one did.
@@ -491,7 +456,7 @@ async fn ask_change_log(
     deadline: Duration,
 ) -> Option<freshness::Answer> {
     let message = LogRequest::Ask(ask.question.clone());
-    let to = Address::of(names::CHANGE_LOG, change_log::NAME).within(deadline);
+    let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
     match objects::ask(&edge.env, to, &message).await {
         Ok(LogReply::Answer(answer)) => Some(answer),
         _ => None,
@@ -506,7 +471,7 @@ async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
     });
     if !at_hand {
         let key = read_key(edge, asked, true).await;
-        if key.is_some_and(|key| proves_wrong(edge, asked, Some(&key))) {
+        if key.is_some_and(|key| proves_wrong(asked, Some(&key))) {
             return Err(Problem::from(&Denial::InvalidKey));
         }
     }
@@ -543,7 +508,7 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
     };
     let key = read.records.key.map(Rc::new);
     let organization = read.records.organization.map(Rc::new);
-    proves_wrong(edge, asked, key.as_deref());
+    proves_wrong(asked, key.as_deref());
     memory::with(at_most, |memory| {
         let Some(load) = &load else { return };
         // Not yet in the change log: good for this request, not for keeping.

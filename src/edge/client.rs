@@ -3,7 +3,6 @@
 
 use subtle::ConstantTimeEq as _;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::edge::authorize::{self, Asked, Granted};
 use crate::edge::gateway;
@@ -16,6 +15,7 @@ use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
+use crate::runtime::promise::promise;
 use crate::runtime::registry;
 use crate::runtime::respond::{refusal, refuse, respond};
 use crate::time::Timestamp;
@@ -199,12 +199,11 @@ pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
             count(&edge, &wanted, &presented, None, arrived);
             answer(&edge, &incoming, &wanted, &granted, arrived)
         }
-        Some(Ok(granted)) => Ok(future_to_promise(async move {
+        Some(Ok(granted)) => Ok(promise(async move {
             count(&edge, &wanted, &presented, None, arrived);
             carry_out(&edge, &incoming, &wanted, &granted, arrived).await
-        })
-        .into()),
-        None => Ok(future_to_promise(async move {
+        })),
+        None => Ok(promise(async move {
             let decided = {
                 let client = || wanted.client(&edge, &incoming);
                 let demand = wanted.demand(&edge);
@@ -226,8 +225,7 @@ pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
                     refuse(&incoming, wanted.refusal(problem), None)
                 }
             }
-        })
-        .into()),
+        })),
     }
 }
 
