@@ -27,7 +27,7 @@ use crate::runtime::objects::{self, Address};
 use crate::runtime::registry;
 use crate::runtime::registry::Lane;
 use crate::runtime::secrets;
-use crate::settings::names;
+use crate::settings::bindings;
 use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secret_is_wrong};
 
@@ -456,7 +456,7 @@ async fn ask_change_log(
     deadline: Duration,
 ) -> Option<freshness::Answer> {
     let message = LogRequest::Ask(ask.question.clone());
-    let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
+    let to = Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
     match objects::ask(&edge.env, to, &message).await {
         Ok(LogReply::Answer(answer)) => Some(answer),
         _ => None,

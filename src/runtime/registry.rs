@@ -11,7 +11,7 @@ use crate::registry::message::{
     RequiredRevisions,
 };
 use crate::runtime::objects::{self, Address, Unanswered};
-use crate::settings::names;
+use crate::settings::bindings;
 
 /// Whose call it is to a registry, which works on a bounded number of each.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ async fn send(
     lane: Lane,
     deadline: Option<Duration>,
 ) -> Result<RegistryResponse, Unanswered> {
-    let to = Address::of(names::REGISTRY, tag.as_str()).yielding(lane == Lane::Edges);
+    let to = Address::of(bindings::REGISTRY, tag.as_str()).yielding(lane == Lane::Edges);
     let to = match deadline {
         Some(deadline) => to.within(deadline),
         None => to,
