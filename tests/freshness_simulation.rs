@@ -120,7 +120,7 @@ mutants! {
     finds_that_a_backward_clock_is_accepted: BackwardClockAccepted breaks OLDER,
     finds_that_the_wait_has_no_margin: NoMargin breaks OLDER,
     finds_that_a_lowered_bound_shortens_the_wait_at_once: WaitLoweredAtOnce breaks OLDER,
-    finds_that_a_restored_registry_does_not_ask: NoStandingCheck breaks OLDER,
+    finds_that_a_restored_registry_does_not_ask: NoRestoreCheck breaks OLDER,
     finds_that_a_record_is_published_before_the_append: PublishedBeforeAppend breaks TWO_STATES,
     finds_that_rows_are_forgotten_at_the_start: RowsForgottenAtStart breaks OLDER,
     finds_that_a_proof_counts_from_its_arrival: ProvenAtArrival breaks OLDER,

@@ -11,10 +11,10 @@ use futures_util::future::join3;
 
 use crate::edge::memory;
 use crate::freshness::failover::{Failover, Hop, Region, RelayName};
-use crate::freshness::follower::Ask;
+use crate::freshness::follower::PendingSync;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
-use crate::freshness::view::{Entered, Load, Lookup, Refresh};
-use crate::freshness::{self, EdgeClock, Millis, Reading, Subject};
+use crate::freshness::view::{Inserted, Load, Lookup, Refresh};
+use crate::freshness::{EdgeClock, Millis, Reading, Subject, SyncReply};
 use crate::http::{Code, Freshness, Problem};
 use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId,
@@ -188,7 +188,7 @@ pub(crate) async fn refresh(edge: Edge, region: Region) {
     let ask = memory::with(edge.settings.at_most, |memory| {
         memory.view.begin_refresh(host::reading())
     });
-    if let Refresh::Ask(mut ask) = ask {
+    if let Refresh::Send(mut ask) = ask {
         ask_somebody(&edge, region, &mut ask).await;
     }
 }
@@ -255,7 +255,7 @@ async fn bounded(edge: &Edge, region: Region, asked: &Asked<'_>) -> Result<Grant
                     age,
                 )),
                 Lookup::Unproven => match memory.view.begin_refresh(now) {
-                    Refresh::Ask(ask) => Next::Ask(ask),
+                    Refresh::Send(ask) => Next::Ask(ask),
                     Refresh::Wait(most) => Next::Wait(most),
                     Refresh::Failing => Next::Strong,
                 },
@@ -292,7 +292,7 @@ enum Next {
     Decided(Result<Granted, Denial>),
     Wait(Millis),
     Strong,
-    Ask(Ask<EdgeClock>),
+    Ask(PendingSync<EdgeClock>),
     Load(Load),
 }
 
@@ -306,7 +306,7 @@ async fn fill(
 ) -> Option<Result<Granted, Problem>> {
     let wants = |subject: Subject| load.subjects().any(|wanted| wanted == subject);
     let (wants_key, wants_organization) = (wants(asked.key), wants(asked.organization));
-    let mut ask = load.ask.take();
+    let mut ask = load.sync.take();
     let question = async {
         match &mut ask {
             Some(ask) => ask_somebody(edge, region, ask).await,
@@ -351,7 +351,7 @@ async fn enter_when_answered(
     records: Vec<(Subject, Held)>,
 ) -> bool {
     let mut ask = memory::with(edge.settings.at_most, |memory| {
-        memory.view.ask_again(load, host::reading())
+        memory.view.resync(load, host::reading())
     });
     ask_somebody(edge, region, &mut ask).await
         && enter(edge, load, records).is_some_and(|left| left.is_empty())
@@ -375,17 +375,17 @@ fn enter(edge: &Edge, load: &Load, records: Vec<(Subject, Held)>) -> Option<Vec<
     let mut left = Some(Vec::new());
     for (subject, record) in records {
         let entered = memory::with(edge.settings.at_most, |memory| {
-            (memory.view).enter(load, &subject, record, host::reading())
+            (memory.view).insert(load, &subject, record, host::reading())
         });
         match entered {
-            Entered::Held => {}
-            Entered::Unanswered(record) => {
+            Inserted::Stored => {}
+            Inserted::RequirementUnknown(record) => {
                 if let Some(left) = &mut left {
                     left.push((subject, record));
                 }
             }
-            Entered::Gone => left = None,
-            Entered::Behind => {
+            Inserted::Evicted => left = None,
+            Inserted::Stale => {
                 left = None;
                 if let Some(subject) = RegistrySubject::parse(subject.as_str()) {
                     kv::report_stale(edge, subject);
@@ -416,13 +416,13 @@ async fn read_organization(
 }
 
 /// Asks relays, then the change log, until one answers; whether one did.
-async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> bool {
+async fn ask_somebody(edge: &Edge, region: Region, ask: &mut PendingSync<EdgeClock>) -> bool {
     let settings = &edge.settings;
     let replica = memory::with(settings.at_most, |memory| memory.replica);
     let mut hops = Failover::new(region, replica, settings.relay_replicas, Failover::TOTAL);
     let began = host::reading::<EdgeClock>();
     while let Some((hop, deadline)) = hops.next(host::reading().since(&began)) {
-        ask.sent_again(host::reading());
+        ask.resent(host::reading());
         let deadline = Duration::from_millis(deadline.0);
         let answer = match hop {
             Hop::Relay(name) => ask_relay(edge, name, ask, deadline).await,
@@ -446,25 +446,25 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut Ask<EdgeClock>) -> 
 async fn ask_relay(
     edge: &Edge,
     name: RelayName,
-    ask: &Ask<EdgeClock>,
+    ask: &PendingSync<EdgeClock>,
     deadline: Duration,
-) -> Option<freshness::Answer> {
-    let message = RelayRequest::Ask(ask.question.clone());
+) -> Option<SyncReply> {
+    let message = RelayRequest::Sync(ask.request.clone());
     match objects::ask_relay(&edge.env, name, &message, deadline).await {
-        Ok(RelayReply::Answer(answer)) => Some(answer),
+        Ok(RelayReply::Sync(answer)) => Some(answer),
         _ => None,
     }
 }
 
 async fn ask_change_log(
     edge: &Edge,
-    ask: &Ask<EdgeClock>,
+    ask: &PendingSync<EdgeClock>,
     deadline: Duration,
-) -> Option<freshness::Answer> {
-    let message = LogRequest::Ask(ask.question.clone());
+) -> Option<SyncReply> {
+    let message = LogRequest::Sync(ask.request.clone());
     let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
     match objects::ask(&edge.env, to, &message).await {
-        Ok(LogReply::Answer(answer)) => Some(answer),
+        Ok(LogReply::Sync(answer)) => Some(answer),
         _ => None,
     }
 }
@@ -527,7 +527,7 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
                 ),
             ] {
                 if let Some(record) = record {
-                    (memory.view).enter(load, &subject, record, host::reading());
+                    (memory.view).insert(load, &subject, record, host::reading());
                 }
             }
         }

@@ -102,7 +102,7 @@ pub enum Hop {
     Registry,
 }
 
-/// The order of asking for one question.
+/// The order of hops for one request.
 #[derive(Clone, Debug)]
 pub struct Failover {
     hops: [Hop; 5],
@@ -112,7 +112,7 @@ pub struct Failover {
 
 impl Failover {
     /// What all hops together may take: less than a client's patience, and
-    /// less than the asker's flag holds.
+    /// less than a turn to refresh lasts.
     pub const TOTAL: Millis = Millis(2_000);
     /// What one hop may take: a round trip around the earth and a cold start.
     /// Four of them and the last fit the total.

@@ -176,7 +176,7 @@ impl Scenario {
             Action::Seek { edge, .. } => {
                 quiet(Node::Edge(*edge)) && world.edges[usize::from(*edge)].loads.is_empty()
             }
-            Action::AskAgain { edge, .. } => quiet(Node::Edge(*edge)),
+            Action::Resync { edge, .. } => quiet(Node::Edge(*edge)),
             Action::ReadStrong { edge } => {
                 quiet(Node::Edge(*edge)) && !world.edges[usize::from(*edge)].is_reading()
             }
@@ -191,7 +191,7 @@ impl Scenario {
                 })
             }
             Action::Wake { relay } => quiet(Node::Relay(*relay)),
-            Action::Append { registry } | Action::CheckStanding { registry } => {
+            Action::Append { registry } | Action::CheckRestored { registry } => {
                 quiet(Node::Registry(*registry))
             }
             Action::Settle { registry } => {
@@ -279,7 +279,7 @@ impl Model for Scenario {
         if left.messages > 0 {
             for (id, message) in world.net.iter() {
                 actions.extend([Action::Lose(id), Action::Duplicate(id)]);
-                if message.is_question() {
+                if message.is_request() {
                     actions.push(Action::Refuse(id));
                 }
             }

@@ -241,7 +241,7 @@ impl Run {
         match self.dice.below(8) {
             0 => self.act(Action::Settle { registry }),
             1 => {
-                self.act(Action::CheckStanding { registry });
+                self.act(Action::CheckRestored { registry });
                 self.act(Action::Recover { registry });
             }
             2..5 => self.act(Action::Append { registry }),
@@ -315,7 +315,7 @@ impl Run {
         };
         if let Brought::Unanswered(_) = brought {
             let via = self.via();
-            return self.act(Action::AskAgain { edge, load, via });
+            return self.act(Action::Resync { edge, load, via });
         }
         let values = &self.world.kv[&subject];
         let value = match self.dice.below(10) {

@@ -19,7 +19,7 @@ pub enum Action {
     /// A background refresh; `frozen`: on a clock that stands still.
     Refresh { edge: u8, via: Node, frozen: bool },
     /// A load asks once more.
-    AskAgain { edge: u8, load: usize, via: Node },
+    Resync { edge: u8, load: usize, via: Node },
     /// KV answers a load: a value of any age, or a miss.
     ReadKv {
         edge: u8,
@@ -48,7 +48,7 @@ pub enum Action {
     /// The registry deletes rows whose wait is over.
     Settle { registry: u8 },
     /// The registry asks the log where it stands.
-    CheckStanding { registry: u8 },
+    CheckRestored { registry: u8 },
     /// The registry recovers from having been restored.
     Recover { registry: u8 },
     /// The registry's process ends; another starts.
@@ -83,8 +83,8 @@ impl World {
             }
         }
         for (registry, node) in (0..).zip(&self.registries) {
-            if node.commit.standing_question().is_some() {
-                actions.push(Action::CheckStanding { registry });
+            if node.commit.restore_check().is_some() {
+                actions.push(Action::CheckRestored { registry });
             }
             if node.commit.recovery().is_some() {
                 actions.push(Action::Recover { registry });
@@ -147,7 +147,7 @@ impl World {
                         }
                     }
                     Brought::Unanswered(_) => {
-                        actions.extend(via.iter().map(|via| Action::AskAgain {
+                        actions.extend(via.iter().map(|via| Action::Resync {
                             edge: number,
                             load,
                             via: *via,
@@ -169,7 +169,7 @@ impl World {
             Action::Arrive { edge, key, via } => self.arrive(setup, edge, key, via),
             Action::Seek { edge, via } => self.seek(setup, edge, via),
             Action::Refresh { edge, via, frozen } => self.refresh(setup, edge, via, frozen),
-            Action::AskAgain { edge, load, via } => self.ask_again(setup, edge, load, via),
+            Action::Resync { edge, load, via } => self.resync(setup, edge, load, via),
             Action::ReadKv {
                 edge,
                 load,
@@ -190,7 +190,7 @@ impl World {
             }
             Action::Lose(id) => drop(self.net.take(id)),
             Action::Refuse(id) => {
-                if let Some(message) = self.net.take(id).filter(super::net::Message::is_question) {
+                if let Some(message) = self.net.take(id).filter(super::net::Message::is_request) {
                     self.deliver(setup, message.reply(Body::Unavailable));
                 }
             }
@@ -200,7 +200,7 @@ impl World {
                 self.call(setup, registry, subject);
             }
             Action::Settle { registry } => self.settle(setup, registry),
-            Action::CheckStanding { registry } => self.check_standing(setup, registry),
+            Action::CheckRestored { registry } => self.check_restored(setup, registry),
             Action::Recover { registry } => self.recover(setup, registry),
             Action::Crash { registry } => self.registries[usize::from(registry)].restart(setup),
             Action::Backup { registry } => {
@@ -259,7 +259,7 @@ impl World {
     pub fn carry_everything(&mut self, setup: &Setup) {
         let via = Node::Relay(0);
         for registry in 0..setup.registries {
-            self.check_standing(setup, registry);
+            self.check_restored(setup, registry);
             self.recover(setup, registry);
             for _ in 0..4 {
                 self.append(setup, registry);
@@ -310,7 +310,7 @@ impl World {
         for action in actions {
             match action {
                 Action::ReadKv { subject, value, .. } if value != newest(self, &subject) => {}
-                Action::ReadKv { .. } | Action::AskAgain { .. } => self.apply(setup, action),
+                Action::ReadKv { .. } | Action::Resync { .. } => self.apply(setup, action),
                 _ => {}
             }
         }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use katalo_keys::freshness::follower::{Accepted, Ask};
-use katalo_keys::freshness::view::{Entered, Load, Lookup, Refresh, View};
+use katalo_keys::freshness::follower::{Accepted, PendingSync};
+use katalo_keys::freshness::view::{Inserted, Load, Lookup, Refresh, View};
 use katalo_keys::freshness::{Bound, EdgeClock, Reading, Revision, Subject};
 
 use super::clock::Clock;
@@ -184,19 +184,19 @@ impl World {
             return;
         }
         let now = Reading::at(edge.clock.read(self.now, setup));
-        let mut asks = Vec::new();
+        let mut syncs = Vec::new();
         for request in &edge.waiting {
             let both = [request.key, request.key.organization()];
             match edge.view.lookup(&both[0], &both[1], request.arrived, now) {
                 Lookup::Ready { .. } => {}
                 Lookup::Unproven => {
-                    if let Refresh::Ask(ask) = edge.view.begin_refresh(now) {
-                        asks.push(ask);
+                    if let Refresh::Send(sync) = edge.view.begin_refresh(now) {
+                        syncs.push(sync);
                     }
                 }
                 Lookup::Missing => {
                     if let Some(load) = edge.view.begin_load(&both, now) {
-                        asks.extend(load.ask.clone());
+                        syncs.extend(load.sync.clone());
                         let left = load.subjects().map(|subject| (subject, Brought::Nothing));
                         edge.loads.push(Loading {
                             left: left.collect(),
@@ -212,8 +212,8 @@ impl World {
         if edge.loads.len() > setup.loads {
             edge.loads.remove(0);
         }
-        for ask in asks {
-            self.ask(setup, number, via, ask);
+        for sync in syncs {
+            self.sync(setup, number, via, sync);
         }
     }
 
@@ -234,27 +234,27 @@ impl World {
         } else {
             edge.clock.read(self.now, setup)
         });
-        if let Refresh::Ask(ask) = edge.view.begin_refresh(now) {
-            self.ask(setup, number, via, ask);
+        if let Refresh::Send(sync) = edge.view.begin_refresh(now) {
+            self.sync(setup, number, via, sync);
         }
     }
 
     /// Asks again for a load whose answer was discarded.
-    pub fn ask_again(&mut self, setup: &Setup, number: u8, load: usize, via: Node) {
+    pub fn resync(&mut self, setup: &Setup, number: u8, load: usize, via: Node) {
         let edge = &mut self.edges[usize::from(number)];
         if let Some(loading) = edge.loads.get(load) {
             let now = Reading::at(edge.clock.read(self.now, setup));
-            let ask = edge.view.ask_again(&loading.load, now);
-            self.ask(setup, number, via, ask);
+            let sync = edge.view.resync(&loading.load, now);
+            self.sync(setup, number, via, sync);
         }
     }
 
-    fn ask(&mut self, setup: &Setup, number: u8, via: Node, ask: Ask<EdgeClock>) {
+    fn sync(&mut self, setup: &Setup, number: u8, via: Node, sync: PendingSync<EdgeClock>) {
         let message = Message {
             from: Node::Edge(number),
             to: via,
-            body: Body::Question(ask.question.clone()),
-            context: Context::Edge(self.edges[usize::from(number)].life, ask),
+            body: Body::SyncRequest(sync.request.clone()),
+            context: Context::Edge(self.edges[usize::from(number)].life, sync),
         };
         self.send(setup, message);
     }
@@ -313,17 +313,17 @@ impl World {
             return;
         };
         let now = Reading::at(edge.clock.read(self.now, setup));
-        match edge.view.enter(&loading.load, &subject, record, now) {
-            Entered::Held => {
+        match edge.view.insert(&loading.load, &subject, record, now) {
+            Inserted::Stored => {
                 loading.left.remove(&subject);
             }
-            Entered::Behind => {
+            Inserted::Stale => {
                 loading.left.insert(subject, Brought::Behind);
             }
-            Entered::Unanswered(record) => {
+            Inserted::RequirementUnknown(record) => {
                 loading.left.insert(subject, Brought::Unanswered(record));
             }
-            Entered::Gone => loading.left.clear(),
+            Inserted::Evicted => loading.left.clear(),
         }
         if loading.left.is_empty() {
             edge.loads.remove(load);
@@ -355,26 +355,26 @@ impl World {
     pub fn deliver_to_edge(&mut self, setup: &Setup, number: u8, message: Message) {
         let edge = &mut self.edges[usize::from(number)];
         match (message.body, message.context) {
-            (Body::Answer(mut answer), Context::Edge(life, mut ask)) if life == edge.life => {
+            (Body::SyncReply(mut reply), Context::Edge(life, mut sync)) if life == edge.life => {
                 if setup.mutant == Some(Mutant::NoRaceFence) {
-                    answer
+                    reply
                         .changes
                         .retain(|change| edge.view.holds(&change.subject));
                 }
                 let now = Reading::at(edge.clock.read(self.now, setup));
                 match setup.mutant {
-                    Some(Mutant::ProvenAtArrival) => ask.sent_again(now),
-                    Some(Mutant::ResetIgnored) => answer.reset = false,
+                    Some(Mutant::ProvenAtArrival) => sync.resent(now),
+                    Some(Mutant::ResetIgnored) => reply.reset = false,
                     _ => {}
                 }
-                if edge.view.accept(&ask, &answer, now) == Accepted::Reset {
+                if edge.view.accept(&sync, &reply, now) == Accepted::Reset {
                     edge.shown.clear();
                 }
                 self.bring_unanswered(setup, number);
             }
-            (Body::Unavailable, Context::Edge(life, ask)) if life == edge.life => {
+            (Body::Unavailable, Context::Edge(life, sync)) if life == edge.life => {
                 let now = Reading::at(edge.clock.read(self.now, setup));
-                edge.view.failed(&ask, now);
+                edge.view.failed(&sync, now);
             }
             (Body::Records(records), Context::EdgeRead(life, request)) if life == edge.life => {
                 let used = records.map(|(_, record, _)| record);

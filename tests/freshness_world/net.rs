@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
-use katalo_keys::freshness::ask::{Standing, StandingQuestion};
-use katalo_keys::freshness::follower::Ask;
+use katalo_keys::freshness::append::{RestoreCheck, RestoreCheckReply};
+use katalo_keys::freshness::follower::PendingSync;
 use katalo_keys::freshness::{
-    Ack, Answer, Append, EdgeClock, Question, RelayClock, Revision, Subject,
+    Ack, Append, EdgeClock, RelayClock, Revision, Subject, SyncReply, SyncRequest,
 };
 
 use super::Rec;
@@ -22,14 +22,14 @@ pub enum Node {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
-    Question(Question),
-    Answer(Answer),
+    SyncRequest(SyncRequest),
+    SyncReply(SyncReply),
     /// The relay has nothing proven to say.
     Unavailable,
     Append(Append),
     Ack(Ack),
-    StandingQuestion(StandingQuestion),
-    Standing(Standing),
+    RestoreCheck(RestoreCheck),
+    RestoreCheckReply(RestoreCheckReply),
     /// A strong read of a key and its organization, and what the edge knows to
     /// be required of each.
     Read([(Subject, Revision); 2]),
@@ -42,11 +42,11 @@ pub enum Body {
 /// the sending process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
-    Edge(u32, Ask<EdgeClock>),
+    Edge(u32, PendingSync<EdgeClock>),
     EdgeRead(u32, Request),
-    Relay(u32, Ask<RelayClock>),
+    Relay(u32, PendingSync<RelayClock>),
     RegistryAppend(u32, Append),
-    RegistryStanding(u32, StandingQuestion),
+    RegistryRestoreCheck(u32, RestoreCheck),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,10 +67,10 @@ impl Message {
         }
     }
 
-    pub fn is_question(&self) -> bool {
+    pub fn is_request(&self) -> bool {
         matches!(
             self.body,
-            Body::Question(_) | Body::Append(_) | Body::StandingQuestion(_) | Body::Read(..)
+            Body::SyncRequest(_) | Body::Append(_) | Body::RestoreCheck(_) | Body::Read(..)
         )
     }
 }

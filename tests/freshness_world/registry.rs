@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use katalo_keys::freshness::change_log::LogStore;
-use katalo_keys::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
+use katalo_keys::freshness::commit_wait::{CommitWait, Enforcement, PendingChange};
 use katalo_keys::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision, Subject};
 
 use super::clock::Clock;
@@ -15,7 +15,7 @@ use super::{Mutant, Rec, Setup, World, key, organization};
 pub struct Stored {
     pub revision: Revision,
     pub records: BTreeMap<Subject, Rec>,
-    pub rows: BTreeMap<Subject, Unsettled>,
+    pub rows: BTreeMap<Subject, PendingChange>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -93,7 +93,7 @@ impl Registry {
     }
 
     pub fn may_serve(&self, setup: &Setup) -> bool {
-        self.commit.may_serve() || setup.mutant == Some(Mutant::NoStandingCheck)
+        self.commit.may_serve() || setup.mutant == Some(Mutant::NoRestoreCheck)
     }
 
     fn may_publish(&self, subject: &Subject, setup: &Setup) -> bool {
@@ -104,7 +104,7 @@ impl Registry {
 fn start<'a>(
     organization: Subject,
     stored: &Stored,
-    rows: impl Iterator<Item = &'a Unsettled>,
+    rows: impl Iterator<Item = &'a PendingChange>,
 ) -> CommitWait {
     CommitWait::start(organization, stored.revision, rows.copied())
 }
@@ -165,14 +165,14 @@ impl World {
     }
 
     /// Asks the log where the registry stands.
-    pub fn check_standing(&mut self, setup: &Setup, number: u8) {
+    pub fn check_restored(&mut self, setup: &Setup, number: u8) {
         let registry = &self.registries[usize::from(number)];
-        if let Some(question) = registry.commit.standing_question() {
+        if let Some(request) = registry.commit.restore_check() {
             let message = Message {
                 from: Node::Registry(number),
                 to: Node::Log,
-                body: Body::StandingQuestion(question),
-                context: Context::RegistryStanding(registry.life, question),
+                body: Body::RestoreCheck(request),
+                context: Context::RegistryRestoreCheck(registry.life, request),
             };
             self.send(setup, message);
         }
@@ -279,14 +279,14 @@ impl World {
                 }
                 self.publish_if_allowed(setup, number, append.subject);
             }
-            (Body::Standing(standing), Context::RegistryStanding(life, question))
+            (Body::RestoreCheckReply(reply), Context::RegistryRestoreCheck(life, request))
                 if *life == registry.life =>
             {
-                let mut standing = standing.clone();
+                let mut reply = reply.clone();
                 if setup.mutant == Some(Mutant::RecoveredForNothing) {
-                    standing.greatest = standing.greatest.max(registry.stored.revision.next());
+                    reply.greatest = reply.greatest.max(registry.stored.revision.next());
                 }
-                registry.commit.standing_answered(question, &standing);
+                registry.commit.restore_check_answered(request, &reply);
             }
             (Body::Read(asked), _) => {
                 let mut lacks = false;
@@ -294,7 +294,7 @@ impl World {
                     let held = registry.stored.records[subject].revision;
                     lacks |= *required > held;
                     if setup.mutant != Some(Mutant::DeafToEdges) {
-                        registry.commit.heard_of(*subject, *required, held);
+                        registry.commit.observe_required(*subject, *required, held);
                     }
                 }
                 if !registry.may_serve(setup) {
@@ -333,7 +333,7 @@ impl Registry {
     fn write(&mut self, subject: Subject, record: Rec) {
         self.stored.revision = record.revision;
         self.stored.records.insert(subject, record);
-        let row = Unsettled {
+        let row = PendingChange {
             subject,
             revision: record.revision,
             waits: true,

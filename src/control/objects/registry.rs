@@ -21,7 +21,7 @@ use super::answer::ObjectAnswer;
 use super::sql::ObjectSql;
 use crate::control::kv;
 use crate::control::log;
-use crate::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
+use crate::freshness::commit_wait::{CommitWait, Enforcement, PendingChange};
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
 use crate::in_flight::{InFlight, Place};
@@ -223,7 +223,7 @@ impl Registry {
         for _ in 0..HEARINGS {
             let reply = self.handle(settings, request)?;
             let may_keep = match &reply {
-                Ok(Outcome::Records(records)) if !self.hear_of(subjects, records) => None,
+                Ok(Outcome::Records(records)) if !self.observe_required(subjects, records) => None,
                 Ok(_) => Some(self.may_keep(&subjects.map(|(subject, _)| subject))),
                 Err(_) => Some(false),
             };
@@ -261,7 +261,11 @@ impl Registry {
 
     /// Takes in what is required of the records that an edge is to get; whether
     /// they may be given. A key that is not even known has nothing to lock.
-    fn hear_of(&self, subjects: [(Subject, registry::Revision); 2], records: &Records) -> bool {
+    fn observe_required(
+        &self,
+        subjects: [(Subject, registry::Revision); 2],
+        records: &Records,
+    ) -> bool {
         let mut wait = self.wait.borrow_mut();
         let Some(wait) = wait.as_mut() else {
             return true;
@@ -272,7 +276,7 @@ impl Registry {
         ];
         for ((subject, required), held) in subjects.into_iter().zip(held) {
             if let Some(subject) = log_subject(subject) {
-                wait.heard_of(
+                wait.observe_required(
                     subject,
                     Revision(required),
                     Revision(held.unwrap_or(required)),
@@ -296,25 +300,25 @@ impl Registry {
             };
             let revision = Revision(registry::revision(&self.sql)?);
             let rows = outbox::pending_appends(&self.sql, 0)?;
-            let rows = rows.iter().filter_map(unsettled);
+            let rows = rows.iter().filter_map(pending_change);
             *self.wait.borrow_mut() = Some(CommitWait::start(organization, revision, rows));
             self.taken_up.set(revision.0);
         }
         loop {
             let question = match self.wait.borrow().as_ref() {
                 Some(wait) if wait.may_serve() => return Ok(true),
-                Some(wait) => wait.standing_question(),
+                Some(wait) => wait.restore_check(),
                 None => return Ok(true),
             };
             let Some(question) = question else {
                 self.recover()?;
                 continue;
             };
-            let message = LogRequest::Standing(question);
+            let message = LogRequest::RestoreCheck(question);
             match self.ask_log(&message).await {
-                Some(LogReply::Standing(standing)) => {
+                Some(LogReply::RestoreCheck(reply)) => {
                     if let Some(wait) = self.wait.borrow_mut().as_mut() {
-                        wait.standing_answered(&question, &standing);
+                        wait.restore_check_answered(&question, &reply);
                     }
                 }
                 _ => return Ok(false),
@@ -358,8 +362,8 @@ impl Registry {
             let awaited = awaited.iter().find(|awaited| {
                 (awaited.subject, awaited.revision) == (entry.subject, entry.revision)
             });
-            if let Some(row) = unsettled(entry) {
-                wait.committed(Unsettled {
+            if let Some(row) = pending_change(entry) {
+                wait.committed(PendingChange {
                     // Both are readings of this machine's clock.
                     from: awaited
                         .and_then(|awaited| awaited.from)
@@ -572,8 +576,8 @@ impl Registry {
     }
 }
 
-fn unsettled(row: &Entry) -> Option<Unsettled> {
-    Some(Unsettled {
+fn pending_change(row: &Entry) -> Option<PendingChange> {
+    Some(PendingChange {
         subject: log_subject(row.subject)?,
         revision: Revision(row.revision),
         waits: row.decides,

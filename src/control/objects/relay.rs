@@ -12,7 +12,7 @@ use worker::worker_sys::types::DurableObjectState;
 use super::answer::ObjectAnswer;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::relay::{Relay as Shared, Serve};
-use crate::freshness::{Millis, Question};
+use crate::freshness::{Millis, SyncRequest};
 use crate::in_flight::{InFlight, Place};
 use crate::json;
 use crate::runtime::host;
@@ -70,7 +70,7 @@ impl Relay {
             return ObjectAnswer::Unread;
         };
         let reply = match request {
-            RelayRequest::Ask(question) => self.serve(&question).await,
+            RelayRequest::Sync(request) => self.serve(&request).await,
             RelayRequest::Status {} => RelayReply::Status {
                 proof_age_ms: self.relay.borrow().age(host::reading()),
             },
@@ -78,27 +78,25 @@ impl Relay {
         ObjectAnswer::reply(&reply)
     }
 
-    async fn serve(&self, question: &Question) -> RelayReply {
+    async fn serve(&self, request: &SyncRequest) -> RelayReply {
         let arrived = host::reading();
         loop {
             let next = self
                 .relay
                 .borrow_mut()
-                .serve(question, arrived, host::reading());
+                .serve(request, arrived, host::reading());
             match next {
-                Serve::Answer(answer) => return RelayReply::Answer(answer),
+                Serve::Reply(reply) => return RelayReply::Sync(reply),
                 Serve::Unavailable => return RelayReply::Unavailable {},
                 Serve::Wait(Millis(most)) => host::sleep(most.min(LOOK_EVERY)).await,
-                Serve::AskLog(ask) => {
-                    let message = LogRequest::Ask(ask.question.clone());
+                Serve::SyncWithLog(sync) => {
+                    let message = LogRequest::Sync(sync.request.clone());
                     let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG);
                     let reply = objects::ask(&self.env, to, &message).await;
                     let mut relay = self.relay.borrow_mut();
                     match reply {
-                        Ok(LogReply::Answer(answer)) => {
-                            relay.accept(&ask, &answer, host::reading())
-                        }
-                        _ => relay.failed(&ask, host::reading()),
+                        Ok(LogReply::Sync(reply)) => relay.accept(&sync, &reply, host::reading()),
+                        _ => relay.failed(&sync, host::reading()),
                     }
                 }
             }
