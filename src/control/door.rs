@@ -22,7 +22,8 @@ use crate::control::memory::{self, SessionHash};
 use crate::http::{AdminPlace, Code, Problem, admin, is_write_from_own_page, session_cookie};
 use crate::key::{KeyId, OrganizationId, PresentedKey};
 use crate::registry::message::{
-    Actor, Admin, Command, MESSAGE_VERSION, Outcome, Request, Required, Session, SessionToken,
+    Actor, Admin, Command, MESSAGE_VERSION, Outcome, Request, RequiredRevisions, Session,
+    SessionToken,
 };
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
@@ -77,7 +78,7 @@ impl Door<'_> {
         }
         let digest = self.edge.settings.keyring.digest(key);
         let digest = digest.ok_or(Code::InvalidKey)?;
-        let required = Required::default();
+        let required = RequiredRevisions::default();
         let read = registry::read(&self.edge.env, &id, required, Lane::Administrators)
             .await
             .ok_or(Code::RegistryUnavailable)?;

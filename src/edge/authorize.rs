@@ -14,13 +14,12 @@ use crate::freshness::failover::{Failover, Hop, Region, RelayName};
 use crate::freshness::follower::PendingSync;
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::view::{Inserted, Load, Lookup, Refresh};
-use crate::freshness::{EdgeClock, Millis, Reading, Subject, SyncReply};
+use crate::freshness::{EdgeClock, Millis, Reading, SyncReply};
 use crate::http::{Code, Freshness, Problem};
 use crate::key::{
-    KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId,
+    KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId, Subject,
 };
-use crate::registry::Subject as RegistrySubject;
-use crate::registry::message::Required;
+use crate::registry::message::RequiredRevisions;
 use crate::runtime::host;
 use crate::runtime::isolate::Edge;
 use crate::runtime::kv;
@@ -62,8 +61,8 @@ impl<'a> Asked<'a> {
             demand,
             client,
             arrived,
-            key: Subject::parse(id.public.as_str()).ok()?,
-            organization: Subject::parse(id.public.organization_tag().as_str()).ok()?,
+            key: id.public.into(),
+            organization: id.public.organization_tag().into(),
         })
     }
 
@@ -124,10 +123,8 @@ fn judge(
 
 /// Whether the view holds the key's record, however old: the id is genuine then.
 pub(crate) fn is_held(edge: &Edge, id: &PublicKeyId) -> bool {
-    Subject::parse(id.as_str()).is_ok_and(|subject| {
-        memory::with(edge.settings.at_most, |memory| {
-            memory.view.peek(&subject).is_some()
-        })
+    memory::with(edge.settings.at_most, |memory| {
+        memory.view.peek(&(*id).into()).is_some()
     })
 }
 
@@ -387,9 +384,7 @@ fn enter(edge: &Edge, load: &Load, records: Vec<(Subject, Held)>) -> Option<Vec<
             Inserted::Evicted => left = None,
             Inserted::Stale => {
                 left = None;
-                if let Some(subject) = RegistrySubject::parse(subject.as_str()) {
-                    kv::report_stale(edge, subject);
-                }
+                kv::report_stale(edge, subject);
             }
         }
     }
@@ -400,7 +395,7 @@ async fn read_key(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<Key
     if !wanted {
         return None;
     }
-    kv::read_record(edge, RegistrySubject::Key(asked.id.public)).await
+    kv::read_record(edge, asked.key).await
 }
 
 async fn read_organization(
@@ -411,8 +406,7 @@ async fn read_organization(
     if !wanted {
         return None;
     }
-    let tag = asked.id.public.organization_tag();
-    kv::read_record(edge, RegistrySubject::Organization(tag)).await
+    kv::read_record(edge, asked.organization).await
 }
 
 /// Asks relays, then the change log, until one answers; whether one did.
@@ -490,10 +484,10 @@ async fn strong_read(edge: &Edge, id: &KeyId) -> Option<registry::Read> {
     let at_most = edge.settings.at_most;
     let (place, required) = memory::with(at_most, |memory| {
         let place = memory.strong_reads.enter(host::now().0)?;
-        let of = |subject| Subject::parse(subject).map(|subject| memory.view.required(&subject).0);
-        let required = Required {
-            key: of(id.public.as_str()).unwrap_or_default(),
-            organization: of(id.public.organization_tag().as_str()).unwrap_or_default(),
+        let of = |subject| memory.view.required(&subject).0;
+        let required = RequiredRevisions {
+            key: of(id.public.into()),
+            organization: of(id.public.organization_tag().into()),
         };
         Some((place, required))
     })?;

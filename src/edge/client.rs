@@ -290,7 +290,7 @@ async fn own_usage(
     granted: &Granted,
     now: Timestamp,
 ) -> Result<Answer, Problem> {
-    let asked = admin::usage_query(incoming.query(), now)?;
+    let asked = crate::http::usage_query(incoming.query(), now)?;
     let request = Request {
         v: MESSAGE_VERSION,
         organization: Some(granted.organization.id.clone()),

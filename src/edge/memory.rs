@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::expiring::ExpiringSet;
+use crate::freshness::Bound;
 use crate::freshness::failover::Failover;
 use crate::freshness::view::View;
-use crate::freshness::{Bound, Subject};
 use crate::in_flight::InFlight;
 use crate::key::{KeyDigest, PublicKeyId};
 use crate::keyed_semaphore::{Bounds, KeyedSemaphore};
@@ -82,9 +82,8 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
 /// The digest of a key whose record is in the view, however old.
 pub(crate) fn digest_at_hand(at_most: Bound) -> impl Fn(&PublicKeyId) -> Option<KeyDigest> {
     move |id| {
-        let subject = Subject::parse(id.as_str()).ok()?;
         with(at_most, |memory| {
-            let key = memory.view.peek(&subject).and_then(Held::key)?;
+            let key = memory.view.peek(&(*id).into()).and_then(Held::key)?;
             Some(key.digest)
         })
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::subject::Subject;
+use crate::key::Subject;
 use super::sync::{Requirement, Revision, Version};
 use super::time::Millis;
 

@@ -18,7 +18,7 @@
 //! after a restart, whose clock may be another machine's.
 
 use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
-use super::subject::Subject;
+use crate::key::Subject;
 use super::sync::{
     Change, Cursor, Incarnation, Requirement, Revision, SyncReply, SyncRequest, Version,
 };

@@ -41,7 +41,7 @@
 use std::collections::BTreeMap;
 
 use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
-use super::subject::Subject;
+use crate::key::Subject;
 use super::sync::{Requirement, Revision, Version};
 use super::time::{Millis, Reading, RegistryClock};
 

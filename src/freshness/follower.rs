@@ -17,7 +17,7 @@
 //! - **One refresh at a time.** The turn to refresh is a flag that expires by
 //!   itself, so a request that was cancelled blocks nobody.
 
-use super::subject::Subject;
+use crate::key::Subject;
 use super::sync::{Cursor, SyncReply, SyncRequest, Version};
 use super::time::{Bound, Clock, Millis, Reading};
 

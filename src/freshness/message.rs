@@ -96,7 +96,7 @@ pub enum RelayReply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::freshness::subject::Subject;
+    use crate::key::Subject;
     use crate::freshness::sync::{Revision, Version};
 
     #[test]

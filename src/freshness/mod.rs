@@ -15,7 +15,6 @@
 //! | module | rule it keeps |
 //! |---|---|
 //! | [`time`] | durations are shared, clock readings are not; how much longer than the bound a change waits |
-//! | [`subject`] | what a change is about: a key or an organization, in 30 bytes |
 //! | [`sync`] | the one request of both hops and its reply, as they go over the wire |
 //! | [`append`] | what a registry and the change log say to each other |
 //! | [`change_log`] | the greatest revision of every subject that ever changed, in the order of change; owner of the bound |
@@ -41,13 +40,12 @@ pub mod records;
 pub mod relay;
 pub mod sql;
 pub mod sql_log;
-pub mod subject;
 pub mod sync;
 pub mod time;
 pub mod view;
 
+pub use crate::key::Subject;
 pub use append::{Ack, Append};
-pub use subject::Subject;
 pub use sync::{Change, Cursor, Incarnation, Revision, SyncReply, SyncRequest};
 pub use time::{Bound, Clock, EdgeClock, LogClock, Millis, Reading, RegistryClock, RelayClock};
 

@@ -15,7 +15,7 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::FxHashMap;
 
 use super::follower::Follower;
-use super::subject::Subject;
+use crate::key::Subject;
 use super::sync::Revision;
 use super::time::{EdgeClock, Millis, Reading};
 

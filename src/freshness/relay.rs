@@ -21,7 +21,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::follower::{Accepted, Follower, PendingSync, Proof, Turn};
-use super::subject::Subject;
+use crate::key::Subject;
 use super::sync::{Change, Cursor, Requirement, Revision, SyncReply, SyncRequest, Version};
 use super::time::{Millis, Reading, RelayClock};
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::change_log::{KeysRevoked, LogMeta, LogStore};
 use super::sql;
-use super::subject::Subject;
+use crate::key::Subject;
 use super::sync::{Change, Incarnation, Requirement, Revision};
 use super::time::Bound;
 use crate::sql::{Row, Sql, SqlError, Value};

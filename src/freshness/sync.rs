@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::subject::Subject;
+use crate::key::Subject;
 use super::time::{Bound, Millis};
 
 /// The version of the messages to and from the change log and relays.

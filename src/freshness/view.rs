@@ -32,7 +32,7 @@
 
 use super::follower::{Accepted, Follower, PendingSync, Turn};
 use super::records::{Record, Records};
-use super::subject::Subject;
+use crate::key::Subject;
 use super::sync::{Revision, SyncReply};
 use super::time::{Bound, EdgeClock, Millis, Reading};
 

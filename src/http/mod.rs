@@ -8,11 +8,13 @@ mod forward_auth;
 mod identity;
 pub mod leaks;
 pub mod oauth;
+mod parameters;
 mod path;
 mod place;
 mod problem;
 mod route_table;
 mod session;
+mod usage;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
 pub use assertion::{About, assertion};
@@ -28,6 +30,7 @@ pub use route_table::{Freshness, Match, OWN_USAGE_SCOPE, Route, RouteTable, Rout
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
 };
+pub use usage::{USAGE_QUERY, own_usage_answer, usage_query};
 
 #[cfg(test)]
 mod tests;

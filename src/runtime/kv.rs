@@ -7,8 +7,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::json;
-use crate::key::Keyring;
-use crate::registry::Subject;
+use crate::key::{Keyring, Subject};
 use crate::registry::message::Command;
 use crate::runtime::bindings;
 use crate::runtime::isolate::Edge;

@@ -2,27 +2,16 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 use crate::freshness::failover::Failover;
 use crate::key::{KeyId, OrganizationId, OrganizationTag};
 use crate::registry::message::{
-    Actor, Command, MESSAGE_VERSION, Outcome, Records, Reply, Request, Required,
+    Actor, Command, MESSAGE_VERSION, Outcome, Records, RegistryResponse, Reply, Request,
+    RequiredRevisions,
 };
 use crate::runtime::objects::{self, Address, Unanswered};
 use crate::settings::names;
-
-/// What the object says: the registry's reply, and what only the object knows.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Said {
-    /// `None` where the registry may not serve: it was just started and could
-    /// not yet make sure that it lost nothing.
-    pub(crate) reply: Option<Reply>,
-    /// Whether records may be kept, as the change log knows of their revisions.
-    #[serde(default)]
-    pub(crate) may_keep: bool,
-}
 
 /// Whose call it is to a registry, which works on a bounded number of each.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,19 +33,19 @@ pub(crate) async fn ask(
     } else {
         Lane::Administrators
     };
-    said(env, tag, request, lane, None)
+    send(env, tag, request, lane, None)
         .await?
         .reply
         .ok_or(Unanswered::Unreachable)
 }
 
-async fn said(
+async fn send(
     env: &JsValue,
     tag: OrganizationTag,
     request: &Request,
     lane: Lane,
     deadline: Option<Duration>,
-) -> Result<Said, Unanswered> {
+) -> Result<RegistryResponse, Unanswered> {
     let to = Address::of(names::REGISTRY, tag.as_str()).yielding(lane == Lane::Edges);
     let to = match deadline {
         Some(deadline) => to.within(deadline),
@@ -124,7 +113,7 @@ pub(crate) struct Read {
 pub(crate) async fn read(
     env: &JsValue,
     id: &KeyId,
-    required: Required,
+    required: RequiredRevisions,
     lane: Lane,
 ) -> Option<Read> {
     let key = id.public;
@@ -134,11 +123,11 @@ pub(crate) async fn read(
         Lane::Edges => READ,
         Lane::Administrators => PROOF,
     };
-    let said = said(env, tag, &request, lane, Some(deadline)).await.ok()?;
-    match said.reply? {
+    let response = send(env, tag, &request, lane, Some(deadline)).await.ok()?;
+    match response.reply? {
         Ok(Outcome::Records(records)) => Some(Read {
             records: *records,
-            may_keep: said.may_keep,
+            may_keep: response.may_keep,
         }),
         // No such organization: no such key.
         Err(crate::registry::message::Refusal::NotFound) => Some(Read {

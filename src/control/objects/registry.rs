@@ -23,19 +23,19 @@ use crate::control::kv;
 use crate::control::log;
 use crate::freshness::commit_wait::{CommitWait, Enforcement, PendingChange};
 use crate::freshness::message::{LogReply, LogRequest};
-use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
+use crate::freshness::{Millis, Reading, RegistryClock, Revision};
 use crate::in_flight::{InFlight, Place};
 use crate::json;
-use crate::key::{OrganizationId, OrganizationTag};
+use crate::key::{OrganizationId, OrganizationTag, Subject};
 use crate::registry::message::{
-    Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Records, Reply, Request,
+    Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Records, RegistryResponse, Reply,
+    Request,
 };
 use crate::registry::outbox::{self, Entry};
-use crate::registry::{self, Subject, deletion, directory};
+use crate::registry::{self, deletion, directory};
 use crate::runtime::host;
 use crate::runtime::isolate;
 use crate::runtime::objects::{self, Address};
-use crate::runtime::registry::Said;
 use crate::settings::{Settings, names};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -78,11 +78,6 @@ fn reading() -> Reading<RegistryClock> {
     host::reading()
 }
 
-/// Both name the same thing; the log holds it in place, the registry by parts.
-fn log_subject(subject: Subject) -> Option<LogSubject> {
-    LogSubject::parse(&subject.to_string()).ok()
-}
-
 fn tag_of(request: &Request) -> Option<OrganizationTag> {
     match (&request.organization, &request.command) {
         (Some(organization), _) => Some(organization.tag()),
@@ -98,15 +93,6 @@ fn tag_of(request: &Request) -> Option<OrganizationTag> {
             rows.first().map(|row| row.key.organization_tag())
         }
         (None, _) => None,
-    }
-}
-
-impl Said {
-    const fn only(reply: Option<Reply>) -> Self {
-        Self {
-            reply,
-            may_keep: false,
-        }
     }
 }
 
@@ -166,7 +152,7 @@ impl Registry {
             return ObjectAnswer::Failed;
         };
         match self.carry_out(&settings, &request).await {
-            Ok(said) => ObjectAnswer::reply(&said),
+            Ok(response) => ObjectAnswer::reply(&response),
             Err(error) => {
                 log::storage_failed("Registry", &error);
                 ObjectAnswer::Failed
@@ -178,20 +164,22 @@ impl Registry {
         &self,
         settings: &Rc<Settings>,
         request: &Request,
-    ) -> Result<Said, SqlError> {
+    ) -> Result<RegistryResponse, SqlError> {
         let Some(tag) = tag_of(request) else {
-            return Ok(Said::only(Some(Err(registry::message::Refusal::NotFound))));
+            return Ok(RegistryResponse::of(Some(Err(
+                registry::message::Refusal::NotFound,
+            ))));
         };
         if !self.make_sure(tag, request.command.creates()).await? {
-            return Ok(Said::only(None));
+            return Ok(RegistryResponse::of(None));
         }
         if !registry::exists(&self.sql)? && !request.command.creates() {
-            return Ok(Said::only(Some(registry::absent(request))));
+            return Ok(RegistryResponse::of(Some(registry::absent(request))));
         }
         if let Command::Records { key, required } = &request.command {
             let subjects = [
-                (Subject::Key(*key), required.key),
-                (Subject::Organization(tag), required.organization),
+                (Subject::from(*key), required.key),
+                (Subject::from(tag), required.organization),
             ];
             return self.read(settings, request, tag, subjects).await;
         }
@@ -207,7 +195,7 @@ impl Registry {
             self.tell_directory().await;
             outbox::refresh(&self.sql, &settings.keyring, changed, host::now())?;
         }
-        Ok(Said::only(Some(reply)))
+        Ok(RegistryResponse::of(Some(reply)))
     }
 
     /// A strong read by an edge that knows what is required of the records. One
@@ -219,7 +207,7 @@ impl Registry {
         request: &Request,
         tag: OrganizationTag,
         subjects: [(Subject, registry::Revision); 2],
-    ) -> Result<Said, SqlError> {
+    ) -> Result<RegistryResponse, SqlError> {
         for _ in 0..HEARINGS {
             let reply = self.handle(settings, request)?;
             let may_keep = match &reply {
@@ -228,7 +216,7 @@ impl Registry {
                 Err(_) => Some(false),
             };
             if let Some(may_keep) = may_keep {
-                return Ok(Said {
+                return Ok(RegistryResponse {
                     reply: Some(reply),
                     may_keep,
                 });
@@ -237,7 +225,7 @@ impl Registry {
                 break;
             }
         }
-        Ok(Said::only(None))
+        Ok(RegistryResponse::of(None))
     }
 
     /// The reply, and what it changed taken up.
@@ -275,13 +263,11 @@ impl Registry {
             records.organization.as_ref().map(|held| held.revision),
         ];
         for ((subject, required), held) in subjects.into_iter().zip(held) {
-            if let Some(subject) = log_subject(subject) {
-                wait.observe_required(
-                    subject,
-                    Revision(required),
-                    Revision(held.unwrap_or(required)),
-                );
-            }
+            wait.observe_required(
+                subject,
+                Revision(required),
+                Revision(held.unwrap_or(required)),
+            );
         }
         wait.may_serve()
     }
@@ -295,13 +281,10 @@ impl Registry {
                 return Ok(true);
             }
             registry::migrate(&self.sql)?;
-            let Some(organization) = log_subject(Subject::Organization(tag)) else {
-                return Ok(false);
-            };
             let revision = Revision(registry::revision(&self.sql)?);
             let rows = outbox::pending_appends(&self.sql, 0)?;
-            let rows = rows.iter().filter_map(pending_change);
-            *self.wait.borrow_mut() = Some(CommitWait::start(organization, revision, rows));
+            let rows = rows.iter().map(pending_change);
+            *self.wait.borrow_mut() = Some(CommitWait::start(tag.into(), revision, rows));
             self.taken_up.set(revision.0);
         }
         loop {
@@ -336,13 +319,14 @@ impl Registry {
         let Some(recovery) = wait.recovery().cloned() else {
             return Ok(());
         };
-        let lost: Vec<Subject> = recovery
-            .lost
-            .iter()
-            .filter_map(|subject| Subject::parse(subject.as_str()))
-            .collect();
         let through = recovery.keys_revoked_through.map(|through| through.0);
-        registry::recover(&self.sql, recovery.revision.0, &lost, through, host::now())?;
+        registry::recover(
+            &self.sql,
+            recovery.revision.0,
+            &recovery.lost,
+            through,
+            host::now(),
+        )?;
         let through = registry::keys_revoked_through(&self.sql)?;
         wait.recovered(through.map(Revision));
         self.taken_up.set(recovery.revision.0);
@@ -362,15 +346,13 @@ impl Registry {
             let awaited = awaited.iter().find(|awaited| {
                 (awaited.subject, awaited.revision) == (entry.subject, entry.revision)
             });
-            if let Some(row) = pending_change(entry) {
-                wait.committed(PendingChange {
-                    // Both are readings of this machine's clock.
-                    from: awaited
-                        .and_then(|awaited| awaited.from)
-                        .map(|at| Reading::at(at.0)),
-                    ..row
-                });
-            }
+            wait.committed(PendingChange {
+                // Both are readings of this machine's clock.
+                from: awaited
+                    .and_then(|awaited| awaited.from)
+                    .map(|at| Reading::at(at.0)),
+                ..pending_change(entry)
+            });
         }
         self.taken_up.set(registry::revision(&self.sql)?);
         if !rows.is_empty() || outbox::next_publication(&self.sql)?.is_some() {
@@ -384,9 +366,7 @@ impl Registry {
         let Some(wait) = wait.as_ref() else {
             return false;
         };
-        subjects
-            .iter()
-            .all(|subject| log_subject(*subject).is_some_and(|subject| wait.may_publish(&subject)))
+        subjects.iter().all(|subject| wait.may_publish(subject))
     }
 
     /// Asks another object; `None` where it does not answer in time. Whoever waits
@@ -457,7 +437,7 @@ impl Registry {
             idempotency: None,
             command: note,
         };
-        let told: Option<Said> = self
+        let told: Option<RegistryResponse> = self
             .ask(names::REGISTRY, platform.tag().as_str(), &request)
             .await;
         told.is_some_and(|said| matches!(said.reply, Some(Ok(_))))
@@ -471,15 +451,12 @@ impl Registry {
         loop {
             self.settle()?;
             let mut pause = None;
-            for awaited in awaited
-                .iter()
-                .filter_map(|awaited| log_subject(awaited.subject))
-            {
+            for awaited in awaited {
                 let enforcement = self
                     .wait
                     .borrow_mut()
                     .as_mut()
-                    .map(|wait| wait.enforcement(&awaited, reading()));
+                    .map(|wait| wait.enforcement(&awaited.subject, reading()));
                 match enforcement {
                     None | Some(Enforcement::Enforced) => {}
                     Some(Enforcement::Waiting(left)) => pause = pause.max(Some(left)),
@@ -509,9 +486,7 @@ impl Registry {
             return Ok(());
         };
         for row in wait.due(reading()) {
-            if let Some(subject) = Subject::parse(row.subject.as_str()) {
-                outbox::mark_enforced(&self.sql, subject, row.revision.0, host::now())?;
-            }
+            outbox::mark_enforced(&self.sql, row.subject, row.revision.0, host::now())?;
             wait.settled(&row);
         }
         Ok(())
@@ -576,12 +551,12 @@ impl Registry {
     }
 }
 
-fn pending_change(row: &Entry) -> Option<PendingChange> {
-    Some(PendingChange {
-        subject: log_subject(row.subject)?,
+fn pending_change(row: &Entry) -> PendingChange {
+    PendingChange {
+        subject: row.subject,
         revision: Revision(row.revision),
         waits: row.decides,
         from: None,
         keys_revoked_through: row.keys_revoked_through.map(Revision),
-    })
+    }
 }
