@@ -11,7 +11,7 @@
 //! | [`freshness`] | what is revoked is revoked everywhere once the call returned |
 //! | [`registry`] | the truth about one organization: commands, transitions, audit |
 //! | [`http`] | the outside language: paths, problems, routes, answers |
-//! | [`in_flight`], [`keyed_semaphore`] | how much is worked on at once |
+//! | [`expiring_semaphore`], [`keyed_semaphore`] | how much is worked on at once |
 //! | [`expiring`] | what is taken for granted for a while |
 //! | [`settings`] | what the operator says |
 //! | [`sql`] | the port to SQLite |
@@ -24,9 +24,9 @@ pub mod control;
 #[cfg(target_arch = "wasm32")]
 pub mod edge;
 pub mod expiring;
+pub mod expiring_semaphore;
 pub mod freshness;
 pub mod http;
-pub mod in_flight;
 pub mod json;
 pub mod key;
 pub mod keyed_semaphore;

@@ -12,6 +12,8 @@
 //! with it, so that it goes from the first stage to the third; one that is over is
 //! remembered, and each token's reads under way are bounded.
 
+use std::rc::Rc;
+
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -84,8 +86,9 @@ impl Door<'_> {
             scope,
         };
         let client = || self.incoming.client_address();
-        let (key, organization) = (read.records.key, read.records.organization);
-        let (key, organization) = (key.as_ref(), organization.as_ref());
+        let (key, organization) = (read.records.key.map(Rc::new), read.records.organization);
+        let (key, organization) = (key.as_ref(), organization.map(Rc::new));
+        let organization = organization.as_ref();
         match decide(&digest, key, organization, &demand, &client, host::now()) {
             Ok(grant) => {
                 let key = grant.key();

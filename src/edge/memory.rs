@@ -4,24 +4,28 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::expiring::ExpiringSet;
+use crate::expiring_semaphore::ExpiringSemaphore;
 use crate::freshness::failover::Failover;
 use crate::freshness::view::View;
 use crate::freshness::{Bound, Subject};
 use crate::http::Code;
-use crate::in_flight::InFlight;
 use crate::key::{Environment, KeyRecord, PublicKeyId};
 use crate::keyed_semaphore::{Bounds, KeyedSemaphore};
 use crate::random::Randomness as _;
-use crate::verify::{Attempts, Failures, Held, Secrets, Tally};
+use crate::verify::authorization::Isolate;
+use crate::verify::{
+    Attempts, AuthorizationRequest, CachedRecord, ClientAddress, Demand, Failures, Secrets, Tally,
+    Verification,
+};
 
 use crate::edge::usage::{self, Preflights};
 use crate::runtime::host::Crypto;
 
 /// Bytes that the records of one isolate may take, of its 128 MB.
 const VIEW_BYTES: usize = 32 << 20;
-/// Strong reads under way from one isolate; more are refused, so that a lost
+/// Reads at registries under way from one isolate; more are refused, so that a lost
 /// relay does not become a flood of registry calls.
-const STRONG_READS: usize = 64;
+const REGISTRY_READS: usize = 64;
 /// For how long a key seen in a browser is not followed up again.
 const SIGHTED_FOR: u64 = 60_000;
 /// Most such keys remembered; while so many are, no other is followed up.
@@ -63,7 +67,7 @@ pub(crate) type SessionHash = [u8; 32];
 
 /// The isolate's memory.
 pub(crate) struct Memory {
-    pub(crate) view: View<Held>,
+    pub(crate) view: View<CachedRecord>,
     /// Which of a region's relays this isolate prefers: spreads isolates evenly.
     pub(crate) replica: u8,
     /// Failures at the doors that take a secret.
@@ -74,7 +78,7 @@ pub(crate) struct Memory {
     pub(crate) preflights: Preflights,
     /// Failed authentications not yet told the platform's registry.
     pub(crate) failures: Failures<Code>,
-    pub(crate) strong_reads: InFlight,
+    pub(crate) registry_reads: ExpiringSemaphore,
     /// What is known of clients' secrets.
     clients: Secrets,
     /// The same of administrators', apart: clients' ids are many, and well known.
@@ -108,7 +112,7 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
                 tally: Tally::default(),
                 preflights: Preflights::default(),
                 failures: Failures::default(),
-                strong_reads: InFlight::new(STRONG_READS, 2 * Failover::TOTAL.0),
+                registry_reads: ExpiringSemaphore::new(REGISTRY_READS, 2 * Failover::TOTAL.0),
                 clients: Secrets::default(),
                 administrators: Secrets::default(),
                 sighted: ExpiringSet::new(SIGHTED_MOST, SIGHTED_FOR),
@@ -122,17 +126,50 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
 }
 
 impl Memory {
+    /// What decides on a request, and what it decides by.
+    pub(crate) fn verify<'a>(
+        &'a mut self,
+        request: &'a AuthorizationRequest,
+        demand: &'a Demand<'a>,
+        client: &'a dyn Fn() -> ClientAddress,
+    ) -> (Isolate<'a, CachedRecord>, Verification<'a>) {
+        let environment = request.id().environment;
+        let secrets = secrets_of(environment, &mut self.clients, &mut self.administrators);
+        let isolate = Isolate {
+            view: &mut self.view,
+            registry_reads: &mut self.registry_reads,
+        };
+        let verification = Verification {
+            request,
+            demand,
+            client,
+            secrets,
+        };
+        (isolate, verification)
+    }
+
     /// What is known of secrets of keys of this environment.
     pub(crate) fn secrets(&mut self, environment: Environment) -> &mut Secrets {
-        match environment {
-            Environment::Live | Environment::Test => &mut self.clients,
-            Environment::Admin => &mut self.administrators,
-        }
+        secrets_of(environment, &mut self.clients, &mut self.administrators)
     }
 
     /// The key's record in the view, however old.
     pub(crate) fn record_at_hand(&self, id: &PublicKeyId) -> Option<Rc<KeyRecord>> {
         let subject = Subject::parse(id.as_str()).ok()?;
-        self.view.peek(&subject).and_then(Held::key).cloned()
+        self.view
+            .peek(&subject)
+            .and_then(CachedRecord::key)
+            .cloned()
+    }
+}
+
+const fn secrets_of<'m>(
+    environment: Environment,
+    clients: &'m mut Secrets,
+    administrators: &'m mut Secrets,
+) -> &'m mut Secrets {
+    match environment {
+        Environment::Live | Environment::Test => clients,
+        Environment::Admin => administrators,
     }
 }

@@ -2,11 +2,13 @@
 
 mod address;
 mod attempts;
+pub mod authorization;
 mod browser;
+mod cached_record;
 mod credentials;
 mod decide;
 mod failures;
-mod held;
+mod request;
 mod secrets;
 mod tally;
 mod test_keys;
@@ -14,10 +16,11 @@ mod test_keys;
 pub use address::ClientAddress;
 pub use attempts::Attempts;
 pub use browser::{BrowserSign, browser_sign};
+pub use cached_record::CachedRecord;
 pub use credentials::{Credentials, bearer_token, shown_id};
 pub use decide::{Audience, Demand, Denial, Grant, decide, secret_is_wrong};
 pub use failures::{Drained, Failure, Failures, Proof};
-pub use held::Held;
+pub use request::{AuthorizationRequest, Freshness, Granted, Verification};
 pub use secrets::Secrets;
 pub use tally::{Count, Counted, Tally};
 pub use test_keys::{LeadsTo, TestKeys};
