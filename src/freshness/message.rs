@@ -96,8 +96,8 @@ pub enum RelayReply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Subject;
     use crate::freshness::sync::{Revision, Version};
+    use crate::key::Subject;
 
     #[test]
     fn the_envelopes_are_pinned() {

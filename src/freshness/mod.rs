@@ -25,6 +25,8 @@
 //! | [`records`] | the edge's records under a memory limit |
 //! | [`view`] | what an isolate may decide from memory, and the race fence |
 //! | [`commit_wait`] | when the registry may say `enforced`, and what it does when it was restored from a backup |
+//! | [`restore_guard`] | what it does until it may serve |
+//! | [`enforcer`] | what it does until a change is enforced |
 //! | [`failover`] | whom an edge asks next, and how long |
 //! | [`message`] | the envelopes of all messages to the change log and to a relay |
 //! | [`near`] | which region an edge is near |
@@ -32,12 +34,14 @@
 pub mod append;
 pub mod change_log;
 pub mod commit_wait;
+pub mod enforcer;
 pub mod failover;
 pub mod follower;
 pub mod message;
 pub mod near;
 pub mod records;
 pub mod relay;
+pub mod restore_guard;
 pub mod sql;
 pub mod sql_log;
 pub mod sync;

@@ -79,6 +79,10 @@ pub enum Mutant {
     AgeForgotten,
     /// A reset is taken for an answer like any other.
     ResetIgnored,
+    /// A reply that comes after its deadline is taken for one to the next sending.
+    LateReplyAccepted,
+    /// A record that the registry gave for one request alone is kept.
+    KeptBeforeAppend,
 }
 
 impl Mutant {
@@ -101,10 +105,10 @@ pub struct Setup {
     pub keys: u8,
     /// Memory limit of a view, in bytes.
     pub view_limit: usize,
-    /// Requests that may wait at one edge.
-    pub waiting: usize,
-    /// Loads in progress at one edge; beyond it the oldest is cancelled.
-    pub loads: usize,
+    /// Requests under way at one edge; beyond it the oldest one's client goes away.
+    pub requests: usize,
+    /// Calls that wait at one registry; beyond it the oldest one's client goes away.
+    pub calls: usize,
     /// Messages in flight; what is sent beyond is lost.
     pub in_flight: usize,
 }
@@ -321,14 +325,14 @@ impl World {
         let syncs = |asker: Node, context: &Context| {
             asker == node
                 && match (context, node) {
-                    (Context::Edge(life, _) | Context::EdgeRead(life, _), Node::Edge(edge)) => {
+                    (Context::Edge(life, _) | Context::EdgeRead(life, ..), Node::Edge(edge)) => {
                         *life == self.edges[usize::from(edge)].life
                     }
                     (Context::Relay(life, _), Node::Relay(relay)) => {
                         *life == self.relays[usize::from(relay)].life
                     }
                     (
-                        Context::RegistryAppend(life, _) | Context::RegistryRestoreCheck(life, _),
+                        Context::Enforcer(life, ..) | Context::RestoreGuard(life, ..),
                         Node::Registry(registry),
                     ) => *life == self.registries[usize::from(registry)].life,
                     _ => false,
