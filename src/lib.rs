@@ -13,7 +13,7 @@
 //! | [`registry`] | the truth about one organization: commands, transitions, audit |
 //! | [`http`] | the outside language: paths, problems, routes, answers |
 //! | [`page`] | listings, a page at a time |
-//! | [`in_flight`], [`keyed_semaphore`] | how much is worked on at once |
+//! | [`expiring_semaphore`], [`keyed_semaphore`] | how much is worked on at once |
 //! | [`expiring`] | what is taken for granted for a while |
 //! | [`settings`] | what the operator says |
 //! | [`sql`] | the port to SQLite |
@@ -33,9 +33,9 @@ pub mod control;
 pub mod edge;
 pub mod edge_call;
 pub mod expiring;
+pub mod expiring_semaphore;
 pub mod freshness;
 pub mod http;
-pub mod in_flight;
 pub mod json;
 pub mod key;
 pub mod keyed_semaphore;

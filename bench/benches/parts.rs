@@ -19,7 +19,7 @@ use katalo_keys::{
     },
     random::Randomness,
     time::Timestamp,
-    verify::{Audience, ClientAddress, Demand, Held, bearer_token, decide},
+    verify::{Audience, CachedRecord, ClientAddress, Demand, bearer_token, decide},
 };
 use std::rc::Rc;
 
@@ -145,7 +145,8 @@ fn decision(bencher: Bencher<'_, '_>) {
         audience: Audience::Clients { test_keys: true },
         scope: Some("read"),
     };
-    let (key, organization) = (Some(&scene.key), Some(&scene.organization));
+    let (key, organization) = (Rc::new(scene.key), Rc::new(scene.organization));
+    let (key, organization) = (Some(&key), Some(&organization));
     bencher.bench_local(|| {
         let client = || ClientAddress::Unproven;
         decide(black_box(&digest), key, organization, &demand, &client, NOW).is_ok()
@@ -199,9 +200,9 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
         }
         for subject in load.subjects().collect::<Vec<_>>() {
             let record = if subject.is_organization() {
-                Held::Organization(Rc::new(scene.organization.clone()))
+                CachedRecord::Organization(Rc::new(scene.organization.clone()))
             } else {
-                Held::Key(Rc::new(scene.key.clone()))
+                CachedRecord::Key(Rc::new(scene.key.clone()))
             };
             view.enter(&load, &subject, record, now);
         }

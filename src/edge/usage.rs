@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use futures_util::future::{join, join_all};
 
 use crate::edge::memory;
+use crate::edge_call::{EdgeCall, UsageCount};
 use crate::http::Code;
 use crate::key::{OrganizationTag, PublicKeyId};
 use crate::random;
-use crate::registry::message::{Command, UsageCount};
 use crate::runtime::host::{self, Crypto};
 use crate::runtime::isolate::Edge;
 use crate::runtime::metrics;
@@ -82,8 +82,9 @@ async fn flush_now(edge: &Edge) {
         batches.into_iter().map(move |rows| (tag, rows))
     });
     let sent = batches.map(|(tag, rows)| send(edge, tag, rows));
-    let told = preflights.into_iter().map(|(origin, count)| {
-        registry::tell_platform(&edge.env, Command::NotePreflight { origin, count })
+    let told = preflights.into_iter().map(|(origin, count)| async move {
+        let note = EdgeCall::NotePreflight { origin, count };
+        registry::call(&edge.env, &note).await
     });
     join(join_all(sent), join_all(told)).await;
 }
@@ -102,16 +103,17 @@ fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
 }
 
 async fn send(edge: &Edge, tag: OrganizationTag, rows: Vec<UsageCount>) {
-    let batch = random::hex_id(&mut Crypto);
+    let counts = EdgeCall::CountUsage {
+        organization: tag,
+        batch: random::hex_id(&mut Crypto),
+        rows,
+    };
     for try_number in 0..TRIES {
         if try_number > 0 {
             host::sleep(1_000 << try_number).await;
         }
-        let command = Command::CountUsage {
-            batch: batch.clone(),
-            rows: rows.clone(),
-        };
-        if registry::tell(&edge.env, tag, command).await.is_ok() {
+        let answered = registry::call(&edge.env, &counts).await;
+        if answered.is_ok_and(|response| response.is_taken()) {
             return;
         }
     }

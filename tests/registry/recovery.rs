@@ -6,10 +6,11 @@
 
 use std::rc::Rc;
 
-use katalo_keys::freshness::ask::{StandingQuestion, Version};
+use katalo_keys::freshness::append::RestoreCheck;
 use katalo_keys::freshness::change_log::ChangeLog;
 use katalo_keys::freshness::commit_wait::CommitWait;
 use katalo_keys::freshness::sql_log::{SqlLog, create_tables};
+use katalo_keys::freshness::sync::Version;
 use katalo_keys::freshness::{Append, Incarnation, Reading, Revision};
 use katalo_keys::key::KeyState;
 use katalo_keys::registry::message::{Actor, Command, KeyView, Refusal, RevocationReason};
@@ -50,8 +51,8 @@ fn tell(world: &World, log: &mut Log, says_through: bool) {
 fn start(world: &World, log: &Log) {
     let revision = Revision(registry::revision(&world.sql).unwrap());
     let mut wait = CommitWait::start(world.subject(), revision, []);
-    while let Some(question) = wait.standing_question() {
-        wait.standing_answered(&question, &log.standing(&question).unwrap());
+    while let Some(question) = wait.restore_check() {
+        wait.restore_check_answered(&question, &log.check_restored(&question).unwrap());
     }
     let Some(recovery) = wait.recovery().cloned() else {
         return;
@@ -185,13 +186,13 @@ fn where_the_log_was_not_told_every_key_of_the_backup_is_revoked() {
         keys_revoked_through: Some(Revision(0)),
     };
     log.append(&append, Reading::at(1)).unwrap();
-    let question = StandingQuestion {
+    let question = RestoreCheck {
         v: Version::CURRENT,
         organization: subject,
         above: Revision(3),
         after_subject: None,
     };
-    let known = log.standing(&question).unwrap();
+    let known = log.check_restored(&question).unwrap();
     assert_eq!(known.keys_revoked_through, Some(Revision(0)));
     // A late repeat of an earlier change says nothing of this one.
     let late = Append {
@@ -200,7 +201,7 @@ fn where_the_log_was_not_told_every_key_of_the_backup_is_revoked() {
         ..append
     };
     log.append(&late, Reading::at(1)).unwrap();
-    assert_eq!(log.standing(&question).unwrap(), known);
+    assert_eq!(log.check_restored(&question).unwrap(), known);
 }
 
 /// In `_platform` the keys are administrators'. What is locked there nobody could
