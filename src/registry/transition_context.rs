@@ -79,7 +79,7 @@ impl TransitionContext<'_> {
         created_at: Timestamp,
     ) -> Result<(), Refusal> {
         if expires_at.is_some_and(|at| at <= self.now) {
-            return Err(Refusal::field("expires_at", "must lie in the future"));
+            return Err(Refusal::field("expires_at", "must be in the future"));
         }
         self.check_lifetime(expires_at, created_at)
     }
@@ -100,7 +100,7 @@ impl TransitionContext<'_> {
         Err(Refusal::field(
             "expires_at",
             format!(
-                "keys of this organization live for at most {} days: at the latest {}",
+                "keys of this organization may live for at most {} days: until {} at the latest",
                 days.map_or(0, KeyLifetimeDays::get),
                 latest.to_rfc3339()
             ),
@@ -143,7 +143,7 @@ fn unknown_scope(scope: &Scope, known: &[&str]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("there is no scope {scope}; there are {named}{more}")
+    format!("unknown scope {scope}; known scopes are {named}{more}")
 }
 
 /// What a new key takes from an order or from its predecessor.

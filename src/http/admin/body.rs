@@ -11,7 +11,7 @@ use crate::json;
 /// `invalid_request`.
 pub fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Problem::invalid("", "The body is a JSON object."));
+        return Err(Problem::invalid("", "The body must be a JSON object."));
     }
     json::from_slice(body).map_err(|error| {
         // A member that is missing or not known is named by the message alone.

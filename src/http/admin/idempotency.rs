@@ -20,7 +20,7 @@ pub fn idempotency(key: &str, path: &str, body: &[u8]) -> Result<Idempotency, Pr
     {
         return Err(Problem::invalid(
             "Idempotency-Key",
-            "`Idempotency-Key` is 1 to 255 visible ASCII characters.",
+            "`Idempotency-Key` must be 1 to 255 visible ASCII characters.",
         ));
     }
     let digest = Sha256::new()

@@ -18,7 +18,7 @@ pub(super) fn precondition(
         Some(_) => {
             return Err(Problem::invalid(
                 "If-None-Match",
-                "`If-None-Match` of a change is `*`.",
+                "`If-None-Match` of a change must be `*`.",
             ));
         }
     };
@@ -36,7 +36,10 @@ fn revision(tag: &str) -> Result<Revision, Problem> {
         .filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|number| number.parse().ok())
         .ok_or_else(|| {
-            Problem::invalid("If-Match", r#"`If-Match` is a revision in quotes, as "7"."#)
+            Problem::invalid(
+                "If-Match",
+                r#"`If-Match` must be a revision in quotes, such as "7"."#,
+            )
         })
 }
 

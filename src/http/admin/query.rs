@@ -65,7 +65,11 @@ pub fn organizations_query(
     Ok(OrganizationsQuery {
         search,
         cursor: parameters
-            .parse("cursor", "one that this list gave", OrganizationId::parse)?
+            .parse(
+                "cursor",
+                "one that this listing gave",
+                OrganizationId::parse,
+            )?
             .map(|id| id.to_string()),
         limit: parameters.limit()?,
     })

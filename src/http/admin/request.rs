@@ -47,7 +47,7 @@ fn organization(text: &str, creates: bool) -> Result<OrganizationId, Problem> {
         if creates {
             Problem::invalid(
                 "organization",
-                "An organization id is 1 to 64 of A-Z a-z 0-9 _ -, and does not start with _.",
+                "An organization id must have 1 to 64 characters out of A-Z, a-z, 0-9, _ and -, and must not start with _.",
             )
         } else {
             Code::NotFound.into()

@@ -58,13 +58,13 @@ impl TryFrom<Vec<String>> for AllowedIps {
     type Error = &'static str;
     fn try_from(texts: Vec<String>) -> Result<Self, Self::Error> {
         if texts.len() > Self::MAX {
-            return Err("at most 50 networks");
+            return Err("there may be at most 50 networks");
         }
         let mut networks = texts
             .iter()
             .map(|text| network(text))
             .collect::<Option<Vec<_>>>()
-            .ok_or("a network is an address or a CIDR, as 192.0.2.0/24 or 2001:db8::/32")?;
+            .ok_or("a network must be an address or a CIDR block, such as 192.0.2.0/24 or 2001:db8::/32")?;
         networks.sort();
         networks.dedup();
         Ok(Self(networks))

@@ -49,7 +49,7 @@ impl TryFrom<WrittenPolicy> for LeakPolicy {
             (LeakAction::Report, None) => Ok(Self::Report),
             (LeakAction::Revoke, None) => Ok(Self::Revoke),
             (LeakAction::Quarantine, Some(scopes)) => Ok(Self::Quarantine { scopes }),
-            _ => Err("`scopes` belongs to the action quarantine, and to no other"),
+            _ => Err("`scopes` is required with the action quarantine, and allowed with no other"),
         }
     }
 }

@@ -24,7 +24,7 @@ impl TryFrom<Vec<Scope>> for GrantedScopes {
     fn try_from(scopes: Vec<Scope>) -> Result<Self, Self::Error> {
         match Scopes::new(scopes) {
             Some(scopes) if !scopes.is_empty() => Ok(Self(scopes)),
-            _ => Err("a key has 1 to 50 scopes"),
+            _ => Err("a key must have 1 to 50 scopes"),
         }
     }
 }
@@ -42,7 +42,7 @@ pub struct Instant(#[serde(with = "rfc3339")] pub Timestamp);
 bounded! {
     /// For how long a rotated key still works, in seconds: 0 to 30 days; a day
     /// unless said.
-    OverlapSeconds, (0..=2_592_000), "an overlap is 0 to 2592000 seconds"
+    OverlapSeconds, (0..=2_592_000), "an overlap must be between 0 and 2592000 seconds"
 }
 
 impl Default for OverlapSeconds {
@@ -53,5 +53,5 @@ impl Default for OverlapSeconds {
 
 bounded! {
     /// Longest life of a key, in days: 1 to 3650.
-    KeyLifetimeDays, (1..=3650), "a key lifetime is 1 to 3650 days"
+    KeyLifetimeDays, (1..=3650), "a key lifetime must be between 1 and 3650 days"
 }

@@ -46,7 +46,7 @@ impl<'de> Deserialize<'de> for Metadata {
         })?;
         let length = serde_json::to_string(&object).map_or(usize::MAX, |text| text.len());
         if length > Self::MAX_BYTES {
-            return Err(D::Error::custom("metadata is at most 4096 bytes"));
+            return Err(D::Error::custom("metadata must not exceed 4096 bytes"));
         }
         Ok(Self(object))
     }
@@ -69,7 +69,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         while let Some(name) = from.next_key::<String>()? {
             let value = from.next_value_seed(ValueSeed { depth })?;
             if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("metadata has a name twice"));
+                return Err(A::Error::custom("metadata must not have a name twice"));
             }
         }
         Ok(object)
@@ -79,7 +79,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 fn deeper<E: serde::de::Error>(depth: usize) -> Result<usize, E> {
     depth
         .checked_sub(1)
-        .ok_or_else(|| E::custom("metadata is at most 32 levels deep"))
+        .ok_or_else(|| E::custom("metadata must not be nested deeper than 32 levels"))
 }
 
 struct ValueSeed {
@@ -98,7 +98,7 @@ fn whole<E: serde::de::Error>(number: i64) -> Result<Value, E> {
         Ok(Value::Number(Number::from(number)))
     } else {
         Err(E::custom(
-            "numbers in metadata are whole and within ±9007199254740991; write others as text",
+            "numbers in metadata must be whole and within ±9007199254740991; write others as text",
         ))
     }
 }

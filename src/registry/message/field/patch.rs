@@ -53,7 +53,7 @@ pub enum Nothing {}
 
 impl<'de> Deserialize<'de> for Nothing {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(D::Error::custom("can be taken away by null, not set"))
+        Err(D::Error::custom("can only be set to null"))
     }
 }
 

@@ -27,7 +27,7 @@ impl TryFrom<String> for Name {
         if fits && !text.chars().any(char::is_control) {
             Ok(Self(trimmed.to_owned()))
         } else {
-            Err("a name is 1 to 100 characters, none of them a control character")
+            Err("a name must have 1 to 100 characters and no control characters")
         }
     }
 }
@@ -62,7 +62,9 @@ impl TryFrom<String> for Note {
         if fits && !text.chars().any(|c| c.is_control() && c != '\n') {
             Ok(Self(text))
         } else {
-            Err("a note is at most 500 characters, with no control character but line breaks")
+            Err(
+                "a note must have at most 500 characters, and no control characters but line breaks",
+            )
         }
     }
 }
