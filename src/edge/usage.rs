@@ -3,12 +3,10 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::{join, join_all};
-
 use crate::edge::memory;
 use crate::edge_call::{EdgeCall, UsageCount};
 use crate::http::Code;
-use crate::key::{OrganizationTag, PublicKeyId};
+use crate::key::PublicKeyId;
 use crate::random;
 use crate::runtime::host::{self, Crypto};
 use crate::runtime::isolate::Edge;
@@ -54,11 +52,12 @@ fn flush_later(edge: &Edge) {
     let later = edge.clone();
     edge.after(async move {
         host::sleep(FLUSH_AFTER).await;
-        flush_now(&later).await;
+        flush_now(&later);
     });
 }
 
-async fn flush_now(edge: &Edge) {
+/// Sends all at once, each batch by itself.
+fn flush_now(edge: &Edge) {
     let (counts, preflights) = memory::with(edge.settings.at_most, |memory| {
         // What was dropped was beyond the memory's limit; the docs say so.
         let (counts, _) = Tally::drain(&mut memory.tally);
@@ -73,20 +72,29 @@ async fn flush_now(edge: &Edge) {
             .map(|(_, count)| count.count)
             .sum(),
     );
-    let batches = counts.into_iter().flat_map(|(tag, counts)| {
-        let rows: Vec<UsageCount> = counts
+    for (tag, counts) in counts {
+        let mut rows: Vec<UsageCount> = counts
             .into_iter()
             .map(|(counted, count)| row(edge, counted, count))
             .collect();
-        let batches: Vec<_> = rows.chunks(BATCH).map(<[_]>::to_vec).collect();
-        batches.into_iter().map(move |rows| (tag, rows))
-    });
-    let sent = batches.map(|(tag, rows)| send(edge, tag, rows));
-    let told = preflights.into_iter().map(|(origin, count)| async move {
-        let note = EdgeCall::NotePreflight { origin, count };
-        registry::call(&edge.env, &note).await
-    });
-    join(join_all(sent), join_all(told)).await;
+        while !rows.is_empty() {
+            let rest = rows.split_off(rows.len().min(BATCH));
+            let counts = EdgeCall::CountUsage {
+                organization: tag,
+                batch: random::hex_id(&mut Crypto),
+                rows: std::mem::replace(&mut rows, rest),
+            };
+            edge.after(send(edge.clone(), counts));
+        }
+    }
+    for (origin, count) in preflights {
+        let later = edge.clone();
+        edge.after(async move {
+            let note = EdgeCall::NotePreflight { origin, count };
+            // A note less, where the platform's registry does not answer.
+            let _ = registry::call(&later.env, &note).await;
+        });
+    }
 }
 
 fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
@@ -102,12 +110,7 @@ fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
     }
 }
 
-async fn send(edge: &Edge, tag: OrganizationTag, rows: Vec<UsageCount>) {
-    let counts = EdgeCall::CountUsage {
-        organization: tag,
-        batch: random::hex_id(&mut Crypto),
-        rows,
-    };
+async fn send(edge: Edge, counts: EdgeCall) {
     for try_number in 0..TRIES {
         if try_number > 0 {
             host::sleep(1_000 << try_number).await;
