@@ -16,7 +16,7 @@ pub struct Page<T> {
 
 bounded! {
     /// Most items of a page: 1 to 200; 50 unless said.
-    Limit, (1..=200), "a limit is 1 to 200"
+    Limit, (1..=200), "a limit must be between 1 and 200"
 }
 
 impl Limit {

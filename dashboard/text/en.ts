@@ -213,7 +213,7 @@ export const en = {
     boundHint: "Its id. Empty: reaches all organizations. Cannot be changed later.",
     submit: "Issue key",
     busy: "Issuing …",
-    off: "API access is off for this organization, so no key can be issued.",
+    off: "API access is disabled for this organization, so no key can be issued.",
     optional: "optional",
   },
   secret: {
@@ -471,7 +471,7 @@ export const en = {
     issuing_disabled: "API access is off: turn it on before issuing keys.",
     not_rotatable: "This key cannot be rotated: it is revoked, expired, disabled or already replaced. Issue a new one.",
     already_revoked: "The key is revoked, which is final.",
-    last_admin: "No administrator would be left. First issue another admin key with admins:write that has no end.",
+    last_admin: "The change would leave no usable administrator. First issue another admin key with admins:write that has no end.",
     organization_id_taken: "This id cannot be used. Choose another.",
     secret_already_shown:
       "The key was issued, but its secret got lost on the way and is not kept. Find the key in the list and rotate it.",
@@ -482,7 +482,7 @@ export const en = {
     idempotency_key_reused: "This form was sent before with other values. Reload the page.",
     rate_limited: "Too many tries. Wait a moment.",
     freshness_unavailable: "How things stand cannot be proven right now. Try again in a moment.",
-    registry_unavailable: "The registry does not answer right now. Try again in a moment.",
+    registry_unavailable: "The registry is not available right now. Try again in a moment.",
     internal_error: "Something went wrong at the service. Try again.",
   } as Record<string, string>,
   problemScope: (scope: string) => `It lacks the scope ${scope}.`,

@@ -11,11 +11,11 @@ use std::net::IpAddr;
 use serde_json::json;
 
 use super::allowance::Allowance;
-use super::audit::About;
-use super::handle::{Registry, Stop};
+use super::audit::AuditSubject;
+use super::context::{CommandError, RequestContext};
 use super::message::{FailedAuthentication, Refusal};
 use super::notes::{check_code, cleaned};
-use super::sql as texts;
+use super::sql as statements;
 use super::store;
 use crate::key::OrganizationId;
 use crate::sql::SqlError;
@@ -52,7 +52,7 @@ const PROVEN: Allowance = Allowance {
     most: AN_HOUR,
 };
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     /// Puts a batch on record, as far as there is room for it.
     pub(super) fn note_failures(
         &self,
@@ -60,7 +60,7 @@ impl Registry<'_> {
         failures: &[FailedAuthentication],
         beyond_proven: u64,
         beyond_unproven: u64,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), CommandError> {
         if failures.len() > BATCH {
             return Err(Refusal::field("failures", format!("at most {BATCH}")).into());
         }
@@ -109,9 +109,10 @@ impl Registry<'_> {
         if noted >= KEY_AN_HOUR {
             return Ok(false);
         }
-        let subject = failure
-            .key
-            .map_or_else(|| About::organization(platform), About::key_id);
+        let subject = failure.key.map_or_else(
+            || AuditSubject::organization(platform),
+            AuditSubject::key_id,
+        );
         // Edges of an older version tell the path itself.
         let route: Vec<String> = failure.route.split(' ').map(cleaned).collect();
         let after = [
@@ -129,7 +130,7 @@ impl Registry<'_> {
     /// room. A clock that went back stays in the later hour: its room is used up.
     fn begin_hour(&self, platform: &OrganizationId) -> Result<(), SqlError> {
         if UNPROVEN.is_over(self.sql, self.now)? {
-            self.sql.query(texts::FORGET_FAILURES, &[])?;
+            self.sql.query(statements::FORGET_FAILURES, &[])?;
         }
         let proven = PROVEN.settle(self.sql, self.now)?;
         let unproven = UNPROVEN.settle(self.sql, self.now)?;
@@ -144,7 +145,7 @@ impl Registry<'_> {
             ("proven", proven.min(GREATEST).into()),
             ("hour", since.to_rfc3339().into()),
         ];
-        let subject = About::organization(platform);
+        let subject = AuditSubject::organization(platform);
         let action = "authentication.failures_suppressed";
         self.record(platform, action, &subject, &after)
     }

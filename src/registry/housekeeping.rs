@@ -3,7 +3,7 @@
 
 use super::deletion::{self, Progress};
 use super::settings::RegistrySettings;
-use super::sql as texts;
+use super::sql as statements;
 use super::store::Organization;
 use super::{audit, idempotency, notes, usage};
 use crate::key::Keyring;
@@ -31,7 +31,7 @@ pub fn housekeeping(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, SqlError> {
     idempotency::forget(sql, now)?;
-    sql.query(texts::FORGET_SESSIONS, &[now.0.into()])?;
+    sql.query(statements::FORGET_SESSIONS, &[now.0.into()])?;
     notes::forget(sql, now)?;
     let mut due = now.plus(EVERY);
     if usage::fold(sql, now)? {

@@ -2,10 +2,10 @@
 //! from strangers: texts are cut and cleaned, and no flood of them fills the object.
 
 use super::allowance::Allowance;
-use super::audit::{self, About, Act};
-use super::handle::{Registry, Stop};
+use super::audit::{self, Act, AuditSubject};
+use super::context::{CommandError, RequestContext};
 use super::message::{Actor, Command, FailedAuthentication, Outcome, Preflight, Refusal, Who};
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{self, Key, Organization, first};
 use crate::key::{OrganizationId, PublicKeyId, redacted};
 use crate::sql::{Sql, SqlError};
@@ -37,7 +37,7 @@ const ORIGINS: u64 = 100;
 /// days.
 const KEPT: u64 = 30 * 86_400_000;
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     /// A browser showed the key. Nothing that decides changes, so no revision. The
     /// key itself always tells of the last time.
     pub(super) fn mark_exposed(
@@ -45,7 +45,7 @@ impl Registry<'_> {
         held: &Organization,
         id: &PublicKeyId,
         origin: &str,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         let key = Key::load(self.sql, id)?.ok_or(Refusal::NotFound)?;
         let marked = key.exposed.as_ref().map(|(at, _)| *at);
         if marked.is_some_and(|at| self.now.since(at) < MARK_AFTER) {
@@ -54,7 +54,7 @@ impl Registry<'_> {
         let origin = cleaned(origin);
         self.sql.transaction(&mut || {
             let row = [key.issued.into(), self.now.0.into(), origin.as_str().into()];
-            self.sql.query(texts::MARK_EXPOSED, &row)?;
+            self.sql.query(statements::MARK_EXPOSED, &row)?;
             put_down_left_out(self.sql, &held.id, self.now)?;
             if marked.is_some() {
                 let mut room = EXPOSURES.open(self.sql, self.now)?;
@@ -76,7 +76,7 @@ impl Registry<'_> {
         &self,
         platform: &OrganizationId,
         held: Option<&Organization>,
-    ) -> Option<Result<Outcome, Stop>> {
+    ) -> Option<Result<Outcome, CommandError>> {
         let noted = match &self.request.command {
             Command::NotePreflight { origin, count } => self.note_preflight(origin, *count),
             Command::NoteFailedAuthentication {
@@ -108,24 +108,26 @@ impl Registry<'_> {
         Some(noted.map(|()| Outcome::Done {}))
     }
 
-    fn note_preflight(&self, origin: &str, count: u64) -> Result<(), Stop> {
+    fn note_preflight(&self, origin: &str, count: u64) -> Result<(), CommandError> {
         let origin = cleaned(origin);
-        let known = first(self.sql, texts::PREFLIGHT, &[origin.as_str().into()])?.is_some();
-        let origins =
-            first(self.sql, texts::PREFLIGHT_ORIGINS, &[])?.map_or(Ok(0), |row| row.unsigned(0))?;
+        let known = first(self.sql, statements::PREFLIGHT, &[origin.as_str().into()])?.is_some();
+        let origins = first(self.sql, statements::PREFLIGHT_ORIGINS, &[])?
+            .map_or(Ok(0), |row| row.unsigned(0))?;
         self.sql.transaction(&mut || {
             if !known && origins >= ORIGINS {
-                self.sql.query(texts::DROP_PREFLIGHT, &[])?;
+                self.sql.query(statements::DROP_PREFLIGHT, &[])?;
             }
             let row = [origin.as_str().into(), self.now.0.into(), count.into()];
-            self.sql.query(texts::COUNT_PREFLIGHT, &row).map(|_| ())
+            self.sql
+                .query(statements::COUNT_PREFLIGHT, &row)
+                .map(|_| ())
         })?;
         Ok(())
     }
 
     /// The origins whose preflights were counted, most frequent first.
     pub(super) fn preflights(&self) -> Result<Vec<Preflight>, SqlError> {
-        let rows = self.sql.query(texts::PREFLIGHTS, &[])?;
+        let rows = self.sql.query(statements::PREFLIGHTS, &[])?;
         rows.iter()
             .map(|row| {
                 Ok(Preflight {
@@ -156,7 +158,7 @@ pub(super) fn put_down_left_out(
         at: now,
         actor: &Who::from(&Actor::System),
         action: "key.exposures_suppressed",
-        subject: &About::organization(organization),
+        subject: &AuditSubject::organization(organization),
         before: None,
         after: Some(
             members
@@ -172,7 +174,7 @@ pub(super) fn put_down_left_out(
 /// Drops origins that were not seen for long.
 pub(super) fn forget(sql: &dyn Sql, now: Timestamp) -> Result<(), SqlError> {
     let oldest = now.0.saturating_sub(KEPT);
-    sql.query(texts::FORGET_PREFLIGHTS, &[oldest.into()])?;
+    sql.query(statements::FORGET_PREFLIGHTS, &[oldest.into()])?;
     Ok(())
 }
 

@@ -3,19 +3,19 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::audit::{self, About};
-use super::handle::Registry;
+use super::audit::{self, AuditSubject};
+use super::context::RequestContext;
 use super::store::{Key, Organization};
 use crate::key::OrganizationId;
 use crate::sql::SqlError;
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     /// Puts an act on record. To be called within a transaction.
     pub(super) fn record(
         &self,
         organization: &OrganizationId,
         action: &'static str,
-        subject: &About,
+        subject: &AuditSubject,
         after: &[(&str, Json)],
     ) -> Result<(), SqlError> {
         let after: Map<String, Json> = after
@@ -42,7 +42,7 @@ impl Registry<'_> {
         held: &Organization,
         after: &[(&str, Json)],
     ) -> Result<(), SqlError> {
-        let subject = About::key(key, self.keyring.brand());
+        let subject = AuditSubject::key(key, self.keyring.brand());
         self.record(&held.id, action, &subject, after)
     }
 }

@@ -139,7 +139,7 @@ fn a_call_is_the_registrys_request() {
         };
         assert!(is_expected, "{request:?}");
         assert_eq!(serde_json::to_value(&request).unwrap(), written(&call));
-        assert_eq!(call.is_sheddable(), request.yields(), "{request:?}");
+        assert_eq!(call.is_sheddable(), request.is_sheddable(), "{request:?}");
         let expected = match call {
             EdgeCall::NotePreflight { .. } => platform,
             _ => id.public.organization_tag(),

@@ -211,7 +211,7 @@ fn a_scope_that_nobody_knows_is_given_to_no_key() {
         |scopes: Value| issue(json!({"name": "a", "environment": "live", "scopes": scopes}));
     let nonsense = Refusal::field(
         "scopes",
-        "there is no scope nonsense; there are billing, create, read, regenerate, usage",
+        "unknown scope nonsense; known scopes are billing, create, read, regenerate, usage",
     );
     assert_eq!(world.refused(order(json!(["read", "nonsense"]))), nonsense);
     let key = world.issued(order(json!(["read", "usage"]))).key;
@@ -229,7 +229,7 @@ fn a_scope_that_nobody_knows_is_given_to_no_key() {
     let again = patch(key.id, json!({"scopes": ["usage"]}));
     assert_eq!(
         world.refused(again),
-        Refusal::field("scopes", "there is no scope usage; there are create")
+        Refusal::field("scopes", "unknown scope usage; known scopes are create")
     );
     let successor = world.issued(rotate(key.id, 60)).key;
     assert_eq!(successor.scopes, scopes(&["create", "read"]));

@@ -80,7 +80,7 @@ impl From<&Denial> for Problem {
         let mut problem = Self::from(code);
         if let Denial::InsufficientScope(scope) = denial {
             problem.detail = Some(format!(
-                "This route needs the scope `{scope}`, which the key does not have. {}",
+                "This route requires the scope `{scope}`, which the key does not have. {}",
                 code.advice()
             ));
             problem.scope = Some(scope.clone());
@@ -91,7 +91,7 @@ impl From<&Denial> for Problem {
         }
         if let Denial::RestrictedKey(scope) = denial {
             problem.detail = Some(format!(
-                "This key leaked, and is held to a few scopes: `{scope}` is not among them. Ask your administrator for a new key."
+                "This key has leaked and is restricted to a few scopes; `{scope}` is not among them. Ask your administrator for a new key."
             ));
             problem.scope = Some(scope.clone());
             problem.extension = Some(("restriction", r#""leak""#.to_owned()));

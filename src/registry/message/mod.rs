@@ -75,7 +75,7 @@ impl Request {
     /// read of records is one, except where the edge reads them to let an
     /// administrator in whose secret is proven: only the edge can tell.
     #[must_use]
-    pub const fn yields(&self) -> bool {
+    pub const fn is_sheddable(&self) -> bool {
         match self.command {
             Command::Records { .. }
             | Command::CountUsage { .. }
