@@ -2,9 +2,9 @@
 //! from strangers: texts are cut and cleaned, and no flood of them fills the object.
 
 use super::allowance::Allowance;
-use super::audit::{self, About, Act};
 use super::handle::{Registry, Stop};
-use super::message::{Actor, Command, FailedAuthentication, Outcome, Preflight, Refusal, Who};
+use super::message::{Command, FailedAuthentication, Outcome, Preflight, Refusal};
+use super::record;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first};
 use crate::key::{OrganizationId, PublicKeyId, redacted};
@@ -152,21 +152,8 @@ pub(super) fn put_down_left_out(
         ("count", left_out.count.into()),
         ("day", left_out.since.to_rfc3339().into()),
     ];
-    let act = Act {
-        at: now,
-        actor: &Who::from(&Actor::System),
-        action: "key.exposures_suppressed",
-        subject: &About::organization(organization),
-        before: None,
-        after: Some(
-            members
-                .map(|(name, value)| (name.to_owned(), value))
-                .into_iter()
-                .collect(),
-        ),
-        request_id: "",
-    };
-    audit::append(sql, organization, act)
+    let action = "key.exposures_suppressed";
+    record::by_registry(sql, organization, action, &members, now)
 }
 
 /// Drops origins that were not seen for long.
