@@ -15,14 +15,21 @@ use crate::time::Timestamp;
 /// milliseconds: a minute.
 const MARK_AFTER: u64 = 60_000;
 
-/// Marks that go on record, of all keys together. The first one of each key always
-/// does, so that a key that is shown all day long hides no other.
+/// Marks that go on record, of all keys together.
 const EXPOSURES: Allowance = Allowance {
     period: "exposures.day",
     noted: "exposures.noted",
     left_out: "exposures.left_out",
     length: 86_400_000,
     most: 100,
+};
+
+/// The same of reports of leaks that change nothing.
+pub(super) const LEAKS: Allowance = Allowance {
+    period: "leaks.day",
+    noted: "leaks.noted",
+    left_out: "leaks.left_out",
+    ..EXPOSURES
 };
 
 /// Most characters kept of a text that a stranger sent.
@@ -55,19 +62,32 @@ impl Registry<'_> {
         self.sql.transaction(&mut || {
             let row = [key.issued.into(), self.now.0.into(), origin.as_str().into()];
             self.sql.query(texts::MARK_EXPOSED, &row)?;
-            put_down_left_out(self.sql, &held.id, self.now)?;
-            if marked.is_some() {
-                let mut room = EXPOSURES.open(self.sql, self.now)?;
-                let has_room = room.take();
-                room.close(self.sql)?;
-                if !has_room {
-                    return Ok(());
-                }
+            if !self.has_room(&EXPOSURES, held, marked.is_none())? {
+                return Ok(());
             }
             let after = [("origin", origin.as_str().into())];
             self.record_of_key("key.exposed", &key, held, &after)
         })?;
         Ok(Outcome::Done {})
+    }
+
+    /// Whether a sighting of a key goes on record: a day has room for so many. The first
+    /// one of each key always does, so that a key that is shown all day long hides no
+    /// other. To be called within the transaction that puts it there.
+    pub(super) fn has_room(
+        &self,
+        allowance: &Allowance,
+        held: &Organization,
+        is_first: bool,
+    ) -> Result<bool, SqlError> {
+        put_down_left_out(self.sql, &held.id, self.now)?;
+        if is_first {
+            return Ok(true);
+        }
+        let mut room = allowance.open(self.sql, self.now)?;
+        let has_room = room.take();
+        room.close(self.sql)?;
+        Ok(has_room)
     }
 
     /// A note in `_platform`, which takes them before its first admin key too;
@@ -138,22 +158,27 @@ impl Registry<'_> {
     }
 }
 
-/// Puts on record how many marks a day that is over left out. To be called within a
-/// transaction.
+/// Puts on record how many sightings a day that is over left out. To be called within
+/// a transaction.
 pub(super) fn put_down_left_out(
     sql: &dyn Sql,
     organization: &OrganizationId,
     now: Timestamp,
 ) -> Result<(), SqlError> {
-    let Some(left_out) = EXPOSURES.settle(sql, now)? else {
-        return Ok(());
-    };
-    let members = [
-        ("count", left_out.count.into()),
-        ("day", left_out.since.to_rfc3339().into()),
-    ];
-    let action = "key.exposures_suppressed";
-    record::by_registry(sql, organization, action, &members, now)
+    for (allowance, action) in [
+        (&EXPOSURES, "key.exposures_suppressed"),
+        (&LEAKS, "key.leaks_suppressed"),
+    ] {
+        let Some(left_out) = allowance.settle(sql, now)? else {
+            continue;
+        };
+        let members = [
+            ("count", left_out.count.into()),
+            ("day", left_out.since.to_rfc3339().into()),
+        ];
+        record::by_registry(sql, organization, action, &members, now)?;
+    }
+    Ok(())
 }
 
 /// Drops origins that were not seen for long.
