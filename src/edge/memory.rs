@@ -12,9 +12,9 @@ use crate::in_flight::InFlight;
 use crate::key::{Environment, KeyRecord, PublicKeyId};
 use crate::keyed_semaphore::{Bounds, KeyedSemaphore};
 use crate::random::Randomness as _;
-use crate::verify::{Attempts, Failures, Held, Secrets, Tally};
+use crate::verify::{Attempts, Failures, Held, Preflights, Secrets, Tally};
 
-use crate::edge::usage::{self, Preflights};
+use crate::edge::usage;
 use crate::runtime::host::Crypto;
 
 /// Bytes that the records of one isolate may take, of its 128 MB.

@@ -1,7 +1,6 @@
 //! Counts of use, kept in the isolate and flushed to the registries after the
 //! answers have gone out.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::{join_all, join3};
@@ -10,7 +9,7 @@ use crate::edge::memory;
 use crate::http::Code;
 use crate::key::{OrganizationTag, PublicKeyId};
 use crate::random;
-use crate::registry::message::{Command, FailedAuthentication, UsageCount};
+use crate::registry::message::{Command, FailedAuthentication, PreflightCount, UsageCount};
 use crate::runtime::host::Crypto;
 use crate::runtime::isolate::Edge;
 use crate::runtime::metrics;
@@ -82,16 +81,24 @@ async fn flush_now(edge: &Edge) {
         batches.into_iter().map(move |rows| (tag, rows))
     });
     let sent = batches.map(|(tag, rows)| send(edge, tag, rows));
-    let told = preflights.into_iter().map(|(origin, count)| {
-        registry::tell_platform(&edge.env, Command::NotePreflight { origin, count })
-    });
+    // One message of each, whatever strangers sent; a note less, where the platform's
+    // registry does not answer.
+    let told = async {
+        if !preflights.is_empty() {
+            let preflights = preflights
+                .into_iter()
+                .map(|(origin, count)| PreflightCount { origin, count })
+                .collect();
+            let command = Command::NotePreflights { preflights };
+            let _ = registry::tell_platform(&edge.env, command).await;
+        }
+    };
     let failures = async {
         if let Some(failures) = failures {
-            // A note less, where the platform's registry does not answer.
             let _ = registry::tell_platform(&edge.env, failures.into()).await;
         }
     };
-    join3(join_all(sent), join_all(told), failures).await;
+    join3(join_all(sent), told, failures).await;
 }
 
 impl From<Drained<Code>> for Command {
@@ -150,33 +157,6 @@ async fn send(edge: &Edge, tag: OrganizationTag, rows: Vec<UsageCount>) {
         if registry::tell(&edge.env, tag, command).await.is_ok() {
             return;
         }
-    }
-}
-
-/// Most origins remembered between two flushes.
-const ORIGINS: usize = 100;
-
-/// Preflights that asked for `authorization`, by the page's origin: a sign that
-/// somebody builds a page with a key in it.
-#[derive(Default)]
-pub(crate) struct Preflights(HashMap<String, u64>);
-
-impl Preflights {
-    /// Counts one; `false` where there are too many origins already.
-    pub(crate) fn count(&mut self, origin: String) -> bool {
-        let room = self.0.len() < ORIGINS;
-        match self.0.get_mut(&origin) {
-            Some(count) => *count += 1,
-            None if room => {
-                self.0.insert(origin, 1);
-            }
-            None => return false,
-        }
-        true
-    }
-
-    fn drain(&mut self) -> Vec<(String, u64)> {
-        self.0.drain().collect()
     }
 }
 

@@ -245,6 +245,7 @@ impl Registry<'_> {
             | Command::OpenSession {}
             | Command::ReadSession { .. }
             | Command::CloseSession { .. }
+            | Command::NotePreflights { .. }
             | Command::NotePreflight { .. }
             | Command::NoteFailures { .. }
             | Command::NoteFailedAuthentication { .. }

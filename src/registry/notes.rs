@@ -3,7 +3,7 @@
 
 use super::allowance::Allowance;
 use super::handle::{Registry, Stop};
-use super::message::{Command, FailedAuthentication, Outcome, Preflight, Refusal};
+use super::message::{Command, FailedAuthentication, Outcome, Preflight, PreflightCount, Refusal};
 use super::record;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first};
@@ -98,7 +98,11 @@ impl Registry<'_> {
         held: Option<&Organization>,
     ) -> Option<Result<Outcome, Stop>> {
         let noted = match &self.request.command {
-            Command::NotePreflight { origin, count } => self.note_preflight(origin, *count),
+            Command::NotePreflights { preflights } => self.note_preflights(preflights),
+            Command::NotePreflight { origin, count } => {
+                let (origin, count) = (origin.clone(), *count);
+                self.note_preflights(&[PreflightCount { origin, count }])
+            }
             Command::NoteFailedAuthentication {
                 problem,
                 key,
@@ -128,19 +132,28 @@ impl Registry<'_> {
         Some(noted.map(|()| Outcome::Done {}))
     }
 
-    fn note_preflight(&self, origin: &str, count: u64) -> Result<(), Stop> {
-        let origin = cleaned(origin);
-        let known = first(self.sql, texts::PREFLIGHT, &[origin.as_str().into()])?.is_some();
-        let origins =
-            first(self.sql, texts::PREFLIGHT_ORIGINS, &[])?.map_or(Ok(0), |row| row.unsigned(0))?;
+    fn note_preflights(&self, preflights: &[PreflightCount]) -> Result<(), Stop> {
+        if preflights.len() > ORIGINS as usize {
+            return Err(Refusal::field("preflights", format!("at most {ORIGINS}")).into());
+        }
         self.sql.transaction(&mut || {
-            if !known && origins >= ORIGINS {
-                self.sql.query(texts::DROP_PREFLIGHT, &[])?;
+            for PreflightCount { origin, count } in preflights {
+                self.note_preflight(&cleaned(origin), *count)?;
             }
-            let row = [origin.as_str().into(), self.now.0.into(), count.into()];
-            self.sql.query(texts::COUNT_PREFLIGHT, &row).map(|_| ())
+            Ok(())
         })?;
         Ok(())
+    }
+
+    fn note_preflight(&self, origin: &str, count: u64) -> Result<(), SqlError> {
+        let known = first(self.sql, texts::PREFLIGHT, &[origin.into()])?.is_some();
+        let origins =
+            first(self.sql, texts::PREFLIGHT_ORIGINS, &[])?.map_or(Ok(0), |row| row.unsigned(0))?;
+        if !known && origins >= ORIGINS {
+            self.sql.query(texts::DROP_PREFLIGHT, &[])?;
+        }
+        let row = [origin.into(), self.now.0.into(), count.into()];
+        self.sql.query(texts::COUNT_PREFLIGHT, &row).map(|_| ())
     }
 
     /// The origins whose preflights were counted, most frequent first.

@@ -4,8 +4,8 @@
 use katalo_keys::key::{KeyId, OrganizationId};
 use katalo_keys::registry::Subject;
 use katalo_keys::registry::message::{
-    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, Request, Required,
-    SessionToken, Span,
+    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, PreflightCount, Request,
+    Required, SessionToken, Span,
 };
 use serde_json::{Value, json};
 
@@ -86,6 +86,16 @@ fn commands() {
             subject: Subject::Key(key),
         },
         &json!({"report_behind": {"subject": key}}),
+    );
+    pinned(
+        &Command::NotePreflights {
+            preflights: vec![PreflightCount {
+                origin: origin(),
+                count: 2,
+            }],
+        },
+        &json!({"note_preflights": {
+            "preflights": [{"origin": "https://page.example", "count": 2}]}}),
     );
     pinned(
         &Command::NotePreflight {

@@ -177,7 +177,9 @@ fn list(missing: &[Program]) -> String {
     names.retain(|name| *name != Program::Npm.name());
     if !names.is_empty() {
         let names = names.join(",");
-        text.push_str(&format!(", or leave out what needs them: --without {names}"));
+        text.push_str(&format!(
+            ", or leave out what needs them: --without {names}"
+        ));
     }
     text
 }

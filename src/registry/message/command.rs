@@ -144,6 +144,11 @@ pub enum Command {
     },
 
     /// `_platform`: preflights asked for `authorization`. `Outcome::Done`.
+    NotePreflights {
+        /// What an edge counted, at most 100 origins.
+        preflights: Vec<PreflightCount>,
+    },
+    /// The same of one origin, by an edge of an older version.
     NotePreflight {
         /// The page's origin, as sent.
         origin: String,
@@ -280,6 +285,15 @@ pub struct UsageCount {
     pub last_at: Timestamp,
 }
 
+/// Preflights from one origin.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PreflightCount {
+    /// The page's origin, as sent.
+    pub origin: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// A failed authentication at the admin routes, as often as it was counted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FailedAuthentication {
@@ -346,6 +360,7 @@ impl Command {
             self,
             Self::PutOrganization(_)
                 | Self::Bootstrap { .. }
+                | Self::NotePreflights { .. }
                 | Self::NotePreflight { .. }
                 | Self::NoteFailures { .. }
                 | Self::NoteFailedAuthentication { .. }

@@ -19,7 +19,8 @@ pub use body::{
     Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
 };
 pub use command::{
-    Command, FailedAuthentication, ListAudit, ListKeys, ListUsage, Required, Span, UsageCount,
+    Command, FailedAuthentication, ListAudit, ListKeys, ListUsage, PreflightCount, Required, Span,
+    UsageCount,
 };
 pub use field::{
     AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, LeakSource, Limit,
@@ -80,6 +81,7 @@ impl Request {
             | Command::CountUsage { .. }
             | Command::MarkExposed { .. }
             | Command::ReportBehind { .. }
+            | Command::NotePreflights { .. }
             | Command::NotePreflight { .. }
             | Command::NoteFailures { .. }
             | Command::NoteFailedAuthentication { .. } => true,
