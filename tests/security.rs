@@ -119,7 +119,11 @@ fn defences_are_taken_out_by_night() {
         std::fs::read_to_string(file).unwrap()
     };
     let nightly = workflow("nightly.yml");
-    for part in ["schedule:", "- run: cargo xtask defences\n", "cargo xtask mutants"] {
+    for part in [
+        "schedule:",
+        "- run: cargo xtask defences\n",
+        "cargo xtask mutants",
+    ] {
         assert!(nightly.contains(part), "{part}");
     }
     assert!(workflow("ci.yml").contains("- run: .ci/run\n"));

@@ -58,6 +58,13 @@ const REVOCATIONS: Bounds = Bounds {
     lasts: 30_000,
 };
 
+/// For how long a key that its holder ended is known to be, so that to end it again
+/// costs its registry nothing: that it is refused everywhere is final, but for a
+/// registry that was restored from a backup.
+const ENDED_FOR: u64 = 60_000;
+/// Most such keys remembered.
+const ENDED_MOST: usize = 1_024;
+
 /// SHA-256 of a session's token: the token itself is not kept.
 pub(crate) type SessionHash = [u8; 32];
 
@@ -87,6 +94,8 @@ pub(crate) struct Memory {
     pub(crate) over: ExpiringSet<SessionHash>,
     pub(crate) session_reads: KeyedSemaphore<SessionHash>,
     pub(crate) revocations: KeyedSemaphore<PublicKeyId>,
+    /// Keys that their holders ended, and that are refused everywhere.
+    pub(crate) ended: ExpiringSet<PublicKeyId>,
 }
 
 thread_local! {
@@ -116,6 +125,7 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
                 over: ExpiringSet::new(OVER_MOST, OVER_FOR),
                 session_reads: KeyedSemaphore::new(SESSION_READS),
                 revocations: KeyedSemaphore::new(REVOCATIONS),
+                ended: ExpiringSet::new(ENDED_MOST, ENDED_FOR),
             }
         }))
     })

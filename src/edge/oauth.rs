@@ -3,10 +3,11 @@
 use zeroize::Zeroizing;
 
 use crate::edge::authorize::{self, Asked};
+use crate::edge::memory;
 use crate::edge::usage;
 use crate::http::oauth::{self, TokenForm, as_oauth};
 use crate::http::{Answer, Body, Code, Freshness, Problem};
-use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Request};
+use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
@@ -117,21 +118,35 @@ pub(crate) async fn revoke(
         command: Command::RevokeSelf { key: id.public },
     };
     let tag = id.public.organization_tag();
-    let revoke = async { Ok(registry::ask(&edge.env, tag, &request).await?) };
+    let at_most = edge.settings.at_most;
+    let revoke = async {
+        let ended = oauth::is_ended(&registry::ask(&edge.env, tag, &request).await?);
+        if ended {
+            memory::with(at_most, |memory| {
+                memory.ended.insert(id.public, host::now().0)
+            });
+        }
+        Ok(ended)
+    };
+    let known = || {
+        memory::with(at_most, |memory| {
+            memory.ended.contains(&id.public, host::now().0)
+        })
+        .then_some(true)
+    };
     let revocations = secrets::in_turn(
         edge,
         |memory| &mut memory.revocations,
         id.public,
-        || None,
+        known,
         revoke,
     );
-    match revocations.await.map_err(as_oauth)? {
-        Ok(Outcome::Changed(changed)) if changed.enforced() => Ok(done),
-        Ok(_) => Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
-            "The key is revoked, but not yet known so everywhere. Ask again until it is.",
-        ))),
-        // Gone in the meantime: nothing is left to revoke.
-        Err(_) => Ok(done),
+    if revocations.await.map_err(as_oauth)? {
+        Ok(done)
+    } else {
+        Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
+            "It is not sure yet that the key is refused everywhere. Ask again until it is.",
+        )))
     }
 }
 

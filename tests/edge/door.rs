@@ -390,6 +390,13 @@ fn a_thief_who_revokes_a_key_over_and_over_fills_no_registry() -> Result<()> {
     );
     let at_once = by_edge.calls()?.at_once;
     assert!(at_once <= 4, "{at_once}");
+    // Once it is refused everywhere, nobody is asked.
+    let form = format!("token={}", key.secret);
+    let spent = cost(&rig, 200, "", |edge| {
+        let call = edge.call("POST", "/oauth2/revoke").body(form.as_str());
+        call.header("content-type", "application/x-www-form-urlencoded")
+    })?;
+    assert_eq!(spent, (0, 0));
     enforced(admin.revoke(ACME, &key.id));
     Ok(())
 }
