@@ -65,3 +65,13 @@ export function listing(head, text, next) {
 export function plan(binding, url, identity, added, deadline, isRestricted) {
   return { binding, url, identity, added, deadline, isRestricted };
 }
+
+/**
+ * @param {number} milliseconds
+ * @returns {Promise<void>}
+ */
+export function sleep(milliseconds) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}

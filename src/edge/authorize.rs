@@ -8,10 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join3;
-use serde::de::DeserializeOwned;
-use worker::Delay;
 
-use crate::control::objects::change_log;
 use crate::edge::memory;
 use crate::freshness::failover::{Failover, Hop, Region, RelayName};
 use crate::freshness::follower::Ask;
@@ -23,13 +20,14 @@ use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, OrganizationRecord, PresentedKey, PublicKeyId,
 };
 use crate::registry::Subject as RegistrySubject;
-use crate::registry::message::{Command, Required};
+use crate::registry::message::Required;
 use crate::runtime::host;
 use crate::runtime::isolate::Edge;
 use crate::runtime::kv;
 use crate::runtime::objects::{self, Address};
 use crate::runtime::registry;
 use crate::runtime::registry::Lane;
+use crate::runtime::secrets;
 use crate::settings::names;
 use crate::time::Timestamp;
 use crate::verify::{Audience, ClientAddress, Demand, Denial, Held, decide, secret_is_wrong};
@@ -146,8 +144,11 @@ pub(crate) fn at_once(
             .peek(&asked.key)
             .and_then(Held::key)
             .is_some_and(|key| secret_is_wrong(&asked.digest, key));
-        let secrets = memory.secrets(asked.id.environment);
-        let proves = || secrets.proves(&asked.id.public, &asked.digest, asked.arrived.0);
+        let proves = || {
+            secrets::with(asked.id.environment, |secrets| {
+                secrets.proves(&asked.id.public, &asked.digest, asked.arrived.0)
+            })
+        };
         if wrong || proves() == Some(false) {
             return Some(Err(Denial::InvalidKey));
         }
@@ -269,9 +270,7 @@ async fn bounded(edge: &Edge, region: Region, asked: &Asked<'_>) -> Result<Grant
         });
         match found {
             Next::Decided(decided) => return decided.map_err(|denial| Problem::from(&denial)),
-            Next::Wait(most) => {
-                Delay::from(Duration::from_millis(most.0.clamp(1, LOOK_EVERY))).await
-            }
+            Next::Wait(most) => host::sleep(most.0.clamp(1, LOOK_EVERY)).await,
             Next::Strong => return strong(edge, asked, None).await,
             Next::Ask(mut ask) => {
                 if !ask_somebody(edge, region, &mut ask).await {
@@ -319,7 +318,7 @@ async fn fill(
     let (answered, key, organization) = join3(question, key_read, organization_read).await;
     let wrong = key
         .as_ref()
-        .is_some_and(|key| proves_wrong(edge, asked, Some(key)));
+        .is_some_and(|key| proves_wrong(asked, Some(key)));
     let mut brought = Vec::new();
     brought.extend(key.map(|key| (asked.key, Held::Key(key))));
     brought.extend(organization.map(|record| (asked.organization, Held::Organization(record))));
@@ -360,11 +359,10 @@ async fn enter_when_answered(
 
 /// Whether the secret is wrong, by the key that was read; then so is every other of
 /// this id but one, and the next wrong one costs no I/O.
-fn proves_wrong(edge: &Edge, asked: &Asked<'_>, key: Option<&KeyRecord>) -> bool {
+fn proves_wrong(asked: &Asked<'_>, key: Option<&KeyRecord>) -> bool {
     let wrong = key.is_none_or(|key| secret_is_wrong(&asked.digest, key));
     if wrong {
-        memory::with(edge.settings.at_most, |memory| {
-            let secrets = memory.secrets(asked.id.environment);
+        secrets::with(asked.id.environment, |secrets| {
             secrets.learn(asked.id.public, key.map(|key| key.digest), host::now().0);
         });
     }
@@ -390,7 +388,7 @@ fn enter(edge: &Edge, load: &Load, records: Vec<(Subject, Held)>) -> Option<Vec<
             Entered::Behind => {
                 left = None;
                 if let Some(subject) = RegistrySubject::parse(subject.as_str()) {
-                    report_behind(edge, subject);
+                    kv::report_stale(edge, subject);
                 }
             }
         }
@@ -398,47 +396,11 @@ fn enter(edge: &Edge, load: &Load, records: Vec<(Subject, Held)>) -> Option<Vec<
     left
 }
 
-/// Has the registry write a record again that Workers KV holds in an older form,
-/// under an older root key or in no readable form.
-fn report_behind(edge: &Edge, subject: RegistrySubject) {
-    let env = edge.env.clone();
-    edge.after(async move {
-        let _ = registry::tell(
-            &env,
-            subject.organization_tag(),
-            Command::ReportBehind { subject },
-        )
-        .await;
-    });
-}
-
-/// What Workers KV holds, where that is a record.
-pub(crate) async fn read_kv<R: DeserializeOwned>(
-    edge: &Edge,
-    subject: RegistrySubject,
-) -> Option<Rc<R>> {
-    let name = subject.kv_name();
-    let read = kv::read(&edge.env, &edge.settings.keyring, &name);
-    match read.await {
-        kv::Value::Missing => None,
-        kv::Value::Unreadable => {
-            report_behind(edge, subject);
-            None
-        }
-        kv::Value::Record { record, by_current } => {
-            if !by_current {
-                report_behind(edge, subject);
-            }
-            Some(Rc::new(record))
-        }
-    }
-}
-
 async fn read_key(edge: &Edge, asked: &Asked<'_>, wanted: bool) -> Option<Rc<KeyRecord>> {
     if !wanted {
         return None;
     }
-    read_kv(edge, RegistrySubject::Key(asked.id.public)).await
+    kv::read_record(edge, RegistrySubject::Key(asked.id.public)).await
 }
 
 async fn read_organization(
@@ -450,7 +412,7 @@ async fn read_organization(
         return None;
     }
     let tag = asked.id.public.organization_tag();
-    read_kv(edge, RegistrySubject::Organization(tag)).await
+    kv::read_record(edge, RegistrySubject::Organization(tag)).await
 }
 
 /// Asks relays, then the change log, until one answers; whether one did.
@@ -500,7 +462,7 @@ async fn ask_change_log(
     deadline: Duration,
 ) -> Option<freshness::Answer> {
     let message = LogRequest::Ask(ask.question.clone());
-    let to = Address::of(names::CHANGE_LOG, change_log::NAME).within(deadline);
+    let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
     match objects::ask(&edge.env, to, &message).await {
         Ok(LogReply::Answer(answer)) => Some(answer),
         _ => None,
@@ -515,7 +477,7 @@ async fn strict(edge: &Edge, asked: &Asked<'_>) -> Result<Granted, Problem> {
     });
     if !at_hand {
         let key = read_key(edge, asked, true).await;
-        if key.is_some_and(|key| proves_wrong(edge, asked, Some(&key))) {
+        if key.is_some_and(|key| proves_wrong(asked, Some(&key))) {
             return Err(Problem::from(&Denial::InvalidKey));
         }
     }
@@ -552,7 +514,7 @@ async fn strong(edge: &Edge, asked: &Asked<'_>, load: Option<Load>) -> Result<Gr
     };
     let key = read.records.key.map(Rc::new);
     let organization = read.records.organization.map(Rc::new);
-    proves_wrong(edge, asked, key.as_deref());
+    proves_wrong(asked, key.as_deref());
     memory::with(at_most, |memory| {
         let Some(load) = &load else { return };
         // Not yet in the change log: good for this request, not for keeping.

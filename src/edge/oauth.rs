@@ -1,10 +1,11 @@
 //! RFC 7662 introspection and RFC 7009 revocation.
 
+use std::rc::Rc;
+
 use zeroize::Zeroizing;
 
 use crate::edge::authorize::{self, Asked};
-use crate::edge::memory;
-use crate::edge::usage;
+use crate::edge::{memory, usage};
 use crate::http::oauth::{self, TokenForm, as_oauth};
 use crate::http::{Answer, Body, Code, Freshness, Problem};
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
@@ -13,6 +14,7 @@ use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
 use crate::runtime::registry;
 use crate::runtime::secrets;
+use crate::runtime::turns::in_turn;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial};
 
 /// `POST /oauth2/introspect`.
@@ -104,7 +106,11 @@ pub(crate) async fn revoke(
         return Ok(done);
     };
     let id = *presented.id();
-    if !secrets::proves(edge, &presented).await.map_err(as_oauth)? {
+    let at_hand = memory::digest_at_hand(edge.settings.at_most);
+    if !secrets::proves(edge, &presented, at_hand)
+        .await
+        .map_err(as_oauth)?
+    {
         return Ok(done);
     }
     let request = Request {
@@ -134,14 +140,9 @@ pub(crate) async fn revoke(
         })
         .then_some(true)
     };
-    let revocations = secrets::in_turn(
-        edge,
-        |memory| &mut memory.revocations,
-        id.public,
-        known,
-        revoke,
-    );
-    if revocations.await.map_err(as_oauth)? {
+    let turns = memory::with(at_most, |memory| Rc::clone(&memory.revocations));
+    let ended = in_turn(&turns, id.public, known, revoke).await;
+    if ended.map_err(as_oauth)? {
         Ok(done)
     } else {
         Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(

@@ -7,9 +7,8 @@ use std::rc::Rc;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::worker_sys::Context;
 
-use crate::runtime::bindings::binding;
+use crate::runtime::bindings::{Context, binding};
 use crate::runtime::objects::variable;
 use crate::settings::{Given, Settings, names};
 
@@ -73,6 +72,15 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
 }
 
 impl Edge {
+    /// `None` where the settings cannot be used.
+    pub(crate) fn of(env: JsValue, context: Context) -> Option<Self> {
+        Some(Self {
+            settings: settings(&env)?,
+            env,
+            context: Rc::new(context),
+        })
+    }
+
     /// Does `work` after the answer has gone out.
     pub(crate) fn after(&self, work: impl Future<Output = ()> + 'static) {
         let _ = self.promise(work);

@@ -3,15 +3,16 @@
 
 use serde_json::{Value, json};
 
-use crate::http::{AdminPlace, Problem};
+use crate::http::Problem;
 use crate::key::redacted;
+use crate::runtime::bindings;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate;
 use crate::runtime::metrics;
 use crate::settings::SettingsError;
 use crate::verify::shown_id;
 
-fn shown_key(incoming: &Incoming) -> Option<String> {
+pub(crate) fn shown_key(incoming: &Incoming) -> Option<String> {
     Some(shown_id(incoming.authorization.as_deref()?)?.into())
 }
 
@@ -34,32 +35,15 @@ pub(crate) fn refused(incoming: &Incoming, problem: &Problem) {
         "key": shown_key(incoming),
         "request_id": incoming.request_id(),
     }));
-    worker::console_warn!("{line}");
+    bindings::console_warn(&line.to_string());
 }
 
-/// An administrator changed something. The audit tells what; this line leads to
-/// its entry by the request's id.
-pub(crate) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16) {
-    let (route, organization, key) = place.parts();
-    let line = line(json!({
-        "event": "act",
-        "method": incoming.method(),
-        "route": route,
-        "organization": organization,
-        "key": key,
-        "status": status,
-        "actor": shown_key(incoming),
-        "request_id": incoming.request_id(),
-    }));
-    worker::console_log!("{line}");
-}
-
-fn error(members: Value) {
-    worker::console_error!("{}", line(members));
+pub(crate) fn error(members: Value) {
+    bindings::console_error(&line(members).to_string());
 }
 
 /// A line, without what looks like a secret in any of its texts.
-fn line(mut members: Value) -> Value {
+pub(crate) fn line(mut members: Value) -> Value {
     for value in members
         .as_object_mut()
         .into_iter()
@@ -75,9 +59,4 @@ fn line(mut members: Value) -> Value {
 /// The Worker cannot serve as it is set up.
 pub(crate) fn misconfigured(reason: &SettingsError) {
     error(json!({ "event": "misconfigured", "reason": reason.to_string() }));
-}
-
-/// An object's storage failed.
-pub(crate) fn storage_failed(class: &str, reason: &crate::sql::SqlError) {
-    error(json!({ "event": "storage_failed", "class": class, "reason": reason.to_string() }));
 }
