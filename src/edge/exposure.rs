@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use crate::edge::memory;
 use crate::edge::usage;
 use crate::http::{Code, Place, Problem, TARGETS, for_proxy, oauth};
-use crate::key::PresentedKey;
+use crate::key::{PresentedKey, Search};
 use crate::registry::message::Command;
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
@@ -40,11 +40,9 @@ pub(crate) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
         Credentials::Refused(_) if is_form(&incoming) => {
             let later = edge.clone();
             edge.after(async move {
-                let Ok(body) = incoming.body().await else {
-                    return;
-                };
-                let text = String::from_utf8_lossy(&body);
-                if let Some(key) = later.settings.keyring.first_made_here(&text) {
+                let mut search = Search::new(&later.settings.keyring);
+                let found = incoming.find_in_body(|piece| search.next(piece)).await;
+                if let Some(key) = found {
                     mark(&later, &key, origin).await;
                 }
             });

@@ -23,7 +23,7 @@ pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
     let caller = introspector(edge, incoming)
         .await
         .map_err(|problem| oauth::refused_caller(problem, incoming.authorization.as_deref()))?;
-    let form = form(incoming).await?;
+    let form = form(incoming, incoming.body()).await?;
     let Ok(presented) = edge.settings.keyring.read(&form.token) else {
         return Ok(oauth::inactive());
     };
@@ -100,7 +100,7 @@ pub(crate) async fn revoke(
     request_id: &str,
 ) -> Result<Answer, Problem> {
     check_method(incoming)?;
-    let form = form(incoming).await?;
+    let form = form(incoming, incoming.strangers_body()).await?;
     let done = Answer::new(200, Body::Empty).with("cache-control", "no-store");
     let Ok(presented) = edge.settings.keyring.read(&form.token) else {
         return Ok(done);
@@ -158,7 +158,10 @@ fn check_method(incoming: &Incoming) -> Result<(), Problem> {
     }
 }
 
-async fn form(incoming: &Incoming) -> Result<TokenForm, Problem> {
+async fn form(
+    incoming: &Incoming,
+    body: impl Future<Output = Result<Vec<u8>, Problem>>,
+) -> Result<TokenForm, Problem> {
     let media_type = incoming.header("content-type").unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(oauth::FORM) {
@@ -166,6 +169,6 @@ async fn form(incoming: &Incoming) -> Result<TokenForm, Problem> {
             "Send `Content-Type: application/x-www-form-urlencoded`.",
         )));
     }
-    let body = Zeroizing::new(incoming.body().await.map_err(as_oauth)?);
+    let body = Zeroizing::new(body.await.map_err(as_oauth)?);
     TokenForm::read(&body)
 }

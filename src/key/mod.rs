@@ -30,7 +30,7 @@ pub use record::{
     kv_name_of_organization,
 };
 pub use scope::{Scope, Scopes};
-pub use sighting::{REDACTED, redacted};
+pub use sighting::{REDACTED, Search, redacted};
 
 #[cfg(test)]
 mod tests;
