@@ -4,6 +4,7 @@
 use crate::control::door::Door;
 use crate::control::log;
 use crate::control::objects::DIRECTORY;
+use crate::control::registry;
 use crate::control::status;
 use crate::http::admin::{self, Ask, Facts};
 use crate::http::{AdminPlace, Answer, Body, Code, EdgeReport, Place, Problem, same_origin};
@@ -16,7 +17,6 @@ use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
 use crate::runtime::objects;
-use crate::runtime::registry;
 use crate::settings::names;
 use crate::time::Timestamp;
 

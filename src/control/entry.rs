@@ -2,15 +2,15 @@
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Headers, Request};
 
+use crate::control::log;
 use crate::control::{admin, leaks};
 use crate::http::{Body, Code, Place, checked_path};
 use crate::runtime::bindings::Context;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
-use crate::runtime::log;
+use crate::runtime::promise::promise;
 use crate::runtime::respond::{finish, not_set_up, path_is_ambiguous, refusal};
 
 /// Answers one request with a `Response`, or with a promise of one or of a listing
@@ -36,19 +36,17 @@ pub fn handle(
         return refusal(&incoming, path_is_ambiguous(), None);
     };
     match Place::of(path) {
-        Place::Admin(_) => Ok(future_to_promise(async move {
+        Place::Admin(_) => Ok(promise(async move {
             let Place::Admin(place) = Place::of(incoming.path()) else {
                 return Ok(JsValue::UNDEFINED);
             };
             let answer = admin::answer(&edge, &incoming, &place, incoming.request_id()).await;
             finish(&incoming, answer)
-        })
-        .into()),
-        Place::LeakReport => Ok(future_to_promise(async move {
+        })),
+        Place::LeakReport => Ok(promise(async move {
             let answer = leaks::github(&edge, &incoming, incoming.request_id()).await;
             finish(&incoming, answer)
-        })
-        .into()),
+        })),
         _ => refusal(&incoming, Code::NotFound.into(), None),
     }
 }

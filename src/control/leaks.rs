@@ -13,16 +13,16 @@ use wasm_bindgen_futures::JsFuture;
 use zeroize::Zeroizing;
 
 use crate::control::deadline::within;
+use crate::control::registry;
+use crate::expiring_semaphore::ExpiringSemaphore;
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
-use crate::in_flight::InFlight;
 use crate::key::PublicKeyId;
 use crate::registry::message::{Command, LeakSource, Outcome, Refusal};
 use crate::runtime::bindings;
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
-use crate::runtime::registry;
 use crate::runtime::secrets;
 use crate::time::Timestamp;
 
@@ -47,8 +47,8 @@ struct Fetched {
 }
 
 thread_local! {
-    static UPLOADS: RefCell<InFlight> = const {
-        RefCell::new(InFlight::new(UPLOADS_MOST, UPLOAD_LASTS.as_millis() as u64))
+    static UPLOADS: RefCell<ExpiringSemaphore> = const {
+        RefCell::new(ExpiringSemaphore::new(UPLOADS_MOST, UPLOAD_LASTS.as_millis() as u64))
     };
     static FETCHED: RefCell<Fetched> = const {
         RefCell::new(Fetched {
@@ -81,11 +81,11 @@ pub(crate) async fn github(
     let key = signing_key(edge, &identifier).await?.ok_or_else(unsigned)?;
     // Who signed a report shows once all of it is here: until then it is a
     // stranger's.
-    let place = UPLOADS
-        .with_borrow_mut(|uploads| uploads.enter(host::now().0))
+    let permit = UPLOADS
+        .with_borrow_mut(|uploads| uploads.acquire(host::now().0))
         .ok_or_else(too_many)?;
     let body = within(UPLOAD_LASTS, signed_body(incoming, &key, &signature)).await;
-    UPLOADS.with_borrow_mut(|uploads| uploads.leave(place));
+    UPLOADS.with_borrow_mut(|uploads| uploads.release(permit));
     let body = body.ok_or_else(too_many)??;
     let report = leaks::report(&body)?;
     let mut told: FxHashSet<PublicKeyId> = FxHashSet::default();

@@ -1,30 +1,30 @@
 //! What the control plane adds to the log.
 
-use serde_json::json;
-
 use crate::http::AdminPlace;
 use crate::runtime::bindings;
 use crate::runtime::incoming::Incoming;
-use crate::runtime::log::{error, line, shown_key};
+pub(crate) use crate::runtime::log::refused;
+use crate::runtime::log::{Line, shown_key};
 
 /// An administrator changed something. The audit tells what; this line leads to
 /// its entry by the request's id.
 pub(crate) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16) {
     let (route, organization, key) = place.parts();
-    let line = line(json!({
-        "event": "act",
-        "method": incoming.method(),
-        "route": route,
-        "organization": organization,
-        "key": key,
-        "status": status,
-        "actor": shown_key(incoming),
-        "request_id": incoming.request_id(),
-    }));
-    bindings::console_log(&line.to_string());
+    let line = Line::of("act")
+        .text("method", incoming.method())
+        .text("route", route)
+        .text_or_null("organization", organization)
+        .text_or_null("key", key)
+        .number("status", status)
+        .text_or_null("actor", shown_key(incoming).as_deref())
+        .text("request_id", incoming.request_id());
+    bindings::console_log(&line.end());
 }
 
 /// An object's storage failed.
 pub(crate) fn storage_failed(class: &str, reason: &crate::sql::SqlError) {
-    error(json!({ "event": "storage_failed", "class": class, "reason": reason.to_string() }));
+    let line = Line::of("storage_failed")
+        .text("class", class)
+        .text("reason", &reason.to_string());
+    bindings::console_error(&line.end());
 }

@@ -1,14 +1,14 @@
 //! The data plane's entry, called by `shim/edge.js`.
 
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Headers, Request};
 
 use crate::edge::{client, exposure, memory, oauth};
-use crate::http::{AdminPlace, Answer, Code, EdgeReport, Place, Problem, checked_path};
+use crate::http::{AdminPlace, Answer, Body, Code, EdgeReport, JSON, Place, Problem, checked_path};
 use crate::runtime::bindings::Context;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
+use crate::runtime::promise::promise;
 use crate::runtime::respond::{finish, not_set_up, path_is_ambiguous, refusal, respond};
 use crate::verify::browser_sign;
 
@@ -61,16 +61,14 @@ pub fn handle(
         | Place::Gateway
         | Place::Authorize
         | Place::ForwardAuth(_) => client::handle(edge, incoming),
-        Place::Introspect => Ok(future_to_promise(async move {
+        Place::Introspect => Ok(promise(async move {
             let answer = oauth::introspect(&edge, &incoming).await;
             finish(&incoming, answer)
-        })
-        .into()),
-        Place::Revoke => Ok(future_to_promise(async move {
+        })),
+        Place::Revoke => Ok(promise(async move {
             let answer = oauth::revoke(&edge, &incoming, incoming.request_id()).await;
             finish(&incoming, answer)
-        })
-        .into()),
+        })),
         Place::Admin(place) => Ok(told_of_this_edge(&edge, &place)),
         Place::LeakReport => Ok(JsValue::NULL),
         _ => refusal(&incoming, Code::NotFound.into(), None),
@@ -79,7 +77,7 @@ pub fn handle(
 
 fn health(incoming: &Incoming) -> Answer {
     match incoming.method() {
-        "GET" | "HEAD" => Answer::json(200, &serde_json::json!({ "status": "ok" }))
+        "GET" | "HEAD" => Answer::new(200, Body::Text(JSON, r#"{"status":"ok"}"#.to_owned()))
             .with("cache-control", "no-store"),
         _ => Problem::method_not_allowed("GET, HEAD")
             .into_answer(incoming.origin(), incoming.request_id()),

@@ -4,23 +4,28 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::expiring::ExpiringSet;
+use crate::expiring_semaphore::ExpiringSemaphore;
+use crate::freshness::Bound;
 use crate::freshness::failover::Failover;
 use crate::freshness::view::View;
-use crate::freshness::{Bound, Subject};
-use crate::in_flight::InFlight;
 use crate::key::{KeyDigest, PublicKeyId};
 use crate::keyed_semaphore::{Bounds, KeyedSemaphore};
 use crate::random::Randomness as _;
-use crate::verify::{FlushPromise, Held, Preflights, Tally};
+use crate::runtime::secrets;
+use crate::verify::authorization::Isolate;
+use crate::verify::{
+    AuthorizationRequest, CachedRecord, ClientAddress, Demand, FlushPromise, Preflights, Tally,
+    Verification,
+};
 
 use crate::edge::usage;
 use crate::runtime::host::Crypto;
 
 /// Bytes that the records of one isolate may take, of its 128 MB.
 const VIEW_BYTES: usize = 32 << 20;
-/// Strong reads under way from one isolate; more are refused, so that a lost
+/// Reads at registries under way from one isolate; more are refused, so that a lost
 /// relay does not become a flood of registry calls.
-const STRONG_READS: usize = 64;
+const REGISTRY_READS: usize = 64;
 /// For how long a key seen in a browser is not followed up again.
 const SIGHTED_FOR: u64 = 60_000;
 /// Most such keys remembered; while so many are, no other is followed up.
@@ -45,7 +50,7 @@ const ENDED_MOST: usize = 1_024;
 
 /// The isolate's memory.
 pub(crate) struct Memory {
-    pub(crate) view: View<Held>,
+    pub(crate) view: View<CachedRecord>,
     /// Which of a region's relays this isolate prefers: spreads isolates evenly.
     pub(crate) replica: u8,
     /// Uses not yet told the registries.
@@ -54,7 +59,7 @@ pub(crate) struct Memory {
     pub(crate) preflights: Preflights,
     /// Who tells both.
     pub(crate) flush: FlushPromise,
-    pub(crate) strong_reads: InFlight,
+    pub(crate) registry_reads: ExpiringSemaphore,
     /// Keys seen in a browser a moment ago: that is not told again.
     pub(crate) sighted: ExpiringSet<PublicKeyId>,
     pub(crate) revocations: Rc<RefCell<KeyedSemaphore<PublicKeyId>>>,
@@ -80,7 +85,7 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
                 tally: Tally::default(),
                 preflights: Preflights::default(),
                 flush: FlushPromise::default(),
-                strong_reads: InFlight::new(STRONG_READS, 2 * Failover::TOTAL.0),
+                registry_reads: ExpiringSemaphore::new(REGISTRY_READS, 2 * Failover::TOTAL.0),
                 sighted: ExpiringSet::new(SIGHTED_MOST, SIGHTED_FOR),
                 revocations: Rc::new(RefCell::new(KeyedSemaphore::new(REVOCATIONS))),
                 ended: ExpiringSet::new(ENDED_MOST, ENDED_FOR),
@@ -89,13 +94,38 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
     })
 }
 
+/// Uses what decides on a request, and what it decides by, without an await in
+/// between.
+pub(crate) fn verify<T>(
+    at_most: Bound,
+    request: &AuthorizationRequest,
+    demand: &Demand<'_>,
+    client: &dyn Fn() -> ClientAddress,
+    work: impl FnOnce(&mut Isolate<'_, CachedRecord>, &mut Verification<'_>, u8) -> T,
+) -> T {
+    with(at_most, |memory| {
+        secrets::with(request.id().environment, |secrets| {
+            let mut isolate = Isolate {
+                view: &mut memory.view,
+                registry_reads: &mut memory.registry_reads,
+            };
+            let mut verification = Verification {
+                request,
+                demand,
+                client,
+                secrets,
+            };
+            work(&mut isolate, &mut verification, memory.replica)
+        })
+    })
+}
+
 /// The digest of a key whose record is in the view, however old.
 pub(crate) fn digest_at_hand(at_most: Bound) -> impl Fn(&PublicKeyId) -> Option<KeyDigest> {
     move |id| {
-        let subject = Subject::parse(id.as_str()).ok()?;
         with(at_most, |memory| {
-            let key = memory.view.peek(&subject).and_then(Held::key)?;
-            Some(key.digest)
+            let record = memory.view.peek(&(*id).into());
+            record.and_then(CachedRecord::key).map(|key| key.digest)
         })
     }
 }

@@ -4,18 +4,20 @@ use std::rc::Rc;
 
 use zeroize::Zeroizing;
 
-use crate::edge::authorize::{self, Asked};
+use crate::edge::authorize;
 use crate::edge::{memory, usage};
+use crate::edge_call::EdgeCall;
 use crate::http::oauth::{self, TokenForm, as_oauth};
-use crate::http::{Answer, Body, Code, Freshness, Problem};
-use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
+use crate::http::{Answer, Body, Code, Problem};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
 use crate::runtime::registry;
 use crate::runtime::secrets;
 use crate::runtime::turns::in_turn;
-use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial};
+use crate::verify::{
+    Audience, AuthorizationRequest, ClientAddress, Credentials, Demand, Denial, Freshness, Granted,
+};
 
 /// `POST /oauth2/introspect`.
 pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answer, Problem> {
@@ -37,26 +39,27 @@ pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
         scope: None,
     };
     let now = host::now();
-    let Some(asked) = Asked::of(edge, &presented, demand, &client, now) else {
+    let Some(request) = AuthorizationRequest::new(&edge.settings.keyring, &presented, now) else {
         return Ok(oauth::inactive());
     };
     let region = incoming.region(edge);
-    match authorize::authorize(edge, region, &asked, Freshness::Bounded).await {
+    let bounded = Freshness::Bounded;
+    match authorize::authorize(edge, region, &request, &demand, &client, bounded).await {
         Ok(granted) => {
             // To a tied administrator other organizations do not exist.
             let reaches = caller
-                .key
+                .key()
                 .bound_organization
                 .as_ref()
-                .is_none_or(|bound| *bound == granted.organization.id);
+                .is_none_or(|bound| *bound == granted.organization().id);
             if !reaches {
                 return Ok(oauth::inactive());
             }
-            usage::count(edge, granted.id.public, None, None, now);
+            usage::count(edge, granted.id().public, None, None, now);
             Ok(oauth::active(
-                granted.id,
-                &granted.key,
-                &granted.organization,
+                granted.id(),
+                granted.key(),
+                granted.organization(),
                 incoming.origin(),
             )
             .with("katalo-decision", granted.decision()))
@@ -67,7 +70,7 @@ pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
 }
 
 /// Proves the one who asks: an admin key with `introspect`, as Bearer or Basic.
-async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Granted, Problem> {
+async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<Granted, Problem> {
     let authorization = &incoming.authorization;
     let basic = authorization.as_deref().and_then(oauth::basic_key);
     let presented = match basic {
@@ -86,9 +89,11 @@ async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Gra
         scope: Some("introspect"),
     };
     let client = || incoming.client_address();
-    let asked = Asked::of(edge, &presented, demand, &client, host::now())
+    let request = AuthorizationRequest::new(&edge.settings.keyring, &presented, host::now())
         .ok_or_else(|| Problem::from(&Denial::InvalidKey))?;
-    authorize::authorize(edge, incoming.region(edge), &asked, Freshness::Bounded).await
+    let region = incoming.region(edge);
+    let bounded = Freshness::Bounded;
+    authorize::authorize(edge, region, &request, &demand, &client, bounded).await
 }
 
 /// `POST /oauth2/revoke`: whoever shows a key can end it. Any other token is
@@ -113,41 +118,34 @@ pub(crate) async fn revoke(
     {
         return Ok(done);
     }
-    let request = Request {
-        v: MESSAGE_VERSION,
-        organization: None,
-        actor: Actor::Holder { id },
+    let revocation = EdgeCall::Revoke {
+        key: id,
         request_id: request_id.to_owned(),
-        if_match: None,
-        must_exist: false,
-        idempotency: None,
-        command: Command::RevokeSelf { key: id.public },
     };
-    let tag = id.public.organization_tag();
     let at_most = edge.settings.at_most;
     let revoke = async {
-        let ended = oauth::is_ended(&registry::ask(&edge.env, tag, &request).await?);
-        if ended {
+        let revoked = registry::call(&edge.env, &revocation).await?.is_revoked();
+        if revoked == Ok(true) {
             memory::with(at_most, |memory| {
                 memory.ended.insert(id.public, host::now().0)
             });
         }
-        Ok(ended)
+        Ok(revoked)
     };
     let known = || {
         memory::with(at_most, |memory| {
             memory.ended.contains(&id.public, host::now().0)
         })
-        .then_some(true)
+        .then_some(Ok(true))
     };
     let turns = memory::with(at_most, |memory| Rc::clone(&memory.revocations));
-    let ended = in_turn(&turns, id.public, known, revoke).await;
-    if ended.map_err(as_oauth)? {
-        Ok(done)
-    } else {
-        Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
-            "It is not sure yet that the key is refused everywhere. Ask again until it is.",
-        )))
+    let revoked = in_turn(&turns, id.public, known, revoke).await;
+    match revoked.map_err(as_oauth)? {
+        Ok(true) => Ok(done),
+        Ok(false) => Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
+            "The key is revoked, but not yet known so everywhere. Ask again until it is.",
+        ))),
+        Err(_) => Err(as_oauth(Code::RegistryUnavailable.into())),
     }
 }
 

@@ -4,10 +4,10 @@
 use futures_util::future::{join, join_all};
 
 use crate::edge::memory;
+use crate::edge_call::{EdgeCall, PreflightCount, UsageCount};
 use crate::http::Code;
 use crate::key::{OrganizationTag, PublicKeyId};
 use crate::random;
-use crate::registry::message::{Command, PreflightCount, UsageCount};
 use crate::runtime::host::{self, Crypto};
 use crate::runtime::isolate::Edge;
 use crate::runtime::metrics;
@@ -88,8 +88,8 @@ async fn flush_now(edge: &Edge) {
                 .into_iter()
                 .map(|(origin, count)| PreflightCount { origin, count })
                 .collect();
-            let command = Command::NotePreflights { preflights };
-            let _ = registry::tell_platform(&edge.env, command).await;
+            let note = EdgeCall::NotePreflights { preflights };
+            let _ = registry::call(&edge.env, &note).await;
         }
     };
     join(join_all(sent), told).await;
@@ -109,16 +109,17 @@ fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
 }
 
 async fn send(edge: &Edge, tag: OrganizationTag, rows: Vec<UsageCount>) {
-    let batch = random::hex_id(&mut Crypto);
+    let counts = EdgeCall::CountUsage {
+        organization: tag,
+        batch: random::hex_id(&mut Crypto),
+        rows,
+    };
     for try_number in 0..TRIES {
         if try_number > 0 {
             host::sleep(1_000 << try_number).await;
         }
-        let command = Command::CountUsage {
-            batch: batch.clone(),
-            rows: rows.clone(),
-        };
-        if registry::tell(&edge.env, tag, command).await.is_ok() {
+        let answered = registry::call(&edge.env, &counts).await;
+        if answered.is_ok_and(|response| response.is_taken()) {
             return;
         }
     }

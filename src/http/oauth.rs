@@ -8,7 +8,6 @@ use super::answer::Answer;
 use super::path::Query;
 use super::problem::{Code, Problem};
 use crate::key::{KeyId, KeyRecord, OrganizationRecord};
-use crate::registry::message::{Outcome, Refusal, Reply};
 use crate::time::Timestamp;
 
 /// `application/x-www-form-urlencoded`
@@ -98,17 +97,6 @@ pub fn basic_key(authorization: &str) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(format!("{user}.{password}")))
 }
 
-/// Whether a key is refused everywhere, by its registry's reply to the holder who
-/// revokes it. One that is gone meanwhile is; any other refusal says nothing of it.
-#[must_use]
-pub fn is_ended(reply: &Reply) -> bool {
-    match reply {
-        Ok(Outcome::Changed(changed)) => changed.enforced(),
-        Err(Refusal::NotFound) => true,
-        _ => false,
-    }
-}
-
 /// A key that is of no use, whatever the reason (RFC 7662 section 2.2: nothing
 /// more is said of an inactive token).
 #[must_use]
@@ -162,19 +150,6 @@ mod tests {
             assert_eq!(problem.extension, Some(("error", "invalid_request".into())));
         }
         assert!(TokenForm::read(b"token=\xff").is_err());
-    }
-
-    /// Its own changes are seen in the real runtime.
-    #[test]
-    fn a_key_is_ended_where_nothing_speaks_against_it() {
-        assert!(is_ended(&Err(Refusal::NotFound)));
-        for reply in [
-            Ok(Outcome::Done {}),
-            Err(Refusal::UnsupportedVersion),
-            Err(Refusal::LastAdmin),
-        ] {
-            assert!(!is_ended(&reply), "{reply:?}");
-        }
     }
 
     #[test]

@@ -6,10 +6,9 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
+use crate::edge_call::EdgeCall;
 use crate::json;
-use crate::key::Keyring;
-use crate::registry::Subject;
-use crate::registry::message::Command;
+use crate::key::{Keyring, Subject};
 use crate::runtime::bindings;
 use crate::runtime::isolate::Edge;
 use crate::runtime::registry;
@@ -57,12 +56,7 @@ async fn read_text(env: &JsValue, name: &str) -> Option<String> {
 pub(crate) fn report_stale(edge: &Edge, subject: Subject) {
     let env = edge.env.clone();
     edge.after(async move {
-        let _ = registry::tell(
-            &env,
-            subject.organization_tag(),
-            Command::ReportBehind { subject },
-        )
-        .await;
+        let _ = registry::call(&env, &EdgeCall::ReportStale { subject }).await;
     });
 }
 

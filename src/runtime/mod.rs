@@ -6,7 +6,7 @@
 //! | `registry`, `objects`, `kv` | questions to what is elsewhere |
 //! | `secrets`, `turns` | whether a presented secret is the right one, one look-up at a time |
 //! | `log`, `metrics` | what the operator sees |
-//! | `isolate`, `incoming`, `respond`, `bindings`, `host` | the runtime's parts |
+//! | `isolate`, `incoming`, `respond`, `bindings`, `promise`, `host` | the runtime's parts |
 
 pub(crate) mod bindings;
 pub(crate) mod host;
@@ -16,6 +16,7 @@ pub(crate) mod kv;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod objects;
+pub(crate) mod promise;
 pub(crate) mod registry;
 pub(crate) mod respond;
 pub(crate) mod secrets;

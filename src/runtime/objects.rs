@@ -41,7 +41,7 @@ pub(crate) struct Address<'a> {
     class: &'a str,
     name: &'a str,
     location_hint: Option<&'a str>,
-    yields: bool,
+    sheddable: bool,
     deadline: Option<Duration>,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Address<'a> {
             class,
             name,
             location_hint: None,
-            yields: false,
+            sheddable: false,
             deadline: None,
         }
     }
@@ -66,8 +66,8 @@ impl<'a> Address<'a> {
     }
 
     /// Whether this may be refused first where the object has too much to do.
-    pub(crate) const fn yielding(self, yields: bool) -> Self {
-        Self { yields, ..self }
+    pub(crate) const fn sheddable(self, sheddable: bool) -> Self {
+        Self { sheddable, ..self }
     }
 
     /// How long it may take.
@@ -94,7 +94,7 @@ pub(crate) async fn ask<R: DeserializeOwned>(
         &namespace,
         to.name,
         to.location_hint,
-        to.yields,
+        to.sheddable,
         &message,
         deadline,
     );

@@ -72,9 +72,11 @@ impl ChangeLog {
         // No await from here on.
         let mut log = self.log.borrow_mut();
         let reply = match &request {
-            LogRequest::Ask(question) => log.ask(question, now).map(LogReply::Answer),
+            LogRequest::Sync(request) => log.sync(request, now).map(LogReply::Sync),
             LogRequest::Append(append) => log.append(append, now).map(LogReply::Ack),
-            LogRequest::Standing(question) => log.standing(question).map(LogReply::Standing),
+            LogRequest::RestoreCheck(request) => {
+                log.check_restored(request).map(LogReply::RestoreCheck)
+            }
             LogRequest::Status {} => log
                 .status(now)
                 .map(|(meta, head)| LogReply::Status(meta.into_status(head))),
