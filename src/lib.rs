@@ -41,10 +41,12 @@ pub mod key;
 pub mod keyed_semaphore;
 pub mod page;
 pub mod random;
+#[cfg(feature = "control")]
 pub mod registry;
 #[cfg(target_arch = "wasm32")]
 mod runtime;
 pub mod settings;
+#[cfg(feature = "control")]
 pub mod sql;
 pub mod time;
 pub mod verify;

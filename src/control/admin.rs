@@ -17,7 +17,7 @@ use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
 use crate::runtime::objects;
-use crate::settings::names;
+use crate::settings::bindings;
 use crate::time::Timestamp;
 
 /// Asks for `Server-Timing`: a boolean of RFC 9651.
@@ -252,7 +252,7 @@ impl<'a> Caller<'a> {
             cursor: page.cursor,
             limit: page.limit,
         };
-        let to = objects::Address::of(names::DIRECTORY, DIRECTORY);
+        let to = objects::Address::of(bindings::DIRECTORY, DIRECTORY);
         let listed: Page<Listed> = objects::ask(&self.edge.env, to, &order).await?;
         Ok(Page {
             items: listed.items.into_iter().map(|listed| listed.id).collect(),

@@ -165,7 +165,7 @@ async fn signing_key(edge: &Edge, identifier: &str) -> Result<Option<SigningKey>
             .find(|key| key.identifier == identifier)
             .cloned()
     };
-    if let Some(fixed) = &edge.settings.github_public_keys {
+    if let Some(fixed) = &edge.settings.control.github_public_keys {
         return Ok(among(fixed));
     }
     let now = host::now();

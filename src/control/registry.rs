@@ -5,7 +5,7 @@ use wasm_bindgen::JsValue;
 use crate::key::{OrganizationId, OrganizationTag};
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, RegistryResponse, Reply, Request};
 use crate::runtime::objects::{self, Address, Unanswered};
-use crate::settings::names;
+use crate::settings::bindings;
 
 /// Asks the registry of this tag.
 pub(crate) async fn ask(
@@ -13,7 +13,7 @@ pub(crate) async fn ask(
     tag: OrganizationTag,
     request: &Request,
 ) -> Result<Reply, Unanswered> {
-    let to = Address::of(names::REGISTRY, tag.as_str()).sheddable(request.yields());
+    let to = Address::of(bindings::REGISTRY, tag.as_str()).sheddable(request.yields());
     let response: RegistryResponse = objects::ask(env, to, request).await?;
     response.reply.ok_or(Unanswered::Unreachable)
 }

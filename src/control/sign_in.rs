@@ -55,6 +55,7 @@ impl Door<'_> {
         let genuine = self
             .edge
             .settings
+            .control
             .bootstrap_token
             .as_ref()
             .is_some_and(|token| digest_of(token).ct_eq(&shown).into());

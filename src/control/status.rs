@@ -14,7 +14,7 @@ use crate::key::OrganizationId;
 use crate::registry::message::{Command, Outcome, Page, Refusal, Reply};
 use crate::runtime::isolate::Edge;
 use crate::runtime::objects::{self, Address, Unanswered};
-use crate::settings::names;
+use crate::settings::bindings;
 use crate::time::Timestamp;
 
 /// From how many days without use a key counts as unused.
@@ -37,7 +37,7 @@ pub(crate) async fn answer(
 ) -> Answer {
     let log = objects::ask::<LogReply>(
         &edge.env,
-        Address::of(names::CHANGE_LOG, objects::CHANGE_LOG).within(PATIENCE),
+        Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG).within(PATIENCE),
         &LogRequest::Status {},
     );
     let relays = join_all(

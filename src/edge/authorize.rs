@@ -22,7 +22,7 @@ use crate::runtime::isolate::Edge;
 use crate::runtime::kv;
 use crate::runtime::objects::{self, Address};
 use crate::runtime::registry::{self, Reader};
-use crate::settings::names;
+use crate::settings::bindings;
 use crate::verify::authorization::sync::{FailoverSync, SyncStep};
 use crate::verify::authorization::{Event, Refusal, RegistryRecords, Step};
 use crate::verify::{
@@ -204,7 +204,7 @@ async fn send(edge: &Edge, hop: Hop, sync: &FailoverSync, deadline: Duration) ->
             }
         }
         Hop::ChangeLog => {
-            let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
+            let to = Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
             match objects::ask(&edge.env, to, &LogRequest::Sync(request)).await {
                 Ok(LogReply::Sync(reply)) => Some(reply),
                 _ => None,

@@ -12,7 +12,7 @@ use crate::key::{Keyring, Subject};
 use crate::runtime::bindings;
 use crate::runtime::isolate::Edge;
 use crate::runtime::registry;
-use crate::settings::names;
+use crate::settings::bindings::KEYS;
 
 /// How long a read may take before it counts as a miss, in milliseconds.
 const DEADLINE_MS: f64 = 1_000.0;
@@ -46,7 +46,7 @@ async fn read<R: DeserializeOwned>(env: &JsValue, keyring: &Keyring, name: &str)
 }
 
 async fn read_text(env: &JsValue, name: &str) -> Option<String> {
-    let kv = bindings::binding(env, names::KEYS)?;
+    let kv = bindings::binding(env, KEYS)?;
     let value = bindings::read(&kv, name, DEADLINE_MS);
     JsFuture::from(value).await.ok()?.as_string()
 }

@@ -13,7 +13,7 @@ use crate::freshness::message::{RelayReply, RelayRequest};
 use crate::http::{Code, Problem};
 use crate::json;
 use crate::runtime::bindings;
-use crate::settings::names;
+use crate::settings::bindings::RELAY;
 
 /// The one change log's name. Sharding would go here: a log per group of
 /// organization tags, each with its own leases.
@@ -116,7 +116,7 @@ pub(crate) async fn ask_relay(
     deadline: Duration,
 ) -> Result<RelayReply, Unanswered> {
     let name = relay.to_string();
-    let to = Address::of(names::RELAY, &name)
+    let to = Address::of(RELAY, &name)
         .near(relay.region.hint())
         .within(deadline);
     ask(env, to, message).await

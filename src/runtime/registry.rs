@@ -8,12 +8,12 @@ use crate::edge_call::{EdgeCall, EdgeResponse, RecordsRead, RequiredRevisions};
 use crate::freshness::failover::Failover;
 use crate::key::KeyId;
 use crate::runtime::objects::{self, Address, Unanswered};
-use crate::settings::names;
+use crate::settings::bindings;
 
 /// Makes a call.
 pub(crate) async fn call(env: &JsValue, call: &EdgeCall) -> Result<EdgeResponse, Unanswered> {
     let tag = call.registry();
-    let to = Address::of(names::REGISTRY, tag.as_str()).sheddable(call.is_sheddable());
+    let to = Address::of(bindings::REGISTRY, tag.as_str()).sheddable(call.is_sheddable());
     objects::ask(env, to, call).await
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn read(
 ) -> Option<RecordsRead> {
     let key = id.public;
     let tag = key.organization_tag();
-    let to = Address::of(names::REGISTRY, tag.as_str())
+    let to = Address::of(bindings::REGISTRY, tag.as_str())
         .sheddable(reader == Reader::Edge)
         .within(reader.deadline());
     let read = EdgeCall::ReadRecords { key, required };

@@ -38,7 +38,7 @@ use crate::registry::{self, deletion, directory};
 use crate::runtime::host;
 use crate::runtime::isolate;
 use crate::runtime::objects::{self, Address};
-use crate::settings::{Settings, names};
+use crate::settings::{Settings, bindings};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 
@@ -231,7 +231,7 @@ impl Registry {
         let reply = registry::handle(
             &self.sql,
             &settings.keyring,
-            &settings.registry,
+            &settings.control.registry,
             request,
             host::now(),
             &mut host::Crypto,
@@ -385,7 +385,7 @@ impl Registry {
     }
 
     async fn ask_log(&self, message: &LogRequest) -> Option<LogReply> {
-        self.ask(names::CHANGE_LOG, objects::CHANGE_LOG, message)
+        self.ask(bindings::CHANGE_LOG, objects::CHANGE_LOG, message)
             .await
     }
 
@@ -395,8 +395,9 @@ impl Registry {
         let Ok(Some(order)) = directory::pending_order(&self.sql) else {
             return true;
         };
-        let told: Option<Page<directory::Listed>> =
-            self.ask(names::DIRECTORY, super::DIRECTORY, &order).await;
+        let told: Option<Page<directory::Listed>> = self
+            .ask(bindings::DIRECTORY, super::DIRECTORY, &order)
+            .await;
         told.is_some() && directory::mark_told(&self.sql, &order).is_ok()
     }
 
@@ -422,7 +423,7 @@ impl Registry {
             command: note,
         };
         let told: Option<RegistryResponse> = self
-            .ask(names::REGISTRY, platform.tag().as_str(), &request)
+            .ask(bindings::REGISTRY, platform.tag().as_str(), &request)
             .await;
         told.is_some_and(|said| matches!(said.reply, Some(Ok(_))))
             && deletion::mark_noted(&self.sql, revision).is_ok()
@@ -451,7 +452,12 @@ impl Registry {
         self.enforce(Enforcer::until_enforced(Vec::new(), reading()))
             .await?;
         let now = host::now();
-        let kept = registry::housekeeping(&self.sql, &settings.keyring, &settings.registry, now)?;
+        let kept = registry::housekeeping(
+            &self.sql,
+            &settings.keyring,
+            &settings.control.registry,
+            now,
+        )?;
         let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
         let retry = (!told).then(|| now.plus(TRY_AGAIN));
         let waiting = self.longest_wait().map(|left| now.plus(left.0));
