@@ -163,6 +163,7 @@ impl Incoming {
 
     /// What `find` makes of the body, piece by piece, as far as 64 KiB. Nothing of it
     /// is held.
+    #[cfg(feature = "edge")]
     pub(crate) async fn find_in_body<T>(
         &self,
         mut find: impl FnMut(&[u8]) -> Option<T>,
