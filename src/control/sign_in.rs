@@ -91,7 +91,8 @@ impl Door<'_> {
 
     async fn sign_in(&self) -> Result<Answer, Problem> {
         let address = self.may_try()?;
-        let body = Zeroizing::new(self.incoming.json_body().await?);
+        self.incoming.is_json()?;
+        let body = Zeroizing::new(self.incoming.strangers_body().await?);
         let shown: SignIn = admin::parse_body(&body)?;
         let proven = match self.edge.settings.keyring.read(&shown.key) {
             Ok(key) => self.by_key(&key, None).await,

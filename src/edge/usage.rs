@@ -1,10 +1,8 @@
 //! Counts of use, kept in the isolate and flushed to the registries after the
 //! answers have gone out.
 
-use std::collections::HashMap;
-
 use crate::edge::memory;
-use crate::edge_call::{EdgeCall, UsageCount};
+use crate::edge_call::{EdgeCall, PreflightCount, UsageCount};
 use crate::http::Code;
 use crate::key::PublicKeyId;
 use crate::random;
@@ -87,12 +85,16 @@ fn flush_now(edge: &Edge) {
             edge.after(send(edge.clone(), counts));
         }
     }
-    for (origin, count) in preflights {
+    if !preflights.is_empty() {
+        let preflights = preflights
+            .into_iter()
+            .map(|(origin, count)| PreflightCount { origin, count })
+            .collect();
         let later = edge.clone();
         edge.after(async move {
-            let note = EdgeCall::NotePreflight { origin, count };
-            // A note less, where the platform's registry does not answer.
-            let _ = registry::call(&later.env, &note).await;
+            // One message, whatever strangers sent; a note less, where the platform's
+            // registry does not answer.
+            let _ = registry::call(&later.env, &EdgeCall::NotePreflights { preflights }).await;
         });
     }
 }
@@ -119,33 +121,6 @@ async fn send(edge: Edge, counts: EdgeCall) {
         if answered.is_ok_and(|response| response.is_taken()) {
             return;
         }
-    }
-}
-
-/// Most origins remembered between two flushes.
-const ORIGINS: usize = 100;
-
-/// Preflights that asked for `authorization`, by the page's origin: a sign that
-/// somebody builds a page with a key in it.
-#[derive(Default)]
-pub(crate) struct Preflights(HashMap<String, u64>);
-
-impl Preflights {
-    /// Counts one; `false` where there are too many origins already.
-    pub(crate) fn count(&mut self, origin: String) -> bool {
-        let room = self.0.len() < ORIGINS;
-        match self.0.get_mut(&origin) {
-            Some(count) => *count += 1,
-            None if room => {
-                self.0.insert(origin, 1);
-            }
-            None => return false,
-        }
-        true
-    }
-
-    fn drain(&mut self) -> Vec<(String, u64)> {
-        self.0.drain().collect()
     }
 }
 
