@@ -34,6 +34,8 @@ pub mod random;
 pub mod registry;
 #[cfg(target_arch = "wasm32")]
 mod runtime;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod settings;
 pub mod sql;
 pub mod time;

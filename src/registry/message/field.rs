@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 use zeroize::Zeroizing;
 
 use crate::key::{Scope, Scopes};
-use crate::time::{Timestamp, rfc3339};
+use crate::time::{Rfc3339, Timestamp};
 
 /// Greatest whole number that every JSON reader keeps (RFC 8259 section 6):
 /// 2⁵³ − 1.
@@ -332,7 +332,7 @@ impl<'de> Visitor<'de> for ValueSeed {
 
 /// An instant as RFC 3339 text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Instant(#[serde(with = "rfc3339")] pub Timestamp);
+pub struct Instant(#[serde(with = "Rfc3339")] pub Timestamp);
 
 /// A field of a merge patch (RFC 7396): not there, `null`, or a value.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

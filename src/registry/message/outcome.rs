@@ -11,7 +11,7 @@ use super::field::SessionToken;
 use super::view::{AuditHead, ExportedKey, KeyView, OrganizationView};
 use crate::key::{KeyId, KeyRecord, OrganizationRecord, Revision, SecretText};
 use crate::registry::subject::Subject;
-use crate::time::{Timestamp, rfc3339};
+use crate::time::{Rfc3339, Rfc3339OrNull, Timestamp};
 
 /// What came of a command.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,11 +47,13 @@ pub enum Outcome {
 
 /// Some of many.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Page<T> {
     /// These.
     pub items: Vec<T>,
     /// Where the next page begins; with a filter there may be one though this
     /// page is short or empty.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Cursor"))]
     pub next_cursor: Option<String>,
 }
 
@@ -198,15 +200,17 @@ impl Changed {
 
 /// One count.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageRow {
     /// The bucket's beginning.
-    #[serde(with = "rfc3339")]
+    #[serde(with = "Rfc3339")]
     pub start: Timestamp,
     /// Its width.
     pub by: Span,
     /// Whose.
     pub key: KeyId,
     /// The scope asked for; `null` for routes without one.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::key::Scope>"))]
     pub scope: Option<String>,
     /// `allowed`, or the code of the denial.
     pub outcome: String,
@@ -216,11 +220,12 @@ pub struct UsageRow {
 
 /// What a revocation would hit.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Impact {
     /// The key.
     pub key: KeyId,
     /// When it last opened something.
-    #[serde(with = "rfc3339::option")]
+    #[serde(with = "Rfc3339OrNull")]
     pub last_used_at: Option<Timestamp>,
     /// The last hour, in whole buckets: this hour and the one before.
     pub last_hour: WindowUse,
@@ -234,6 +239,7 @@ pub struct Impact {
 
 /// Requests let through in a time.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WindowUse {
     /// All of them.
     pub requests: u64,
@@ -243,20 +249,23 @@ pub struct WindowUse {
 
 /// Whether the successor has taken over.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Successor {
     /// Its key id.
     pub id: KeyId,
     /// Whether it was used yet.
     pub in_use: bool,
     /// When last.
-    #[serde(with = "rfc3339::option")]
+    #[serde(with = "Rfc3339OrNull")]
     pub last_used_at: Option<Timestamp>,
 }
 
 /// How a registry stands.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Status {
     /// Its last revision.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Revision"))]
     pub revision: Revision,
     /// What has not reached the change log or Workers KV.
     pub outbox: OutboxDepth,
@@ -274,6 +283,7 @@ pub struct Status {
 
 /// What has not left yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct OutboxDepth {
     /// Not enforced.
     pub appends: u64,
@@ -283,13 +293,14 @@ pub struct OutboxDepth {
 
 /// A page that is being built with a key in it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Preflight {
     /// Its origin.
     pub origin: String,
     /// How often.
     pub count: u64,
     /// When last.
-    #[serde(with = "rfc3339")]
+    #[serde(with = "Rfc3339")]
     pub last_at: Timestamp,
 }
 
@@ -302,7 +313,7 @@ pub struct Session {
     /// What writes must carry.
     pub csrf_token: String,
     /// When it is over.
-    #[serde(with = "rfc3339")]
+    #[serde(with = "Rfc3339")]
     pub expires_at: Timestamp,
     /// The admin key behind it.
     pub id: KeyId,
