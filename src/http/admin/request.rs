@@ -8,7 +8,6 @@ use crate::http::place::{AdminPlace, KeyAction};
 use crate::http::problem::{Code, Problem};
 use crate::json;
 use crate::key::{KeyId, KeyState, OrganizationId, Revision};
-use crate::random;
 use crate::registry::Permission;
 use crate::registry::message::{Command, Idempotency, Limit, ListAudit, ListKeys, ListUsage, Span};
 use crate::time::Timestamp;
@@ -435,7 +434,7 @@ pub fn idempotency(key: &str, path: &str, body: &[u8]) -> Result<Idempotency, Pr
         .finalize();
     Ok(Idempotency {
         key: key.to_owned(),
-        body_digest: random::hex(&digest),
+        body_digest: base16ct::lower::encode_string(&digest),
     })
 }
 

@@ -199,22 +199,16 @@ fn page_of<T>(page: &dyn Fn() -> Page<()>) -> Page<T> {
 #[test]
 fn a_session_shows_its_token_in_no_body() {
     let record = KeyRecord {
-        v: RECORD_VERSION,
         revision: 7,
-        issued: 3,
-        issued_at: Timestamp(1),
-        digest: KeyDigest::from_text(&"A".repeat(43)).unwrap(),
         environment: Environment::Admin,
         name: "Ada".to_owned(),
-        scopes: scopes(),
-        revoked: false,
-        disabled: false,
-        restricted: false,
-        expires_at: None,
-        replaced_at: None,
-        retires_at: None,
-        allowed_ips: Vec::new(),
         bound_organization: Some(organization()),
+        ..KeyRecord::issued(
+            3,
+            Timestamp(1),
+            KeyDigest::from_text(&"A".repeat(43)).unwrap(),
+            scopes(),
+        )
     };
     let session = Session {
         token: None,

@@ -10,22 +10,14 @@ use crate::time::Timestamp;
 
 fn record() -> KeyRecord {
     KeyRecord {
-        v: RECORD_VERSION,
         revision: 7,
-        issued: 3,
-        issued_at: Timestamp(1_999),
-        digest: KeyDigest::from_text(&"A".repeat(43)).unwrap(),
-        environment: Environment::Live,
         name: "Shop".to_owned(),
-        scopes: scopes(),
-        revoked: false,
-        disabled: false,
-        restricted: false,
-        expires_at: None,
-        replaced_at: None,
-        retires_at: None,
-        allowed_ips: Vec::new(),
-        bound_organization: None,
+        ..KeyRecord::issued(
+            3,
+            Timestamp(1_999),
+            KeyDigest::from_text(&"A".repeat(43)).unwrap(),
+            scopes(),
+        )
     }
 }
 
