@@ -415,15 +415,7 @@ fn act(world: &mut World, model: &mut Model, act: &Act, fails_at: Option<u8>) {
     if let Some(at) = fails_at {
         let before = world.sql.dump();
         world.sql.fail_after(u64::from(at));
-        reply = registry::handle(
-            &world.sql,
-            &world.keyring,
-            &world.settings,
-            &request,
-            world.now,
-            &mut world.randomness,
-        )
-        .ok();
+        reply = world.handle(&request).ok();
         world.sql.heal();
         assert!(reply.is_some() || world.sql.dump() == before, "{act:?}");
     }
