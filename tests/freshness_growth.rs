@@ -18,21 +18,21 @@ mod sqlite;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use katalo_keys::freshness::ask::Version;
 use katalo_keys::freshness::change_log::ChangeLog;
-use katalo_keys::freshness::follower::Ask;
+use katalo_keys::freshness::follower::PendingSync;
 use katalo_keys::freshness::relay::{Relay, Serve};
 use katalo_keys::freshness::sql_log::{self, SqlLog};
-use katalo_keys::freshness::view::{Entered, Lookup, Refresh, View};
+use katalo_keys::freshness::sync::Version;
+use katalo_keys::freshness::view::{Inserted, Lookup, Refresh, View};
 use katalo_keys::freshness::{
-    Answer, Append, Bound, EdgeClock, Incarnation, Question, Reading, Revision, Subject,
+    Append, Bound, EdgeClock, Incarnation, Reading, Revision, Subject, SyncReply, SyncRequest,
 };
 use katalo_keys::key::{
     KeyDigest, KeyRecord, OrganizationId, OrganizationRecord, RECORD_VERSION, Scope, Scopes,
 };
 use katalo_keys::sql::Sql as _;
 use katalo_keys::time::Timestamp;
-use katalo_keys::verify::Held;
+use katalo_keys::verify::CachedRecord;
 use peak_alloc::PeakAlloc;
 use sqlite::Sqlite;
 
@@ -45,7 +45,7 @@ const KEYS_FIT: usize = 8 << 20;
 /// Changes of keys that the edge does not follow.
 const CHANGES: u64 = 1_000_000;
 /// As many as one answer carries.
-const BATCH: u64 = Answer::MAX_CHANGES as u64;
+const BATCH: u64 = SyncReply::MAX_CHANGES as u64;
 
 /// One measurement at a time: all threads of the process share the allocator.
 fn alone() -> MutexGuard<'static, ()> {
@@ -64,10 +64,10 @@ fn key(number: u64) -> Subject {
 
 /// A key's record with all that people give one: a long name, every scope of
 /// the demo, two networks, an end.
-fn key_record() -> Held {
+fn key_record() -> CachedRecord {
     let scopes = ["create", "read", "regenerate", "usage", "billing"];
     let scopes = scopes.map(|scope| Scope::parse(scope).unwrap());
-    Held::Key(Rc::new(KeyRecord {
+    CachedRecord::Key(Rc::new(KeyRecord {
         v: RECORD_VERSION,
         revision: 1,
         issued: 1,
@@ -90,8 +90,8 @@ fn key_record() -> Held {
     }))
 }
 
-fn organization_record(number: u64) -> Held {
-    Held::Organization(Rc::new(OrganizationRecord {
+fn organization_record(number: u64) -> CachedRecord {
+    CachedRecord::Organization(Rc::new(OrganizationRecord {
         v: RECORD_VERSION,
         revision: 1,
         id: OrganizationId::parse(&format!("organization-{number}")).unwrap(),
@@ -105,7 +105,7 @@ struct Deployment {
     database: Rc<Sqlite>,
     log: ChangeLog<SqlLog<Sqlite>>,
     relay: Relay,
-    view: View<Held>,
+    view: View<CachedRecord>,
     now: u64,
 }
 
@@ -128,51 +128,51 @@ impl Deployment {
     }
 
     /// What the relay answers, which asks the log if it must.
-    fn ask_relay(&mut self, question: &Question) -> Answer {
+    fn ask_relay(&mut self, request: &SyncRequest) -> SyncReply {
         let now = Reading::at(self.now);
         loop {
-            match self.relay.serve(question, now, now) {
-                Serve::Answer(answer) => return answer,
-                Serve::AskLog(ask) => {
-                    let answer = self.log.ask(&ask.question, Reading::at(self.now)).unwrap();
-                    self.relay.accept(&ask, &answer, now);
+            match self.relay.serve(request, now, now) {
+                Serve::Reply(reply) => return reply,
+                Serve::SyncWithLog(sync) => {
+                    let reply = self.log.sync(&sync.request, Reading::at(self.now)).unwrap();
+                    self.relay.accept(&sync, &reply, now);
                 }
                 other => panic!("{other:?}"),
             }
         }
     }
 
-    fn take(&mut self, ask: &Ask<EdgeClock>) -> Answer {
-        let answer = self.ask_relay(&ask.question);
-        self.view.accept(ask, &answer, self.edge_clock());
-        answer
+    fn take(&mut self, sync: &PendingSync<EdgeClock>) -> SyncReply {
+        let reply = self.ask_relay(&sync.request);
+        self.view.accept(sync, &reply, self.edge_clock());
+        reply
     }
 
     /// A refresh, half a bound later: the changes it brought.
     fn poll(&mut self) -> usize {
         self.now += Bound::DEFAULT.half().0;
-        let Refresh::Ask(ask) = self.view.begin_refresh(self.edge_clock()) else {
-            panic!("nobody else asks");
+        let Refresh::Send(sync) = self.view.begin_refresh(self.edge_clock()) else {
+            panic!("nobody else syncs");
         };
-        let answer = self.take(&ask);
-        assert!(!answer.reset);
-        answer.changes.len()
+        let reply = self.take(&sync);
+        assert!(!reply.reset);
+        reply.changes.len()
     }
 
     /// A request for a key whose record is read from KV.
     fn load(&mut self, number: u64) {
         let both = [key(number), organization(number / 10)];
         let load = self.view.begin_load(&both, self.edge_clock()).unwrap();
-        if let Some(ask) = &load.ask {
-            self.take(ask);
+        if let Some(sync) = &load.sync {
+            self.take(sync);
         }
         for subject in load.subjects().collect::<Vec<_>>() {
             let record = match subject.is_organization() {
                 true => organization_record(number / 10),
                 false => key_record(),
             };
-            let entered = (self.view).enter(&load, &subject, record, self.edge_clock());
-            assert!(matches!(entered, Entered::Held), "{entered:?}");
+            let entered = (self.view).insert(&load, &subject, record, self.edge_clock());
+            assert!(matches!(entered, Inserted::Stored), "{entered:?}");
         }
     }
 
@@ -227,18 +227,18 @@ impl Deployment {
         spent(self);
         assert_eq!(self.poll(), BATCH as usize);
         let whole = spent(self);
-        let question = Question {
+        let request = SyncRequest {
             v: Version::CURRENT,
             cursor: None,
             subjects: vec![key(600_000 + *next / 10), organization(77_777)],
         };
-        self.ask_relay(&question);
+        self.ask_relay(&request);
         let new = spent(self);
         [
             ("an append", append),
             ("a poll of one change", one),
             ("a poll of none", none),
-            ("a poll of a whole answer", whole),
+            ("a poll of a whole reply", whole),
             ("two new subjects", new),
         ]
     }
@@ -256,7 +256,7 @@ fn ten_thousand_keys_take_at_most_eight_mebibytes() {
     for number in 0..KEYS {
         let subjects = vec![key(number), organization(number / 10)];
         let v = Version::CURRENT;
-        deployment.ask_relay(&Question {
+        deployment.ask_relay(&SyncRequest {
             v,
             cursor: None,
             subjects,

@@ -144,5 +144,5 @@ mutants! {
     finds_that_a_backward_clock_is_accepted: BackwardClockAccepted in bad_clocks,
     finds_that_the_wait_has_no_margin: NoMargin in drifting_clocks,
     finds_that_a_lowered_bound_shortens_the_wait_at_once: WaitLoweredAtOnce in lowered_bound,
-    finds_that_a_restored_registry_does_not_ask: NoStandingCheck in restored_registry,
+    finds_that_a_restored_registry_does_not_ask: NoRestoreCheck in restored_registry,
 }

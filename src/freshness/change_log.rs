@@ -4,12 +4,12 @@
 //!
 //! **Safety argument.** The object handles one event at a time, and each event
 //! reads storage before it answers (an object that was replaced unnoticed is
-//! found out there). So for any append and any question one is first. If the
-//! append is, the answer carries the change. If the question is, its proof
+//! found out there). So of any append and any request one comes first. If it is
+//! the append, the reply carries the change. If it is the request, its proof
 //! dates from before the append, and the acknowledgement states a wait that
-//! outlasts the lease in that answer.
+//! outlasts the lease in that reply.
 //!
-//! **The bound.** An answer grants a lease; an acknowledgement states how long
+//! **The bound.** A reply grants a lease; an acknowledgement states how long
 //! leases may still run. The log does not keep leases: it states the wait for
 //! the greatest bound that any running lease may have. Both bounds are in
 //! storage, so a restart forgets nothing. Raising the bound raises both at
@@ -17,19 +17,19 @@
 //! after the old leases have run out on this object's clock, counted anew
 //! after a restart, whose clock may be another machine's.
 
-use super::ask::{
-    Ack, Answer, Append, Change, Cursor, Incarnation, Question, Required, Revision, Standing,
-    StandingQuestion, Version,
+use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
+use super::sync::{
+    Change, Cursor, Incarnation, Requirement, Revision, SyncReply, SyncRequest, Version,
 };
-use super::subject::Subject;
 use super::time::{Bound, LogClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What the log keeps beside its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LogMeta {
     /// The life of this log.
     pub incarnation: Incarnation,
-    /// The bound granted in answers.
+    /// The bound granted in replies.
     pub lease: Bound,
     /// The greatest bound a running lease may have; never below `lease`.
     pub wait_for: Bound,
@@ -40,7 +40,7 @@ pub struct LogMeta {
 pub struct KeysRevoked {
     /// Every key issued at or below this revision.
     pub through: Revision,
-    /// The revision of the organization that said so.
+    /// The revision of the organization as of which that holds.
     pub at: Revision,
 }
 
@@ -113,7 +113,7 @@ pub trait LogStore {
         revision: Revision,
         after: Option<Subject>,
         limit: usize,
-    ) -> Result<Vec<Required>, Self::Error>;
+    ) -> Result<Vec<Requirement>, Self::Error>;
 }
 
 /// The change log over its storage.
@@ -182,21 +182,25 @@ impl<S: LogStore> ChangeLog<S> {
     ///
     /// # Errors
     /// If storage fails.
-    pub fn ask(&mut self, question: &Question, now: Reading<LogClock>) -> Result<Answer, S::Error> {
+    pub fn sync(
+        &mut self,
+        request: &SyncRequest,
+        now: Reading<LogClock>,
+    ) -> Result<SyncReply, S::Error> {
         let (meta, seq) = self.meta_and_head(now)?;
         let head = Cursor {
             incarnation: meta.incarnation,
             seq,
         };
-        let changes = self.changes_for(question.cursor, head)?;
+        let changes = self.changes_for(request.cursor, head)?;
         let mut required = Vec::new();
-        for subject in question.subjects.iter().take(Question::MAX_SUBJECTS) {
-            required.push(Required {
+        for subject in request.subjects.iter().take(SyncRequest::MAX_SUBJECTS) {
+            required.push(Requirement {
                 subject: *subject,
                 revision: self.store.revision_of(*subject)?.unwrap_or_default(),
             });
         }
-        Ok(Answer {
+        Ok(SyncReply {
             v: Version::CURRENT,
             reset: changes.is_none(),
             cursor: head,
@@ -212,17 +216,17 @@ impl<S: LogStore> ChangeLog<S> {
     ///
     /// # Errors
     /// If storage fails.
-    pub fn standing(&self, question: &StandingQuestion) -> Result<Standing, S::Error> {
-        let organization = question.organization;
+    pub fn check_restored(&self, request: &RestoreCheck) -> Result<RestoreCheckReply, S::Error> {
+        let organization = request.organization;
         let mut beyond = self.store.beyond(
             organization,
-            question.above,
-            question.after_subject,
-            Standing::PAGE + 1,
+            request.above,
+            request.after_subject,
+            RestoreCheckReply::PAGE + 1,
         )?;
-        let more = beyond.len() > Standing::PAGE;
-        beyond.truncate(Standing::PAGE);
-        Ok(Standing {
+        let more = beyond.len() > RestoreCheckReply::PAGE;
+        beyond.truncate(RestoreCheckReply::PAGE);
+        Ok(RestoreCheckReply {
             v: Version::CURRENT,
             greatest: self.store.greatest_revision_of(organization)?,
             beyond,
@@ -307,7 +311,7 @@ impl<S: LogStore> ChangeLog<S> {
         }
         let changes = self
             .store
-            .changes_since(cursor.seq, Answer::MAX_CHANGES + 1)?;
-        Ok((changes.len() <= Answer::MAX_CHANGES).then_some(changes))
+            .changes_since(cursor.seq, SyncReply::MAX_CHANGES + 1)?;
+        Ok((changes.len() <= SyncReply::MAX_CHANGES).then_some(changes))
     }
 }

@@ -13,45 +13,47 @@
 //!    clock of the very process that took it;
 //! 4. *settled*: the row is deleted.
 //!
-//! `enforced` is step 3 or 4 and never the key's state: a repeated call finds
-//! the row and joins its wait. Only rows are stored. How far the wait has come
-//! is in memory, because another process would measure it on another clock:
+//! `enforced` is step 3 or 4 and never the key's state: a repeated call finds the
+//! row and joins its wait. Only rows are stored. How far the wait has come is
+//! kept in memory, because another process would measure it on another clock:
 //! after a restart each remaining row is appended and waited for again.
 //!
-//! **What comes later.** A change may alter decisions from an instant that lies
-//! ahead: a rotated key works on until its overlap ends. Where every lease that
-//! predates the change is over by then, no request is ever decided otherwise than
-//! it says, and the change is enforced from its acknowledgement on. That is no
-//! longer so once the clock was set back, by which the instant was named.
+//! **Changes that take effect later.** A change may alter decisions from a future
+//! instant on: a rotated key keeps working until its overlap ends. If every lease
+//! that predates the change is over by then, no request is ever decided
+//! otherwise, and the change is enforced as soon as it is acknowledged. That no
+//! longer holds once the clock that named the instant was set back.
 //!
 //! **Restored from a backup.** Before a registry that has just started serves
 //! anything, it asks the log what that knows beyond the registry's revision
-//! ([`CommitWait::standing_question`]). If there is something, the registry was
+//! ([`CommitWait::restore_check`]). If there is something, the registry was
 //! restored and has lost changes, which may have been revocations. It then
 //! jumps past the log's greatest revision, writes each lost subject anew in
 //! its *most restrictive* state (a key disabled, an organization without API
 //! access) and appends those: what was enforced stays enforced, and what the
 //! operator wants back is enabled again on purpose.
 //!
-//! That all keys were revoked at once is a change of the organization which its API
-//! access does not undo. So each change of an organization tells the log through which
-//! revision that reached, and a registry that lost the last one takes it over.
+//! A revocation of all keys is a change of the organization that its API access
+//! does not undo. So each append of an organization tells the log through which
+//! revision its keys were revoked, and a registry that lost the last one takes
+//! that over.
 
 use std::collections::BTreeMap;
 
-use super::ask::{Ack, Append, Required, Revision, Standing, StandingQuestion, Version};
-use super::subject::Subject;
+use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
+use super::sync::{Requirement, Revision, Version};
 use super::time::{Millis, Reading, RegistryClock};
+use crate::key::Subject;
 
-/// A stored row: a change that is committed and not yet settled.
+/// A change that is committed and not yet settled: one stored row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Unsettled {
+pub struct PendingChange {
     /// What changed.
     pub subject: Subject,
     /// At which revision it is now.
     pub revision: Revision,
-    /// Whether anybody's rights changed, so that the wait counts. Issuing and
-    /// renaming only need the append.
+    /// Whether anybody's rights changed, so that callers wait. Issuing and renaming
+    /// only need the append.
     pub waits: bool,
     /// Until then the old state and the new one decide alike; none where they
     /// differ at once.
@@ -59,6 +61,19 @@ pub struct Unsettled {
     /// Of the organization: through which revision its keys were revoked at once;
     /// zero where they never were.
     pub keys_revoked_through: Option<Revision>,
+}
+
+impl PendingChange {
+    /// What the change log is told.
+    #[must_use]
+    pub const fn append(&self) -> Append {
+        Append {
+            v: Version::CURRENT,
+            subject: self.subject,
+            revision: self.revision,
+            keys_revoked_through: self.keys_revoked_through,
+        }
+    }
 }
 
 /// Whether a change is enforced everywhere.
@@ -85,32 +100,30 @@ pub struct Recovery {
     pub keys_revoked_through: Option<Revision>,
 }
 
-/// How the registry stands to what the log knows.
+/// Whether the registry lost changes that the log knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Check {
-    /// Pages still to come; what they said so far.
-    Open(Vec<Required>),
-    Current,
-    Behind(Recovery),
+enum Restored {
+    /// Not known yet; what the log's pages have said so far.
+    Unknown(Vec<Requirement>),
+    No,
+    Yes(Recovery),
 }
 
+/// How far a pending change has come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Progress {
-    revision: Revision,
-    waits: bool,
-    from: Option<Reading<RegistryClock>>,
-    keys_revoked_through: Option<Revision>,
+    change: PendingChange,
     /// When the acknowledgement came, and the wait it stated.
     acknowledged: Option<(Reading<RegistryClock>, Millis)>,
 }
 
-/// The unsettled changes of one organization, in one process of its registry.
+/// The pending changes of one organization, in one process of its registry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommitWait {
     organization: Subject,
     revision: Revision,
-    check: Check,
-    unsettled: BTreeMap<Subject, Progress>,
+    restored: Restored,
+    pending: BTreeMap<Subject, Progress>,
     read: Option<Reading<RegistryClock>>,
 }
 
@@ -121,13 +134,13 @@ impl CommitWait {
     pub fn start(
         organization: Subject,
         revision: Revision,
-        rows: impl IntoIterator<Item = Unsettled>,
+        rows: impl IntoIterator<Item = PendingChange>,
     ) -> Self {
         let mut started = Self {
             organization,
             revision,
-            check: Check::Open(Vec::new()),
-            unsettled: BTreeMap::new(),
+            restored: Restored::Unknown(Vec::new()),
+            pending: BTreeMap::new(),
             read: None,
         };
         for row in rows {
@@ -140,17 +153,17 @@ impl CommitWait {
     /// have lost nothing.
     #[must_use]
     pub fn may_serve(&self) -> bool {
-        self.check == Check::Current
+        self.restored == Restored::No
     }
 
-    /// What to ask the log before serving; none once that is settled.
+    /// What to ask the log before serving; none once it has answered.
     #[must_use]
-    pub fn standing_question(&self) -> Option<StandingQuestion> {
-        let Check::Open(seen) = &self.check else {
+    pub fn restore_check(&self) -> Option<RestoreCheck> {
+        let Restored::Unknown(seen) = &self.restored else {
             return None;
         };
         let last = seen.last();
-        Some(StandingQuestion {
+        Some(RestoreCheck {
             v: Version::CURRENT,
             organization: self.organization,
             above: last.map_or(self.revision, |last| last.revision),
@@ -158,25 +171,25 @@ impl CommitWait {
         })
     }
 
-    /// Takes the log's answer to `question`; a late or repeated one is ignored.
-    pub fn standing_answered(&mut self, question: &StandingQuestion, standing: &Standing) {
-        if self.standing_question().as_ref() != Some(question) {
+    /// Takes the log's reply to `request`; a late or repeated one is ignored.
+    pub fn restore_check_answered(&mut self, request: &RestoreCheck, reply: &RestoreCheckReply) {
+        if self.restore_check().as_ref() != Some(request) {
             return;
         }
-        let Check::Open(seen) = &mut self.check else {
+        let Restored::Unknown(seen) = &mut self.restored else {
             return;
         };
-        seen.extend(&standing.beyond);
-        if standing.more {
+        seen.extend(&reply.beyond);
+        if reply.more {
             return;
         }
-        self.check = if standing.greatest <= self.revision && seen.is_empty() {
-            Check::Current
+        self.restored = if reply.greatest <= self.revision && seen.is_empty() {
+            Restored::No
         } else {
             let lost: Vec<Subject> = seen.iter().map(|required| required.subject).collect();
-            let through = standing.keys_revoked_through.unwrap_or(self.revision);
-            Check::Behind(Recovery {
-                revision: standing.greatest.max(self.revision).next(),
+            let through = reply.keys_revoked_through.unwrap_or(self.revision);
+            Restored::Yes(Recovery {
+                revision: reply.greatest.max(self.revision).next(),
                 keys_revoked_through: (lost.contains(&self.organization)).then_some(through),
                 lost,
             })
@@ -188,8 +201,8 @@ impl CommitWait {
     /// and a row for it that waits. Then [`Self::recovered`].
     #[must_use]
     pub fn recovery(&self) -> Option<&Recovery> {
-        match &self.check {
-            Check::Behind(recovery) => Some(recovery),
+        match &self.restored {
+            Restored::Yes(recovery) => Some(recovery),
             _ => None,
         }
     }
@@ -197,12 +210,12 @@ impl CommitWait {
     /// The transaction of [`Self::recovery`] is committed; through which revision
     /// the organization's keys were revoked at once by now, if there is one.
     pub fn recovered(&mut self, keys_revoked_through: Option<Revision>) {
-        let Check::Behind(recovery) = std::mem::replace(&mut self.check, Check::Current) else {
+        let Restored::Yes(recovery) = std::mem::replace(&mut self.restored, Restored::No) else {
             return;
         };
         self.revision = recovery.revision;
         for subject in recovery.lost {
-            self.committed(Unsettled {
+            self.committed(PendingChange {
                 subject,
                 revision: recovery.revision,
                 waits: true,
@@ -212,13 +225,13 @@ impl CommitWait {
         }
     }
 
-    /// A change is committed; told again it says nothing new. A row of the same
-    /// subject that was still waiting is replaced: whoever waits for it waits for
-    /// the new one. A right that changed before is not settled by a renaming
-    /// after, and not put off by a change that alters decisions later.
-    pub fn committed(&mut self, row: Unsettled) {
+    /// A change is committed. Idempotent. A row of the same subject that was still
+    /// waiting is replaced: whoever waits for it waits for the new one. A right
+    /// that changed before is not settled by a renaming after, and not put off by
+    /// a change that alters decisions later.
+    pub fn committed(&mut self, row: PendingChange) {
         self.revision = self.revision.max(row.revision);
-        let earlier = self.unsettled.get(&row.subject);
+        let earlier = self.pending.get(&row.subject).map(|earlier| earlier.change);
         if earlier.is_some_and(|earlier| earlier.revision == row.revision) {
             return;
         }
@@ -229,13 +242,10 @@ impl CommitWait {
             Some(earlier) if earlier.waits => (true, earlier.from),
             _ => (row.waits, row.from),
         };
-        self.unsettled.insert(
+        self.pending.insert(
             row.subject,
             Progress {
-                revision: row.revision,
-                waits,
-                from,
-                keys_revoked_through: row.keys_revoked_through,
+                change: PendingChange { waits, from, ..row },
                 acknowledged: None,
             },
         );
@@ -245,14 +255,9 @@ impl CommitWait {
     /// acknowledged, in any order.
     #[must_use]
     pub fn next_append(&self) -> Option<Append> {
-        let (subject, progress) =
-            (self.unsettled.iter()).find(|(_, progress)| progress.acknowledged.is_none())?;
-        Some(Append {
-            v: Version::CURRENT,
-            subject: *subject,
-            revision: progress.revision,
-            keys_revoked_through: progress.keys_revoked_through,
-        })
+        let mut pending = self.pending.values();
+        let next = pending.find(|progress| progress.acknowledged.is_none())?;
+        Some(next.change.append())
     }
 
     /// The log has acknowledged an append. One that is overtaken by a newer
@@ -260,9 +265,9 @@ impl CommitWait {
     /// new.
     pub fn acknowledged(&mut self, append: &Append, ack: &Ack, now: Reading<RegistryClock>) {
         self.observe(now);
-        self.log_is_at(ack.greatest);
-        if let Some(progress) = self.unsettled.get_mut(&append.subject)
-            && progress.revision == append.revision
+        self.observe_log_revision(ack.greatest);
+        if let Some(progress) = self.pending.get_mut(&append.subject)
+            && progress.change.revision == append.revision
             && progress.acknowledged.is_none()
         {
             progress.acknowledged = Some((now, ack.wait_ms));
@@ -271,13 +276,13 @@ impl CommitWait {
 
     /// An edge reads `subject` strongly and says what is `required` of it; the
     /// registry's record is at `held`. A record below its requirement is a
-    /// change that was lost after the start's question: an append sent before
+    /// change that was lost after the check at the start: an append sent before
     /// the registry was restored reached the log only then. To be called
     /// before the read is answered, and [`Self::may_serve`] after it.
-    pub fn heard_of(&mut self, subject: Subject, required: Revision, held: Revision) {
-        self.log_is_at(required);
-        if required > held && self.check == Check::Current {
-            self.check = Check::Behind(Recovery {
+    pub fn observe_required(&mut self, subject: Subject, required: Revision, held: Revision) {
+        self.observe_log_revision(required);
+        if required > held && self.restored == Restored::No {
+            self.restored = Restored::Yes(Recovery {
                 revision: self.revision.next(),
                 lost: vec![subject],
                 // Whoever asked for that change never heard that it was enforced.
@@ -288,9 +293,9 @@ impl CommitWait {
 
     /// The log knows this revision of the organization. One beyond the
     /// registry's own means lost changes: ask which before serving on.
-    fn log_is_at(&mut self, revision: Revision) {
-        if revision > self.revision && self.check == Check::Current {
-            self.check = Check::Open(Vec::new());
+    fn observe_log_revision(&mut self, revision: Revision) {
+        if revision > self.revision && self.restored == Restored::No {
+            self.restored = Restored::Unknown(Vec::new());
         }
     }
 
@@ -298,13 +303,13 @@ impl CommitWait {
     /// an edge's memory. If not, an edge may decide one request on it.
     #[must_use]
     pub fn may_publish(&self, subject: &Subject) -> bool {
-        (self.unsettled.get(subject)).is_none_or(|progress| progress.acknowledged.is_some())
+        (self.pending.get(subject)).is_none_or(|progress| progress.acknowledged.is_some())
     }
 
     /// Whether the last change of a subject that altered rights is enforced.
     pub fn enforcement(&mut self, subject: &Subject, now: Reading<RegistryClock>) -> Enforcement {
         self.observe(now);
-        match self.unsettled.get(subject) {
+        match self.pending.get(subject) {
             None => Enforcement::Enforced,
             Some(progress) => progress.enforcement(now),
         }
@@ -312,24 +317,19 @@ impl CommitWait {
 
     /// Rows whose wait is over, to be deleted from storage where they still
     /// have this revision; then [`Self::settled`].
-    pub fn due(&mut self, now: Reading<RegistryClock>) -> Vec<Unsettled> {
+    pub fn due(&mut self, now: Reading<RegistryClock>) -> Vec<PendingChange> {
         self.observe(now);
-        (self.unsettled.iter())
-            .filter(|(_, progress)| progress.enforcement(now) == Enforcement::Enforced)
-            .map(|(subject, progress)| Unsettled {
-                subject: *subject,
-                revision: progress.revision,
-                waits: progress.waits,
-                from: progress.from,
-                keys_revoked_through: progress.keys_revoked_through,
-            })
+        (self.pending.values())
+            .filter(|progress| progress.enforcement(now) == Enforcement::Enforced)
+            .map(|progress| progress.change)
             .collect()
     }
 
     /// The row is deleted from storage.
-    pub fn settled(&mut self, row: &Unsettled) {
-        if (self.unsettled.get(&row.subject)).is_some_and(|held| held.revision == row.revision) {
-            self.unsettled.remove(&row.subject);
+    pub fn settled(&mut self, row: &PendingChange) {
+        let held = self.pending.get(&row.subject);
+        if held.is_some_and(|held| held.change.revision == row.revision) {
+            self.pending.remove(&row.subject);
         }
     }
 
@@ -341,15 +341,15 @@ impl CommitWait {
             Enforcement::Waiting(left) => Some(left),
             Enforcement::Enforced | Enforcement::Unacknowledged => None,
         };
-        self.unsettled.values().filter_map(left).max()
+        self.pending.values().filter_map(left).max()
     }
 
     /// A backward step begins every wait anew, to its end: what passed before it
     /// was measured on a clock that is gone, and what lay ahead named on it.
     fn observe(&mut self, now: Reading<RegistryClock>) {
         if self.read.is_some_and(|read| now < read) {
-            for progress in self.unsettled.values_mut() {
-                progress.from = None;
+            for progress in self.pending.values_mut() {
+                progress.change.from = None;
                 if let Some((at, _)) = &mut progress.acknowledged {
                     *at = now;
                 }
@@ -366,8 +366,8 @@ impl Progress {
         };
         let left = wait.less(now.since(at));
         let over = at.ahead_by(*wait);
-        let is_before_anything = self.from.is_some_and(|from| over <= from);
-        if self.waits && left > Millis::ZERO && !is_before_anything {
+        let is_before_anything = self.change.from.is_some_and(|from| over <= from);
+        if self.change.waits && left > Millis::ZERO && !is_before_anything {
             Enforcement::Waiting(left)
         } else {
             Enforcement::Enforced

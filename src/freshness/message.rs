@@ -1,21 +1,25 @@
-//! What can be said to the change log and to a relay, as one JSON value each.
+//! The envelopes: every message to the change log and to a relay, one JSON value
+//! each.
 
 use serde::{Deserialize, Serialize};
 
-use super::ask::{Ack, Answer, Append, Incarnation, Question, Standing, StandingQuestion};
+use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
 use super::change_log::LogMeta;
+use super::sync::{Incarnation, SyncReply, SyncRequest};
 use super::time::{Bound, Millis};
 
 /// To the change log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogRequest {
-    /// By a relay, or an edge that reaches none: [`LogReply::Answer`].
-    Ask(Question),
+    /// By a relay, or an edge that reaches none: [`LogReply::Sync`].
+    #[serde(rename = "ask")]
+    Sync(SyncRequest),
     /// By a registry: [`LogReply::Ack`].
     Append(Append),
-    /// By a registry that has just started: [`LogReply::Standing`].
-    Standing(StandingQuestion),
+    /// By a registry that has just started: [`LogReply::RestoreCheck`].
+    #[serde(rename = "standing")]
+    RestoreCheck(RestoreCheck),
     /// For the status: [`LogReply::Status`].
     Status {},
 }
@@ -24,24 +28,26 @@ pub enum LogRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogReply {
-    /// The answer.
-    Answer(Answer),
+    /// The reply.
+    #[serde(rename = "answer")]
+    Sync(SyncReply),
     /// It is recorded.
     Ack(Ack),
     /// What is known beyond a revision.
-    Standing(Standing),
-    /// How the log stands.
+    #[serde(rename = "standing")]
+    RestoreCheck(RestoreCheckReply),
+    /// The log's status.
     Status(LogStatus),
 }
 
-/// How the change log stands.
+/// The change log's status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStatus {
-    /// Its life.
+    /// Its incarnation.
     pub incarnation: Incarnation,
     /// The number of its last change.
     pub head: u64,
-    /// The freshness bound granted in answers, in milliseconds.
+    /// The freshness bound granted in replies, in milliseconds.
     pub bound_ms: Bound,
     /// The bound that changes still wait for, in milliseconds.
     pub wait_for_ms: Bound,
@@ -64,8 +70,9 @@ impl LogMeta {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelayRequest {
-    /// By an edge: [`RelayReply::Answer`] or [`RelayReply::Unavailable`].
-    Ask(Question),
+    /// By an edge: [`RelayReply::Sync`] or [`RelayReply::Unavailable`].
+    #[serde(rename = "ask")]
+    Sync(SyncRequest),
     /// For the status: [`RelayReply::Status`].
     Status {},
 }
@@ -74,9 +81,10 @@ pub enum RelayRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelayReply {
-    /// The answer.
-    Answer(Answer),
-    /// Nothing proven is left to say: ask elsewhere.
+    /// The reply.
+    #[serde(rename = "answer")]
+    Sync(SyncReply),
+    /// The relay has no proof that is young enough: ask elsewhere.
     Unavailable {},
     /// Age of the relay's proof in milliseconds, if it has one.
     Status {
@@ -88,8 +96,8 @@ pub enum RelayReply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::freshness::ask::{Revision, Version};
-    use crate::freshness::subject::Subject;
+    use crate::freshness::sync::{Revision, Version};
+    use crate::key::Subject;
 
     #[test]
     fn the_envelopes_are_pinned() {

@@ -15,37 +15,42 @@
 //! | module | rule it keeps |
 //! |---|---|
 //! | [`time`] | durations are shared, clock readings are not; how much longer than the bound a change waits |
-//! | [`subject`] | what a change is about: a key or an organization, in 30 bytes |
-//! | [`ask`] | the one question and its answer, and the registry's messages, as they go over the wire |
+//! | [`sync`] | the one request of both hops and its reply, as they go over the wire |
+//! | [`append`] | what a registry and the change log say to each other |
 //! | [`change_log`] | the greatest revision of every subject that ever changed, in the order of change; owner of the bound |
 //! | [`sql`] | the log's tables and statements |
 //! | [`sql_log`] | the log's storage by them |
-//! | [`follower`] | what relay and edge share: cursor, proof, one asker |
+//! | [`follower`] | what relay and edge share: cursor, proof, one refresh at a time |
 //! | [`relay`] | answers a region from memory, asks the log at a quarter of the bound |
 //! | [`records`] | the edge's records under a memory limit |
 //! | [`view`] | what an isolate may decide from memory, and the race fence |
 //! | [`commit_wait`] | when the registry may say `enforced`, and what it does when it was restored from a backup |
+//! | [`restore_guard`] | what it does until it may serve |
+//! | [`enforcer`] | what it does until a change is enforced |
 //! | [`failover`] | whom an edge asks next, and how long |
-//! | [`message`] | what can be said to the change log and to a relay |
+//! | [`message`] | the envelopes of all messages to the change log and to a relay |
 //! | [`near`] | which region an edge is near |
 
-pub mod ask;
+pub mod append;
 pub mod change_log;
 pub mod commit_wait;
+pub mod enforcer;
 pub mod failover;
 pub mod follower;
 pub mod message;
 pub mod near;
 pub mod records;
 pub mod relay;
+pub mod restore_guard;
 pub mod sql;
 pub mod sql_log;
-pub mod subject;
+pub mod sync;
 pub mod time;
 pub mod view;
 
-pub use ask::{Ack, Answer, Append, Change, Cursor, Incarnation, Question, Revision};
-pub use subject::Subject;
+pub use crate::key::Subject;
+pub use append::{Ack, Append};
+pub use sync::{Change, Cursor, Incarnation, Revision, SyncReply, SyncRequest};
 pub use time::{Bound, Clock, EdgeClock, LogClock, Millis, Reading, RegistryClock, RelayClock};
 
 #[cfg(test)]

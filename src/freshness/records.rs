@@ -14,10 +14,10 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::FxHashMap;
 
-use super::ask::Revision;
 use super::follower::Follower;
-use super::subject::Subject;
+use super::sync::Revision;
 use super::time::{EdgeClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What a view must know of a record; the rest is the caller's.
 pub trait Record {
@@ -39,9 +39,9 @@ pub(super) struct Slot<R> {
     pub(super) serial: u64,
     /// The least revision that may be held.
     pub(super) required: Revision,
-    /// Whether an answer has said what is required; until then only what
-    /// changed since the registration is known.
-    pub(super) answered: bool,
+    /// Whether a reply has said what is required; until then only what changed
+    /// since the registration is known.
+    pub(super) requirement_known: bool,
     /// Until when somebody is loading the record.
     loading_until: Option<Reading<EdgeClock>>,
     pub(super) record: Option<R>,
@@ -129,7 +129,7 @@ impl<R: Record> Records<R> {
                 subject,
                 serial: self.next_serial,
                 required: Revision::default(),
-                answered: false,
+                requirement_known: false,
                 loading_until: None,
                 record: None,
                 used: false,
@@ -142,11 +142,16 @@ impl<R: Record> Records<R> {
     }
 
     /// Raises what is required, and drops a record that is now below it.
-    pub(super) fn require(&mut self, subject: &Subject, revision: Revision, answered: bool) {
+    pub(super) fn require(
+        &mut self,
+        subject: &Subject,
+        revision: Revision,
+        requirement_known: bool,
+    ) {
         let Some(slot) = self.get_mut(subject) else {
             return;
         };
-        slot.answered |= answered;
+        slot.requirement_known |= requirement_known;
         slot.required = slot.required.max(revision);
         let required = slot.required;
         if let Some(old) = slot.record.take_if(|held| held.revision() < required) {

@@ -1,5 +1,5 @@
-//! The relay: stands near a region, between its edges and the change log, so
-//! that the log answers a few relays and not thousands of isolates.
+//! The relay: stands in a region between its edges and the change log, so that
+//! the log answers a few relays rather than thousands of isolates.
 //!
 //! It keeps the recent changes, so that an edge's cursor can be continued, and
 //! the revisions of the subjects its edges follow, so that an isolate that
@@ -7,44 +7,44 @@
 //! an eviction it starts from the log's head, and resets edges whose cursor is
 //! before that. It never guesses: what it does not know it asks the log.
 //!
-//! The object calls [`Relay::serve`] for each question until it answers:
+//! The object calls [`Relay::serve`] for each request until there is a reply:
 //!
 //! ```text
-//! loop { match relay.serve(&question, arrived, now) {
-//!     Answer(a)   => send a
-//!     AskLog(ask) => ask the log, then relay.accept(…) or relay.failed(…)
-//!     Wait(ms)    => look again when the state changed, or after ms
-//!     Unavailable => 503: the edge goes elsewhere
+//! loop { match relay.serve(&request, arrived, now) {
+//!     Reply(reply)      => send it
+//!     SyncWithLog(sync) => ask the log, then relay.accept(…) or relay.failed(…)
+//!     Wait(ms)          => look again when the state has changed, or after ms
+//!     Unavailable       => 503: the edge goes elsewhere
 //! } }
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::ask::{Answer, Change, Cursor, Question, Required, Revision, Version};
-use super::follower::{Accepted, Ask, Follower, Proof, Turn};
-use super::subject::Subject;
+use super::follower::{Accepted, Follower, PendingSync, Proof, Turn};
+use super::sync::{Change, Cursor, Requirement, Revision, SyncReply, SyncRequest, Version};
 use super::time::{Millis, Reading, RelayClock};
+use crate::key::Subject;
 
-/// Changes the relay keeps: as many as one answer may carry, since an edge
+/// Changes the relay keeps: as many as one reply may carry, since an edge
 /// further behind is reset. About 60 kB.
-const WINDOW: usize = Answer::MAX_CHANGES;
+const WINDOW: usize = SyncReply::MAX_CHANGES;
 
 /// Subjects followed in each half of [`Followed`]: about 10 MB in all, of an
 /// object's 128.
 const FOLLOWED: usize = 50_000;
 
-/// What to do with a question.
+/// What to do with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Serve {
     /// Send this.
-    Answer(Answer),
+    Reply(SyncReply),
     /// Ask the change log, and report with [`Relay::accept`] or
     /// [`Relay::failed`].
-    AskLog(Ask<RelayClock>),
-    /// Another question is out to the log. Call again when its report is in,
-    /// at the latest after this time.
+    SyncWithLog(PendingSync<RelayClock>),
+    /// Another request to the log is under way. Call again when it is back, after
+    /// this time at the latest.
     Wait(Millis),
-    /// The log cannot be reached and nothing proven is left to say.
+    /// The log cannot be reached, and the proof is too old.
     Unavailable,
 }
 
@@ -73,69 +73,74 @@ impl Relay {
         self.follower.age(now)
     }
 
-    /// Answers a question, or says what must happen first. `arrived` is the
-    /// reading when the question came in, `now` the present one.
+    /// Answers a request, or says what must happen first. `arrived` is the reading
+    /// when the request came in, `now` the present one.
     pub fn serve(
         &mut self,
-        question: &Question,
+        request: &SyncRequest,
         arrived: Reading<RelayClock>,
         now: Reading<RelayClock>,
     ) -> Serve {
         self.follower.observe(now);
-        let unknown = self.note_unknown(question);
+        let unknown = self.note_unknown(request);
         if let (Some(cursor), Some(proof)) = (self.follower.cursor(), self.follower.proof()) {
             let age = now.since(&proof.at);
             // A cursor this relay is behind of, or of another incarnation, may
-            // be right: only an answer sent for after it came can tell.
+            // be right: only a reply requested after it came can tell.
             let settled = proof.at >= arrived
-                || question.cursor.is_none_or(|asked| {
+                || request.cursor.is_none_or(|asked| {
                     asked.incarnation == cursor.incarnation && !cursor.is_behind(&asked)
                 });
             let young = age <= proof.bound.quarter();
             let failing = self.follower.is_failing(now) && proof.bound.covers(age);
             if !unknown && settled && (young || proof.at >= arrived || failing) {
-                return Serve::Answer(self.answer(question, cursor, proof, age));
+                return Serve::Reply(self.reply(request, cursor, proof, age));
             }
         }
         match self.follower.take_turn(now) {
             Turn::Taken(until) => Serve::Wait(until),
             Turn::Failing => Serve::Unavailable,
             Turn::Yours => {
-                let wanted = self.wanted.iter().take(Question::MAX_SUBJECTS);
+                let wanted = self.wanted.iter().take(SyncRequest::MAX_SUBJECTS);
                 let subjects = wanted.copied().collect();
-                Serve::AskLog(self.follower.ask(subjects, true, now))
+                Serve::SyncWithLog(self.follower.request(subjects, true, now))
             }
         }
     }
 
-    /// Takes over the log's answer.
-    pub fn accept(&mut self, ask: &Ask<RelayClock>, answer: &Answer, now: Reading<RelayClock>) {
+    /// Takes over the log's reply.
+    pub fn accept(
+        &mut self,
+        sync: &PendingSync<RelayClock>,
+        reply: &SyncReply,
+        now: Reading<RelayClock>,
+    ) {
         let before = self.follower.cursor();
-        match self.follower.accept(ask, answer, now) {
+        match self.follower.accept(sync, reply, now) {
             Accepted::Discarded => return,
-            Accepted::Reset => self.start_window(answer.cursor),
+            Accepted::Reset => self.start_window(reply.cursor),
             Accepted::Advanced => match before {
-                None => self.start_window(answer.cursor),
-                Some(before) => self.extend_window(before, &answer.changes),
+                None => self.start_window(reply.cursor),
+                Some(before) => self.extend_window(before, &reply.changes),
             },
         }
-        for required in &answer.required {
+        for required in &reply.required {
             self.wanted.remove(&required.subject);
             self.followed.insert(required.subject, required.revision);
         }
     }
 
     /// The log could not be reached.
-    pub fn failed(&mut self, ask: &Ask<RelayClock>, now: Reading<RelayClock>) {
-        self.follower.failed(ask, now);
+    pub fn failed(&mut self, sync: &PendingSync<RelayClock>, now: Reading<RelayClock>) {
+        self.follower.failed(sync, now);
         // Whoever still wants a subject asks again.
         self.wanted.clear();
     }
 
     /// Notes what must be asked of the log; whether there is anything.
-    fn note_unknown(&mut self, question: &Question) -> bool {
+    fn note_unknown(&mut self, request: &SyncRequest) -> bool {
         let mut unknown = false;
-        for subject in question.subjects.iter().take(Question::MAX_SUBJECTS) {
+        for subject in request.subjects.iter().take(SyncRequest::MAX_SUBJECTS) {
             if self.followed.touch(*subject).is_none() {
                 self.wanted.insert(*subject);
                 unknown = true;
@@ -144,19 +149,19 @@ impl Relay {
         unknown
     }
 
-    fn answer(
+    fn reply(
         &self,
-        question: &Question,
+        request: &SyncRequest,
         cursor: Cursor,
         proof: Proof<RelayClock>,
         age: Millis,
-    ) -> Answer {
-        let changes = match question.cursor {
+    ) -> SyncReply {
+        let changes = match request.cursor {
             None => Some(Vec::new()),
             Some(asked) => self.changes_since(asked, cursor),
         };
-        let subjects = question.subjects.iter().take(Question::MAX_SUBJECTS);
-        Answer {
+        let subjects = request.subjects.iter().take(SyncRequest::MAX_SUBJECTS);
+        SyncReply {
             v: Version::CURRENT,
             reset: changes.is_none(),
             cursor,
@@ -166,7 +171,7 @@ impl Relay {
             required: subjects
                 .filter_map(|subject| {
                     let revision = self.followed.revision_of(*subject)?;
-                    Some(Required {
+                    Some(Requirement {
                         subject: *subject,
                         revision,
                     })
@@ -175,7 +180,7 @@ impl Relay {
         }
     }
 
-    /// The changes an asker at `asked` lacks; none if it cannot be continued.
+    /// The changes a sender at `asked` lacks; none if it cannot be continued.
     fn changes_since(&self, asked: Cursor, cursor: Cursor) -> Option<Vec<Change>> {
         let kept = asked.incarnation == cursor.incarnation
             && asked.seq >= self.window_from
@@ -211,7 +216,7 @@ impl Relay {
 
 /// Revisions of the subjects asked for lately, in two halves: when the young
 /// half is full it becomes the old one, and what nobody asked for since is
-/// forgotten. Forgetting costs one question to the log.
+/// forgotten. Forgetting costs one request to the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Followed {
     young: BTreeMap<Subject, Revision>,

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::ask::{Change, Incarnation, Required, Revision};
 use super::change_log::{KeysRevoked, LogMeta, LogStore};
 use super::sql;
-use super::subject::Subject;
+use super::sync::{Change, Incarnation, Requirement, Revision};
 use super::time::Bound;
+use crate::key::Subject;
 use crate::sql::{Row, Sql, SqlError, Value};
 
 /// [`LogStore`] over a database with the log's tables.
@@ -139,7 +139,7 @@ impl<S: Sql> LogStore for SqlLog<S> {
         revision: Revision,
         after: Option<Subject>,
         limit: usize,
-    ) -> Result<Vec<Required>, SqlError> {
+    ) -> Result<Vec<Requirement>, SqlError> {
         let after = after
             .as_ref()
             .map_or(sql::AFTER_EVERY_SUBJECT, Subject::as_str);
@@ -152,7 +152,7 @@ impl<S: Sql> LogStore for SqlLog<S> {
         let rows = self.0.query(sql::BEYOND, &parameters)?;
         rows.iter()
             .map(|row| {
-                Ok(Required {
+                Ok(Requirement {
                     subject: subject(row, 0)?,
                     revision: Revision(row.unsigned(1)?),
                 })

@@ -4,14 +4,14 @@
 //! the view holds both and its proof was young enough *when the request
 //! arrived*. Age at arrival is what the guarantee speaks of: a request that
 //! waited for a slow load is decided on a proof that was sent for after it
-//! came, however long the answer took.
+//! came, however long the reply took.
 //!
 //! **Race fence.** A load registers its subjects before it reads or asks.
-//! Changes that arrive meanwhile raise what is required there, so the record
-//! it brings is measured against all that the view knows by then. A slot that
-//! was pruned or reset in between is another slot, even for the same subject,
-//! and takes nothing from the older load. A record below its requirement never
-//! enters, whatever brought it.
+//! Changes that arrive meanwhile raise what is required there, so the record it
+//! has read is held against all that the view knows by then. A slot that was
+//! evicted or reset in between is another slot, even for the same subject, and
+//! takes nothing from the older load. A record below its requirement is never
+//! stored, whatever its source.
 //!
 //! The caller goes, within its deadline, round this loop:
 //!
@@ -19,22 +19,22 @@
 //! loop { match view.lookup(&key, &organization, arrived, now) {
 //!     Ready { .. } => decide now, synchronously
 //!     Unproven     => match view.begin_refresh(now) {
-//!         Refresh::Ask(ask) => ask, by failover; then accept(…) or failed(…)
+//!         Refresh::Send(sync) => send it, by failover; then accept(…) or failed(…)
 //!         Refresh::Wait(ms) => wait for the shared state to change
 //!         Refresh::Failing  => strong read: proves the two for this request
 //!     }
 //!     Missing      => match view.begin_load(&[key, organization], now) {
-//!         Some(load) => read KV and ask, at the same time; accept(…), enter(…)
+//!         Some(load) => read KV and sync, at the same time; accept(…), insert(…)
 //!         None       => wait for the shared state to change
 //!     }
 //! } }
 //! ```
 
-use super::ask::{Answer, Revision};
-use super::follower::{Accepted, Ask, Follower, Turn};
+use super::follower::{Accepted, Follower, PendingSync, Turn};
 use super::records::{Record, Records};
-use super::subject::Subject;
+use super::sync::{Revision, SyncReply};
 use super::time::{Bound, EdgeClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What the view says of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,22 +57,22 @@ pub enum Lookup<'v, R> {
 /// May this request refresh the proof?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refresh {
-    /// Yes: ask, and report with [`View::accept`] or [`View::failed`].
-    Ask(Ask<EdgeClock>),
-    /// Somebody does: look again when the state changed, at the latest after
-    /// this time.
+    /// Yes: send this, and report with [`View::accept`] or [`View::failed`].
+    Send(PendingSync<EdgeClock>),
+    /// Somebody else does: look again when the state has changed, after this time
+    /// at the latest.
     Wait(Millis),
     /// It failed everywhere a moment ago: read strongly, or refuse.
     Failing,
 }
 
-/// A load in progress: which slots it may fill, and its question.
+/// A load in progress: which slots it may fill, and its request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Load {
     slots: Vec<(Subject, u64)>,
-    /// The question to ask while the records are read. None if the view knows
-    /// what is required of them already.
-    pub ask: Option<Ask<EdgeClock>>,
+    /// What to send while the records are read. None if the view already knows
+    /// what is required of them.
+    pub sync: Option<PendingSync<EdgeClock>>,
 }
 
 impl Load {
@@ -82,20 +82,20 @@ impl Load {
     }
 }
 
-/// What became of a record that a load brought.
+/// What became of a record that a load has read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entered<R> {
+pub enum Inserted<R> {
     /// The view holds it.
-    Held,
-    /// It is below what is required: whoever gave it lags. Read strongly at
-    /// the registry, and enter that.
-    Behind,
-    /// The view does not know yet what is required. Ask with
-    /// [`View::ask_again`], and enter the record once more.
-    Unanswered(R),
+    Stored,
+    /// It is below what is required: its source lags. Read it strongly at the
+    /// registry and insert that.
+    Stale,
+    /// The view does not know yet what is required. Send [`View::resync`], and
+    /// insert the record again.
+    RequirementUnknown(R),
     /// The load's slot is gone, by a reset or for want of room. Begin a new
     /// load.
-    Gone,
+    Evicted,
 }
 
 /// The view of one isolate.
@@ -168,14 +168,14 @@ impl<R: Record> View<R> {
             Some(proof) => now.since(&proof.at) > proof.bound.min(self.at_most).half(),
             None => true,
         };
-        old && !self.follower.is_asking(now) && !self.follower.is_failing(now)
+        old && !self.follower.is_syncing(now) && !self.follower.is_failing(now)
     }
 
     /// Takes the turn to refresh the proof.
     pub fn begin_refresh(&mut self, now: Reading<EdgeClock>) -> Refresh {
         self.follower.observe(now);
         match self.follower.take_turn(now) {
-            Turn::Yours => Refresh::Ask(self.follower.ask(Vec::new(), true, now)),
+            Turn::Yours => Refresh::Send(self.follower.request(Vec::new(), true, now)),
             Turn::Taken(until) => Refresh::Wait(until),
             Turn::Failing => Refresh::Failing,
         }
@@ -197,7 +197,7 @@ impl<R: Record> View<R> {
             }
             slot.begin_loading(now);
             slots.push((*subject, slot.serial));
-            if !slot.answered {
+            if !slot.requirement_known {
                 unknown.push(*subject);
             }
         }
@@ -205,74 +205,75 @@ impl<R: Record> View<R> {
             return None;
         }
         let proven = self.proven_age(now).is_some();
-        let ask = (!unknown.is_empty() || !proven).then(|| self.follower.ask(unknown, false, now));
-        Some(Load { slots, ask })
+        let sync =
+            (!unknown.is_empty() || !proven).then(|| self.follower.request(unknown, false, now));
+        Some(Load { slots, sync })
     }
 
-    /// The question of a load whose answer was discarded.
+    /// The request of a load whose reply was discarded.
     #[must_use]
-    pub fn ask_again(&mut self, load: &Load, now: Reading<EdgeClock>) -> Ask<EdgeClock> {
+    pub fn resync(&mut self, load: &Load, now: Reading<EdgeClock>) -> PendingSync<EdgeClock> {
         self.follower.observe(now);
-        self.follower.ask(load.subjects().collect(), false, now)
+        self.follower.request(load.subjects().collect(), false, now)
     }
 
-    /// Takes over an answer, to a refresh or to a load.
+    /// Takes over a reply, to a refresh or to a load.
     pub fn accept(
         &mut self,
-        ask: &Ask<EdgeClock>,
-        answer: &Answer,
+        sync: &PendingSync<EdgeClock>,
+        reply: &SyncReply,
         now: Reading<EdgeClock>,
     ) -> Accepted {
-        let accepted = self.follower.accept(ask, answer, now);
+        let accepted = self.follower.accept(sync, reply, now);
         match accepted {
             Accepted::Discarded => return accepted,
             Accepted::Reset => self.records.clear(),
             Accepted::Advanced => {}
         }
-        for change in &answer.changes {
+        for change in &reply.changes {
             self.records
                 .require(&change.subject, change.revision, false);
         }
-        for required in &answer.required {
+        for required in &reply.required {
             self.records
                 .require(&required.subject, required.revision, true);
         }
         accepted
     }
 
-    /// Nobody answered the question.
-    pub fn failed(&mut self, ask: &Ask<EdgeClock>, now: Reading<EdgeClock>) {
-        self.follower.failed(ask, now);
+    /// Nobody answered the request.
+    pub fn failed(&mut self, sync: &PendingSync<EdgeClock>, now: Reading<EdgeClock>) {
+        self.follower.failed(sync, now);
     }
 
-    /// Enters a record that a load has read, from KV or strongly.
-    pub fn enter(
+    /// Inserts a record that a load has read, from KV or strongly.
+    pub fn insert(
         &mut self,
         load: &Load,
         subject: &Subject,
         record: R,
         now: Reading<EdgeClock>,
-    ) -> Entered<R> {
+    ) -> Inserted<R> {
         self.follower.observe(now);
         let registered = load.slots.iter().find(|(named, _)| named == subject);
         let slot = self.records.get(subject);
         let (Some((_, serial)), Some(slot)) = (registered, slot) else {
-            return Entered::Gone;
+            return Inserted::Evicted;
         };
         if slot.serial != *serial {
-            return Entered::Gone;
+            return Inserted::Evicted;
         }
-        if !slot.answered {
-            return Entered::Unanswered(record);
+        if !slot.requirement_known {
+            return Inserted::RequirementUnknown(record);
         }
         if record.revision() < slot.required {
-            return Entered::Behind;
+            return Inserted::Stale;
         }
         self.records.put(subject, record, now);
-        Entered::Held
+        Inserted::Stored
     }
 
-    /// Ends a load that could not bring its records: others may try at once.
+    /// Ends a load that could not read its records: others may try at once.
     pub fn abandon(&mut self, load: &Load) {
         for (subject, serial) in &load.slots {
             if let Some(slot) = self.records.get_mut(subject)
@@ -320,7 +321,7 @@ impl<R: Record> View<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ask::{Cursor, Incarnation, Version};
+    use super::super::sync::{Cursor, Incarnation, Version};
     use super::*;
 
     #[derive(Clone, Debug, PartialEq)]
@@ -342,12 +343,12 @@ mod tests {
         let at = Reading::at;
         let mut view = View::new(1 << 20, Bound::MAX);
         let load = view.begin_load(&[key, organization], at(10_000)).unwrap();
-        let ask = load.ask.clone().unwrap();
-        let required = |subject: Subject| super::super::ask::Required {
+        let sync = load.sync.clone().unwrap();
+        let required = |subject: Subject| super::super::sync::Requirement {
             subject,
             revision: Revision(1),
         };
-        let answer = Answer {
+        let reply = SyncReply {
             v: Version::CURRENT,
             reset: false,
             cursor: Cursor {
@@ -359,9 +360,12 @@ mod tests {
             changes: Vec::new(),
             required: vec![required(key), required(organization)],
         };
-        view.accept(&ask, &answer, at(10_010));
+        view.accept(&sync, &reply, at(10_010));
         for subject in [key, organization] {
-            assert_eq!(view.enter(&load, &subject, Fake, at(10_010)), Entered::Held);
+            assert_eq!(
+                view.insert(&load, &subject, Fake, at(10_010)),
+                Inserted::Stored
+            );
         }
         let late = at(19_950);
         let found = view.lookup(&key, &organization, late, late);

@@ -9,7 +9,6 @@ use katalo_keys::freshness::{Bound, Subject};
 use stateright::{Model, Property};
 
 use super::world::action::Action;
-use super::world::edge::Brought;
 use super::world::net::Node;
 use super::world::oracle::{GUARANTEE, WENT_BACK};
 use super::world::registry::FIRST;
@@ -40,14 +39,12 @@ pub struct Scenario {
     warm: bool,
     /// The key begins as revoked, enforced.
     revoked: bool,
-    /// Whom edges ask.
-    via: Vec<Node>,
     /// What changes.
     subjects: Vec<Subject>,
     changes: u8,
     tick: u64,
     pub ticks: u8,
-    /// Messages lost, refused or delivered twice.
+    /// Messages lost, refused, delivered twice or later than their deadline.
     messages: u8,
     faults: u8,
     fault: Vec<Action>,
@@ -95,14 +92,13 @@ impl Scenario {
                 registries: 1,
                 keys: 1,
                 view_limit: 1 << 20,
-                waiting: 1,
-                loads: 1,
+                requests: 1,
+                calls: 0,
                 in_flight: 4,
             },
             at_most: None,
             warm: true,
             revoked: false,
-            via: vec![Node::Relay(0)],
             subjects: vec![KEY()],
             changes: 1,
             tick: TICK,
@@ -167,37 +163,22 @@ impl Scenario {
             Action::Call { .. } => false,
             // Counted in every state, unless it has something to wait for.
             Action::Arrive { edge, .. } => {
-                world.edges[usize::from(*edge)].waiting.is_empty() && !ready(*edge)
+                world.edges[usize::from(*edge)].requests.is_empty() && !ready(*edge)
             }
             // Where records are here and unproven, a request asks the same.
             Action::Refresh { edge, .. } => {
                 ready(*edge) || !world.edges[usize::from(*edge)].view.holds(&KEY())
             }
-            Action::Seek { edge, .. } => {
-                quiet(Node::Edge(*edge)) && world.edges[usize::from(*edge)].loads.is_empty()
-            }
-            Action::AskAgain { edge, .. } => quiet(Node::Edge(*edge)),
-            Action::ReadStrong { edge } => {
-                quiet(Node::Edge(*edge)) && !world.edges[usize::from(*edge)].is_reading()
-            }
             // One after the other; what never changes is found at once.
             Action::ReadKv { subject, value, .. } if !self.subjects.contains(subject) => {
                 value.is_some()
             }
-            Action::ReadKv { edge, load, .. } => {
-                let left = &world.edges[usize::from(*edge)].loads[*load].left;
-                left.iter().all(|(subject, brought)| {
-                    self.subjects.contains(subject) || *brought != Brought::Nothing
-                })
+            Action::ReadKv { edge, .. } => {
+                let reads = world.edges[usize::from(*edge)].kv_reads();
+                (reads.iter()).all(|(_, subject)| self.subjects.contains(subject))
             }
             Action::Wake { relay } => quiet(Node::Relay(*relay)),
-            Action::Append { registry } | Action::CheckStanding { registry } => {
-                quiet(Node::Registry(*registry))
-            }
-            Action::Settle { registry } => {
-                let rows = &world.registries[usize::from(*registry)].stored.rows;
-                (rows.iter()).any(|(subject, row)| world.oracle.is_enforced(*subject, row.revision))
-            }
+            Action::Alarm { registry } => quiet(Node::Registry(*registry)),
             _ => true,
         }
     }
@@ -264,7 +245,7 @@ impl Model for Scenario {
         if left.ticks > 0 {
             actions.push(Action::Tick(self.tick));
         }
-        for action in world.possible(&self.setup, &self.via) {
+        for action in world.possible(&self.setup) {
             if self.is_taken(world, &action) && !actions.contains(&action) {
                 actions.push(action);
             }
@@ -279,9 +260,14 @@ impl Model for Scenario {
         if left.messages > 0 {
             for (id, message) in world.net.iter() {
                 actions.extend([Action::Lose(id), Action::Duplicate(id)]);
-                if message.is_question() {
+                if message.is_request() {
                     actions.push(Action::Refuse(id));
                 }
+            }
+            for edge in 0..self.setup.edges {
+                let late = world.deadlines(edge).into_iter();
+                let late = late.filter(|(_, is_under_way)| *is_under_way);
+                actions.extend(late.map(|(which, _)| Action::TimeOut { edge, which }));
             }
         }
         if left.faults > 0 {
@@ -298,6 +284,9 @@ impl Model for Scenario {
             Action::Tick(_) => left.ticks -= 1,
             Action::Change { .. } => left.changes -= 1,
             Action::Lose(_) | Action::Refuse(_) | Action::Duplicate(_) => left.messages -= 1,
+            Action::TimeOut { edge, which } if world.deadlines(edge).contains(&(which, true)) => {
+                left.messages -= 1;
+            }
             _ if self.fault.contains(&action) => left.faults -= 1,
             _ => {}
         }
@@ -464,10 +453,11 @@ pub fn two_edges() -> Scenario {
     scenario.narrow()
 }
 
-/// An edge may ask the log as well as its relay, whose answers overtake each
-/// other.
+/// A relay has no room, so that an edge turns to the log, and what the relay says
+/// after all comes too late.
 pub fn two_ways() -> Scenario {
     let mut scenario = Scenario::new("two ways");
-    scenario.via.push(Node::Log);
-    scenario
+    scenario.setup.requests = 2;
+    scenario.messages = 2;
+    scenario.narrow()
 }

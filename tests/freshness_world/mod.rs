@@ -22,11 +22,11 @@ pub mod store;
 use std::collections::BTreeMap;
 
 use katalo_keys::freshness::change_log::ChangeLog;
-use katalo_keys::freshness::follower::Ask;
+use katalo_keys::freshness::follower::PendingSync;
 use katalo_keys::freshness::records::Record;
 use katalo_keys::freshness::relay::{Relay, Serve};
 use katalo_keys::freshness::{
-    Bound, Incarnation, Millis, Question, Reading, RelayClock, Revision, Subject,
+    Bound, Incarnation, Millis, Reading, RelayClock, Revision, Subject, SyncRequest,
 };
 
 use clock::Clock;
@@ -54,7 +54,7 @@ pub enum Mutant {
     /// A lowered bound shortens the wait at once.
     WaitLoweredAtOnce,
     /// A registry serves after a start without asking the log where it stands.
-    NoStandingCheck,
+    NoRestoreCheck,
     /// A committed record is published before the log has it.
     PublishedBeforeAppend,
     /// A registry whose clock was set back waits until it has caught up.
@@ -79,6 +79,10 @@ pub enum Mutant {
     AgeForgotten,
     /// A reset is taken for an answer like any other.
     ResetIgnored,
+    /// A reply that comes after its deadline is taken for one to the next sending.
+    LateReplyAccepted,
+    /// A record that the registry gave for one request alone is kept.
+    KeptBeforeAppend,
 }
 
 impl Mutant {
@@ -101,10 +105,10 @@ pub struct Setup {
     pub keys: u8,
     /// Memory limit of a view, in bytes.
     pub view_limit: usize,
-    /// Requests that may wait at one edge.
-    pub waiting: usize,
-    /// Loads in progress at one edge; beyond it the oldest is cancelled.
-    pub loads: usize,
+    /// Requests under way at one edge; beyond it the oldest one's client goes away.
+    pub requests: usize,
+    /// Calls that wait at one registry; beyond it the oldest one's client goes away.
+    pub calls: usize,
     /// Messages in flight; what is sent beyond is lost.
     pub in_flight: usize,
 }
@@ -160,7 +164,7 @@ const PARKED: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Parked {
     from: Node,
-    question: Question,
+    request: SyncRequest,
     context: Context,
     arrived: Reading<RelayClock>,
 }
@@ -226,9 +230,9 @@ impl World {
     fn deliver_to_log(&mut self, setup: &Setup, message: Message) {
         let now = Reading::at(self.log_clock.read(self.now, setup));
         let body = match &message.body {
-            Body::Question(question) => Body::Answer(
+            Body::SyncRequest(request) => Body::SyncReply(
                 self.log
-                    .ask(question, now)
+                    .sync(request, now)
                     .unwrap_or_else(|never| match never {}),
             ),
             Body::Append(append) => {
@@ -239,9 +243,9 @@ impl World {
                 }
                 Body::Ack(ack)
             }
-            Body::StandingQuestion(question) => {
-                Body::Standing((self.log.standing(question)).unwrap_or_else(|never| match never {}))
-            }
+            Body::RestoreCheck(request) => Body::RestoreCheckReply(
+                (self.log.check_restored(request)).unwrap_or_else(|never| match never {}),
+            ),
             _ => return,
         };
         self.send(setup, message.reply(body));
@@ -254,21 +258,21 @@ impl World {
         }
         let now = Reading::at(node.clock.read(self.now, setup));
         match (message.body, message.context) {
-            (Body::Question(question), context) => {
+            (Body::SyncRequest(request), context) => {
                 if node.parked.len() == PARKED {
                     node.parked.remove(0);
                 }
                 node.parked.push(Parked {
                     from: message.from,
-                    question,
+                    request,
                     context,
                     arrived: now,
                 });
             }
-            (Body::Answer(answer), Context::Relay(_, ask)) => {
-                node.relay.accept(&ask, &answer, now);
+            (Body::SyncReply(reply), Context::Relay(_, sync)) => {
+                node.relay.accept(&sync, &reply, now);
             }
-            (Body::Unavailable, Context::Relay(_, ask)) => node.relay.failed(&ask, now),
+            (Body::Unavailable, Context::Relay(_, sync)) => node.relay.failed(&sync, now),
             (body, _) => unreachable!("a relay is sent {body:?}"),
         }
         self.serve_parked(setup, relay);
@@ -285,20 +289,20 @@ impl World {
         let mut sent = Vec::new();
         let me = Node::Relay(relay);
         for parked in std::mem::take(&mut node.parked) {
-            let body = match node.relay.serve(&parked.question, parked.arrived, now) {
-                Serve::Answer(mut answer) => {
+            let body = match node.relay.serve(&parked.request, parked.arrived, now) {
+                Serve::Reply(mut reply) => {
                     if setup.mutant == Some(Mutant::AgeForgotten) {
-                        answer.age_ms = Millis::ZERO;
+                        reply.age_ms = Millis::ZERO;
                     }
-                    Body::Answer(answer)
+                    Body::SyncReply(reply)
                 }
                 Serve::Unavailable => Body::Unavailable,
                 Serve::Wait(_) => {
                     node.parked.push(parked);
                     continue;
                 }
-                Serve::AskLog(ask) => {
-                    sent.push(ask_log(me, life, ask));
+                Serve::SyncWithLog(sync) => {
+                    sent.push(sync_with_log(me, life, sync));
                     node.parked.push(parked);
                     continue;
                 }
@@ -318,29 +322,29 @@ impl World {
     /// Whether nobody has a question of this machine's present process or an
     /// answer to one.
     pub fn is_quiet(&self, node: Node) -> bool {
-        let asks = |asker: Node, context: &Context| {
+        let syncs = |asker: Node, context: &Context| {
             asker == node
                 && match (context, node) {
-                    (Context::Edge(life, _) | Context::EdgeRead(life, _), Node::Edge(edge)) => {
+                    (Context::Edge(life, _) | Context::EdgeRead(life, ..), Node::Edge(edge)) => {
                         *life == self.edges[usize::from(edge)].life
                     }
                     (Context::Relay(life, _), Node::Relay(relay)) => {
                         *life == self.relays[usize::from(relay)].life
                     }
                     (
-                        Context::RegistryAppend(life, _) | Context::RegistryStanding(life, _),
+                        Context::Enforcer(life, ..) | Context::RestoreGuard(life, ..),
                         Node::Registry(registry),
                     ) => *life == self.registries[usize::from(registry)].life,
                     _ => false,
                 }
         };
         let under_way = self.net.iter().any(|(_, message)| {
-            let question = message.is_question();
-            let asker = if question { message.from } else { message.to };
-            asks(asker, &message.context)
+            let request = message.is_request();
+            let asker = if request { message.from } else { message.to };
+            syncs(asker, &message.context)
         });
         let mut parked = self.relays.iter().flat_map(|relay| &relay.parked);
-        !under_way && !parked.any(|parked| asks(parked.from, &parked.context))
+        !under_way && !parked.any(|parked| syncs(parked.from, &parked.context))
     }
 
     fn send(&mut self, setup: &Setup, message: Message) {
@@ -348,11 +352,11 @@ impl World {
     }
 }
 
-fn ask_log(from: Node, life: u32, ask: Ask<RelayClock>) -> Message {
+fn sync_with_log(from: Node, life: u32, sync: PendingSync<RelayClock>) -> Message {
     Message {
         from,
         to: Node::Log,
-        body: Body::Question(ask.question.clone()),
-        context: Context::Relay(life, ask),
+        body: Body::SyncRequest(sync.request.clone()),
+        context: Context::Relay(life, sync),
     }
 }

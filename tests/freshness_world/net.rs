@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
-use katalo_keys::freshness::ask::{Standing, StandingQuestion};
-use katalo_keys::freshness::follower::Ask;
+use katalo_keys::freshness::append::{RestoreCheck, RestoreCheckReply};
+use katalo_keys::freshness::enforcer::Enforcer;
+use katalo_keys::freshness::follower::PendingSync;
+use katalo_keys::freshness::restore_guard::RestoreGuard;
 use katalo_keys::freshness::{
-    Ack, Answer, Append, EdgeClock, Question, RelayClock, Revision, Subject,
+    Ack, Append, EdgeClock, Reading, RelayClock, Revision, Subject, SyncReply, SyncRequest,
 };
+use katalo_keys::verify::authorization::sync::FailoverSync;
 
 use super::Rec;
-use super::edge::Request;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Node {
@@ -22,31 +24,43 @@ pub enum Node {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
-    Question(Question),
-    Answer(Answer),
+    SyncRequest(SyncRequest),
+    SyncReply(SyncReply),
     /// The relay has nothing proven to say.
     Unavailable,
     Append(Append),
     Ack(Ack),
-    StandingQuestion(StandingQuestion),
-    Standing(Standing),
+    RestoreCheck(RestoreCheck),
+    RestoreCheckReply(RestoreCheckReply),
     /// A strong read of a key and its organization, and what the edge knows to
     /// be required of each.
     Read([(Subject, Revision); 2]),
-    /// Both records, and whether each may be kept.
-    Records([(Subject, Rec, bool); 2]),
+    /// Both records, and whether they may be kept.
+    Records([Rec; 2], bool),
 }
 
-/// What the sender of a question remembers until the answer comes; it travels
-/// with the messages and is touched by nobody else. The number is the life of
-/// the sending process.
+/// Whom an answer is for, and what its machine remembers until then; it travels with
+/// the messages and is touched by nobody else. The number is the life of the sending
+/// process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
-    Edge(u32, Ask<EdgeClock>),
-    EdgeRead(u32, Request),
-    Relay(u32, Ask<RelayClock>),
-    RegistryAppend(u32, Append),
-    RegistryStanding(u32, StandingQuestion),
+    /// Whoever waits at the edge for this very sending.
+    Edge(u32, FailoverSync),
+    /// The request for this key that arrived then.
+    EdgeRead(u32, Subject, Reading<EdgeClock>),
+    Relay(u32, PendingSync<RelayClock>),
+    /// The append, and for whose call it is.
+    Enforcer(u32, Enforcer, Append, Option<Subject>),
+    RestoreGuard(u32, RestoreGuard, Then),
+}
+
+/// What a registry does once it may serve.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Then {
+    /// Append what the log does not know, and settle what is enforced.
+    Alarm,
+    /// Answer a strong read.
+    Read(Box<Message>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,10 +81,18 @@ impl Message {
         }
     }
 
-    pub fn is_question(&self) -> bool {
+    /// What a strong read is of.
+    pub fn reads(&self) -> [(Subject, Revision); 2] {
+        match self.body {
+            Body::Read(reads) => reads,
+            _ => unreachable!("no read"),
+        }
+    }
+
+    pub fn is_request(&self) -> bool {
         matches!(
             self.body,
-            Body::Question(_) | Body::Append(_) | Body::StandingQuestion(_) | Body::Read(..)
+            Body::SyncRequest(_) | Body::Append(_) | Body::RestoreCheck(_) | Body::Read(..)
         )
     }
 }

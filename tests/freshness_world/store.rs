@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use katalo_keys::freshness::ask::Required;
 use katalo_keys::freshness::change_log::{KeysRevoked, LogMeta, LogStore};
+use katalo_keys::freshness::sync::Requirement;
 use katalo_keys::freshness::{Change, Incarnation, Revision, Subject};
 
 use super::{Mutant, Setup};
@@ -91,7 +91,7 @@ impl LogStore for MapStore {
         revision: Revision,
         after: Option<Subject>,
         limit: usize,
-    ) -> Result<Vec<Required>, Infallible> {
+    ) -> Result<Vec<Requirement>, Infallible> {
         let mut rows: Vec<&Change> = (self.rows.values())
             .filter(|row| row.subject.organization() == organization)
             .filter(|row| {
@@ -101,7 +101,7 @@ impl LogStore for MapStore {
             .collect();
         rows.sort_by_key(|row| (row.revision, row.subject));
         rows.truncate(limit);
-        let required = rows.into_iter().map(|row| Required {
+        let required = rows.into_iter().map(|row| Requirement {
             subject: row.subject,
             revision: row.revision,
         });

@@ -8,7 +8,7 @@ use katalo_keys::registry::audit::verify_export;
 use katalo_keys::registry::message::{
     Actor, Admin, Command, FailedAuthentication, KeyView, Outcome, Refusal, Reply, SessionToken,
 };
-use katalo_keys::registry::{self, housekeeping};
+use katalo_keys::registry::housekeeping;
 use katalo_keys::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::freshness::ask::{Standing, StandingQuestion};
+use crate::freshness::append::{RestoreCheck, RestoreCheckReply};
 use crate::freshness::change_log::{ChangeLog, LogMeta};
 use crate::freshness::sql_log::{SqlLog, create_tables};
 use crate::freshness::{
-    Answer, Append, Bound, Cursor, Incarnation, LogClock, Millis, Question, Reading, Revision,
-    Subject,
+    Append, Bound, Cursor, Incarnation, LogClock, Millis, Reading, Revision, Subject, SyncReply,
+    SyncRequest,
 };
 
 use super::sqlite::Sqlite;
@@ -63,34 +63,34 @@ impl Log {
         (ack.wait_ms, ack.greatest)
     }
 
-    fn ask(&mut self, cursor: Option<Cursor>, subjects: &[Subject]) -> Answer {
-        let question = Question {
+    fn sync(&mut self, cursor: Option<Cursor>, subjects: &[Subject]) -> SyncReply {
+        let request = SyncRequest {
             v: V,
             cursor,
             subjects: subjects.to_vec(),
         };
-        self.log.ask(&question, NOW).unwrap()
+        self.log.sync(&request, NOW).unwrap()
     }
 
-    fn standing(&self, above: u64, after_subject: Option<Subject>) -> Standing {
-        let question = StandingQuestion {
+    fn check_restored(&self, above: u64, after_subject: Option<Subject>) -> RestoreCheckReply {
+        let request = RestoreCheck {
             v: V,
             organization: organization(),
             above: Revision(above),
             after_subject,
         };
-        self.log.standing(&question).unwrap()
+        self.log.check_restored(&request).unwrap()
     }
 
     /// The lease of an answer and the wait of an acknowledgement, in
     /// milliseconds.
     fn lease_and_wait(&mut self, now: u64) -> (u64, u64) {
-        let question = Question {
+        let request = SyncRequest {
             v: V,
             cursor: None,
             subjects: Vec::new(),
         };
-        let lease = self.log.ask(&question, at(now)).unwrap().bound_ms;
+        let lease = self.log.sync(&request, at(now)).unwrap().bound_ms;
         let (wait, _) = self.append_at(key(0), 1, at(now));
         (lease.millis().0, wait.0)
     }
@@ -107,16 +107,16 @@ fn the_greatest_revision_of_a_subject_counts_and_moves_to_the_end() {
     assert_eq!(log.append(key(1), 5).1, Revision(5));
     assert_eq!(log.append(key(2), 6).1, Revision(6));
     let both = [change(key(1), 5, 1), change(key(2), 6, 2)];
-    assert_eq!(log.ask(Some(cursor(0)), &[]).changes, both);
+    assert_eq!(log.sync(Some(cursor(0)), &[]).changes, both);
     // Late and repeated appends change nothing, and are told what is.
     assert_eq!(log.append(key(1), 4).1, Revision(6));
     assert_eq!(log.append(key(1), 5).1, Revision(6));
-    assert_eq!(log.ask(Some(cursor(0)), &[]).changes, both);
+    assert_eq!(log.sync(Some(cursor(0)), &[]).changes, both);
     // A newer one takes the place of the older.
     assert_eq!(log.append(key(1), 7).1, Revision(7));
     let moved = [change(key(2), 6, 2), change(key(1), 7, 3)];
-    assert_eq!(log.ask(Some(cursor(0)), &[]).changes, moved);
-    assert_eq!(log.ask(Some(cursor(2)), &[]).changes, moved[1..]);
+    assert_eq!(log.sync(Some(cursor(0)), &[]).changes, moved);
+    assert_eq!(log.sync(Some(cursor(2)), &[]).changes, moved[1..]);
 }
 
 #[test]
@@ -126,26 +126,26 @@ fn the_greatest_revision_is_the_organizations_own() {
     assert_eq!(log.append(elsewhere, 40).1, Revision(40));
     assert_eq!(log.append(key(1), 5).1, Revision(5));
     assert_eq!(log.append(organization(), 6).1, Revision(6));
-    assert_eq!(log.standing(0, None).greatest, Revision(6));
+    assert_eq!(log.check_restored(0, None).greatest, Revision(6));
 }
 
 #[test]
 fn an_answer_is_complete_up_to_the_head() {
     let mut log = Log::new();
     log.append(key(1), 5);
-    let answer = log.ask(Some(cursor(0)), &[key(1), key(9)]);
-    assert!(!answer.reset);
-    assert_eq!(answer.cursor, cursor(1));
-    assert_eq!(answer.age_ms, Millis::ZERO);
-    assert_eq!(answer.bound_ms, Bound::DEFAULT);
-    assert_eq!(answer.required, [required(key(1), 5), required(key(9), 0)]);
+    let reply = log.sync(Some(cursor(0)), &[key(1), key(9)]);
+    assert!(!reply.reset);
+    assert_eq!(reply.cursor, cursor(1));
+    assert_eq!(reply.age_ms, Millis::ZERO);
+    assert_eq!(reply.bound_ms, Bound::DEFAULT);
+    assert_eq!(reply.required, [required(key(1), 5), required(key(9), 0)]);
 
     // Who knows nothing yet is told the head and no change.
-    let first = log.ask(None, &[]);
+    let first = log.sync(None, &[]);
     assert!(!first.reset);
     assert_eq!((first.cursor, first.changes), (cursor(1), Vec::new()));
     // Nor is anything told to who knows all.
-    let last = log.ask(Some(cursor(1)), &[]);
+    let last = log.sync(Some(cursor(1)), &[]);
     assert!(!last.reset);
     assert_eq!((last.cursor, last.changes), (cursor(1), Vec::new()));
 }
@@ -160,59 +160,59 @@ fn a_place_that_is_not_in_this_log_is_reset() {
     };
     // Of another life, or beyond the head: as after a restored backup.
     for place in [other, cursor(2)] {
-        let answer = log.ask(Some(place), &[key(1)]);
-        assert!(answer.reset, "{place:?}");
-        assert_eq!(answer.cursor, cursor(1));
-        assert_eq!(answer.changes, []);
-        assert_eq!(answer.required, [required(key(1), 5)]);
+        let reply = log.sync(Some(place), &[key(1)]);
+        assert!(reply.reset, "{place:?}");
+        assert_eq!(reply.cursor, cursor(1));
+        assert_eq!(reply.changes, []);
+        assert_eq!(reply.required, [required(key(1), 5)]);
     }
 }
 
 #[test]
 fn who_is_too_far_behind_is_reset() {
     let mut log = Log::new();
-    for number in 0..=Answer::MAX_CHANGES as u64 {
+    for number in 0..=SyncReply::MAX_CHANGES as u64 {
         log.append(key(number), number + 1);
     }
-    let answer = log.ask(Some(cursor(0)), &[]);
-    assert!(answer.reset);
-    assert_eq!(answer.changes, []);
-    let answer = log.ask(Some(cursor(1)), &[]);
-    assert!(!answer.reset);
-    assert_eq!(answer.changes.len(), Answer::MAX_CHANGES);
+    let reply = log.sync(Some(cursor(0)), &[]);
+    assert!(reply.reset);
+    assert_eq!(reply.changes, []);
+    let reply = log.sync(Some(cursor(1)), &[]);
+    assert!(!reply.reset);
+    assert_eq!(reply.changes.len(), SyncReply::MAX_CHANGES);
 }
 
 #[test]
 fn a_question_is_answered_for_so_many_subjects_and_no_more() {
     let mut log = Log::new();
-    let subjects: Vec<_> = (0..=Question::MAX_SUBJECTS as u64).map(key).collect();
-    let answer = log.ask(None, &subjects);
-    assert_eq!(answer.required.len(), Question::MAX_SUBJECTS);
+    let subjects: Vec<_> = (0..=SyncRequest::MAX_SUBJECTS as u64).map(key).collect();
+    let reply = log.sync(None, &subjects);
+    assert_eq!(reply.required.len(), SyncRequest::MAX_SUBJECTS);
 }
 
 #[test]
 fn what_a_restored_registry_lost_comes_in_pages() {
     let mut log = Log::new();
-    let page = Standing::PAGE as u64;
+    let page = RestoreCheckReply::PAGE as u64;
     for number in 1..=page {
         log.append(key(number), 1 + number);
     }
-    let whole = log.standing(1, None);
-    assert_eq!(whole.beyond.len(), Standing::PAGE);
+    let whole = log.check_restored(1, None);
+    assert_eq!(whole.beyond.len(), RestoreCheckReply::PAGE);
     assert!(!whole.more, "one page holds it");
 
     log.append(key(page + 1), page + 2);
-    let first = log.standing(1, None);
+    let first = log.check_restored(1, None);
     assert_eq!(first.greatest, Revision(page + 2));
-    assert_eq!(first.beyond.len(), Standing::PAGE);
+    assert_eq!(first.beyond.len(), RestoreCheckReply::PAGE);
     assert_eq!(first.beyond[0], required(key(1), 2));
     assert!(first.more);
-    let last = first.beyond[Standing::PAGE - 1];
-    let second = log.standing(last.revision.0, Some(last.subject));
+    let last = first.beyond[RestoreCheckReply::PAGE - 1];
+    let second = log.check_restored(last.revision.0, Some(last.subject));
     assert_eq!(second.beyond, [required(key(page + 1), page + 2)]);
     assert!(!second.more);
     // From the registry's own revision on; at it nothing is lost.
-    assert_eq!(log.standing(page + 2, None).beyond, []);
+    assert_eq!(log.check_restored(page + 2, None).beyond, []);
 }
 
 /// One change may have written several subjects.
@@ -221,9 +221,9 @@ fn a_page_may_end_amid_the_subjects_of_one_revision() {
     let mut log = Log::new();
     log.append(key(1), 5);
     log.append(key(2), 5);
-    let after = log.standing(5, Some(key(1)));
+    let after = log.check_restored(5, Some(key(1)));
     assert_eq!(after.beyond, [required(key(2), 5)]);
-    assert_eq!(log.standing(5, Some(key(2))).beyond, []);
+    assert_eq!(log.check_restored(5, Some(key(2))).beyond, []);
 }
 
 #[test]
@@ -231,9 +231,9 @@ fn a_log_keeps_its_life_over_an_eviction() {
     let mut log = Log::new();
     log.append(key(1), 5);
     log.evict();
-    let answer = log.ask(Some(cursor(0)), &[]);
-    assert_eq!(answer.cursor, cursor(1));
-    assert_eq!(answer.changes, [change(key(1), 5, 1)]);
+    let reply = log.sync(Some(cursor(0)), &[]);
+    assert_eq!(reply.cursor, cursor(1));
+    assert_eq!(reply.changes, [change(key(1), 5, 1)]);
     let (meta, head) = log.log.status(NOW).unwrap();
     let expected = LogMeta {
         incarnation: Incarnation::from_stored(1),
@@ -304,12 +304,12 @@ fn a_poll_of_nothing_is_one_statement() {
     log.append(key(1), 5);
     for now in [1_000, 10_000, 1_000_000, 2_000_000] {
         let before = log.database.statements();
-        let question = Question {
+        let request = SyncRequest {
             v: V,
             cursor: Some(cursor(1)),
             subjects: Vec::new(),
         };
-        log.log.ask(&question, at(now)).unwrap();
+        log.log.sync(&request, at(now)).unwrap();
         assert_eq!(log.database.statements() - before, 1, "at {now}");
     }
 }
@@ -346,7 +346,7 @@ fn where_storage_fails_nothing_is_answered() {
         assert!(log.log.append(&append, NOW).is_err(), "after {statements}");
     }
     log.database.heal();
-    assert_eq!(log.standing(0, None).greatest, Revision(5));
+    assert_eq!(log.check_restored(0, None).greatest, Revision(5));
 }
 
 /// The organization's last change counts, whatever arrives late. Where an older
@@ -362,7 +362,7 @@ fn the_log_keeps_through_which_revision_all_keys_were_revoked() {
             keys_revoked_through: through.map(Revision),
         };
         log.log.append(&append, NOW).unwrap();
-        log.standing(0, None).keys_revoked_through
+        log.check_restored(0, None).keys_revoked_through
     };
     assert_eq!(told(1, None), None);
     assert_eq!(told(2, Some(0)), Some(Revision(0)));

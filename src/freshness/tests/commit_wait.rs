@@ -1,7 +1,7 @@
 //! When a registry may say `enforced`, serve, and publish.
 
-use crate::freshness::ask::{Standing, StandingQuestion};
-use crate::freshness::commit_wait::{CommitWait, Enforcement, Recovery, Unsettled};
+use crate::freshness::append::{RestoreCheck, RestoreCheckReply};
+use crate::freshness::commit_wait::{CommitWait, Enforcement, PendingChange, Recovery};
 use crate::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision, Subject};
 
 use super::{V, key, organization, required};
@@ -12,8 +12,8 @@ const fn at(ms: u64) -> Reading<RegistryClock> {
     Reading::at(ms)
 }
 
-const fn row(subject: Subject, revision: u64) -> Unsettled {
-    Unsettled {
+const fn row(subject: Subject, revision: u64) -> PendingChange {
+    PendingChange {
         subject,
         revision: Revision(revision),
         waits: true,
@@ -39,8 +39,8 @@ const fn ack(greatest: u64) -> Ack {
     }
 }
 
-const fn standing(greatest: u64) -> Standing {
-    Standing {
+const fn restore_reply(greatest: u64) -> RestoreCheckReply {
+    RestoreCheckReply {
         v: V,
         greatest: Revision(greatest),
         beyond: Vec::new(),
@@ -57,8 +57,8 @@ fn started(revision: u64) -> CommitWait {
 /// The same, and the log knows nothing beyond.
 fn serving(revision: u64) -> CommitWait {
     let mut wait = started(revision);
-    let question = wait.standing_question().unwrap();
-    wait.standing_answered(&question, &standing(revision));
+    let request = wait.restore_check().unwrap();
+    wait.restore_check_answered(&request, &restore_reply(revision));
     assert!(wait.may_serve());
     wait
 }
@@ -92,7 +92,7 @@ fn a_change_is_enforced_when_the_whole_wait_has_passed_since_its_acknowledgement
 #[test]
 fn a_change_of_no_rights_is_enforced_with_its_acknowledgement() {
     let mut wait = serving(1);
-    let renamed = Unsettled {
+    let renamed = PendingChange {
         waits: false,
         ..row(key(1), 2)
     };
@@ -107,7 +107,7 @@ fn a_change_of_no_rights_is_enforced_with_its_acknowledgement() {
 #[test]
 fn a_renaming_does_not_settle_the_revocation_before_it() {
     let mut wait = waiting();
-    let renamed = Unsettled {
+    let renamed = PendingChange {
         waits: false,
         ..row(key(1), 3)
     };
@@ -122,7 +122,7 @@ fn a_renaming_does_not_settle_the_revocation_before_it() {
 fn two_renamings_wait_for_nothing() {
     let mut wait = serving(1);
     for revision in [2, 3] {
-        wait.committed(Unsettled {
+        wait.committed(PendingChange {
             waits: false,
             ..row(key(1), revision)
         });
@@ -224,7 +224,7 @@ fn what_is_settled_is_forgotten_and_a_newer_change_is_not() {
     wait.settled(&row(key(1), 2));
     assert_eq!(wait.due(at(15_151)), [], "told once");
     // A renaming after that has no right to wait for.
-    let renamed = Unsettled {
+    let renamed = PendingChange {
         waits: false,
         ..row(key(1), 3)
     };
@@ -295,57 +295,57 @@ fn a_small_step_back_counts_as_much_as_a_large_one() {
 fn a_registry_serves_once_the_log_knows_nothing_beyond_it() {
     let mut wait = started(7);
     assert!(!wait.may_serve());
-    let question = wait.standing_question().unwrap();
-    let expected = StandingQuestion {
+    let request = wait.restore_check().unwrap();
+    let expected = RestoreCheck {
         v: V,
         organization: organization(),
         above: Revision(7),
         after_subject: None,
     };
-    assert_eq!(question, expected);
-    wait.standing_answered(&question, &standing(7));
+    assert_eq!(request, expected);
+    wait.restore_check_answered(&request, &restore_reply(7));
     assert!(wait.may_serve());
-    assert_eq!(wait.standing_question(), None);
+    assert_eq!(wait.restore_check(), None);
     assert_eq!(wait.recovery(), None, "nothing was lost");
 
     // The log may know less: what it lacks is still to be appended.
     let mut wait = started(7);
-    let question = wait.standing_question().unwrap();
-    wait.standing_answered(&question, &standing(3));
+    let request = wait.restore_check().unwrap();
+    wait.restore_check_answered(&request, &restore_reply(3));
     assert!(wait.may_serve());
 }
 
 #[test]
 fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
     let mut wait = started(7);
-    let first = wait.standing_question().unwrap();
-    let page = Standing {
+    let first = wait.restore_check().unwrap();
+    let page = RestoreCheckReply {
         beyond: vec![required(key(1), 8), required(key(2), 9)],
         more: true,
         keys_revoked_through: None,
-        ..standing(12)
+        ..restore_reply(12)
     };
-    wait.standing_answered(&first, &page);
+    wait.restore_check_answered(&first, &page);
     assert!(!wait.may_serve());
     assert_eq!(wait.recovery(), None, "there is another page");
 
     // It goes on after the last subject, and a repeated page is not taken twice.
-    let second = wait.standing_question().unwrap();
+    let second = wait.restore_check().unwrap();
     assert_eq!(second.above, Revision(9));
     assert_eq!(second.after_subject, Some(key(2)));
-    wait.standing_answered(&first, &page);
-    let page = Standing {
+    wait.restore_check_answered(&first, &page);
+    let page = RestoreCheckReply {
         beyond: vec![required(key(3), 12)],
-        ..standing(12)
+        ..restore_reply(12)
     };
-    wait.standing_answered(&second, &page);
+    wait.restore_check_answered(&second, &page);
     let recovery = Recovery {
         keys_revoked_through: None,
         revision: Revision(13),
         lost: vec![key(1), key(2), key(3)],
     };
     assert_eq!(wait.recovery(), Some(&recovery));
-    assert_eq!(wait.standing_question(), None);
+    assert_eq!(wait.restore_check(), None);
     assert!(!wait.may_serve());
 
     // Each lost subject's new state is a change that waits like any other.
@@ -368,8 +368,8 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
 #[test]
 fn a_greater_revision_alone_is_jumped_past() {
     let mut wait = started(7);
-    let question = wait.standing_question().unwrap();
-    wait.standing_answered(&question, &standing(9));
+    let request = wait.restore_check().unwrap();
+    wait.restore_check_answered(&request, &restore_reply(9));
     let recovery = Recovery {
         keys_revoked_through: None,
         revision: Revision(10),
@@ -381,9 +381,9 @@ fn a_greater_revision_alone_is_jumped_past() {
 #[test]
 fn an_answer_to_another_question_says_nothing() {
     let mut wait = started(7);
-    let mut other = wait.standing_question().unwrap();
+    let mut other = wait.restore_check().unwrap();
     other.above = Revision(6);
-    wait.standing_answered(&other, &standing(7));
+    wait.restore_check_answered(&other, &restore_reply(7));
     assert!(!wait.may_serve());
 }
 
@@ -397,13 +397,13 @@ fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on()
     assert!(wait.may_serve(), "its own revision is no news");
     wait.acknowledged(&append(key(1), 5), &ack(6), at(10_001));
     assert!(!wait.may_serve());
-    let question = wait.standing_question().unwrap();
-    assert_eq!(question.above, Revision(5));
-    let lost = Standing {
+    let request = wait.restore_check().unwrap();
+    assert_eq!(request.above, Revision(5));
+    let lost = RestoreCheckReply {
         beyond: vec![required(key(2), 6)],
-        ..standing(6)
+        ..restore_reply(6)
     };
-    wait.standing_answered(&question, &lost);
+    wait.restore_check_answered(&request, &lost);
     let recovery = Recovery {
         keys_revoked_through: None,
         revision: Revision(7),
@@ -412,7 +412,7 @@ fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on()
     assert_eq!(wait.recovery(), Some(&recovery));
     // What it hears meanwhile changes nothing: it is about to jump.
     wait.acknowledged(&append(key(1), 5), &ack(8), at(10_002));
-    wait.heard_of(key(3), Revision(8), Revision(1));
+    wait.observe_required(key(3), Revision(8), Revision(1));
     assert_eq!(wait.recovery(), Some(&recovery));
     wait.recovered(None);
     // And the next acknowledgement says so again.
@@ -423,20 +423,20 @@ fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on()
 #[test]
 fn what_an_edge_requires_beyond_the_registrys_revision_makes_it_ask() {
     let mut wait = serving(4);
-    wait.heard_of(key(1), Revision(5), Revision(2));
+    wait.observe_required(key(1), Revision(5), Revision(2));
     assert!(!wait.may_serve());
-    assert!(wait.standing_question().is_some());
+    assert!(wait.restore_check().is_some());
     assert_eq!(wait.recovery(), None);
 }
 
 #[test]
 fn a_record_below_what_an_edge_requires_is_locked_at_once() {
     let mut wait = serving(4);
-    wait.heard_of(key(1), Revision(3), Revision(3));
-    wait.heard_of(key(1), Revision(2), Revision(3));
-    wait.heard_of(key(1), Revision(4), Revision(4));
+    wait.observe_required(key(1), Revision(3), Revision(3));
+    wait.observe_required(key(1), Revision(2), Revision(3));
+    wait.observe_required(key(1), Revision(4), Revision(4));
     assert!(wait.may_serve(), "its record is as new as any");
-    wait.heard_of(key(1), Revision(4), Revision(3));
+    wait.observe_required(key(1), Revision(4), Revision(3));
     assert!(!wait.may_serve());
     let recovery = Recovery {
         keys_revoked_through: None,
@@ -449,10 +449,10 @@ fn a_record_below_what_an_edge_requires_is_locked_at_once() {
 #[test]
 fn while_it_asks_where_it_stands_nothing_else_is_concluded() {
     let mut wait = started(4);
-    wait.heard_of(key(1), Revision(4), Revision(3));
+    wait.observe_required(key(1), Revision(4), Revision(3));
     assert_eq!(wait.recovery(), None);
-    let question = wait.standing_question().unwrap();
-    wait.standing_answered(&question, &standing(4));
+    let request = wait.restore_check().unwrap();
+    wait.restore_check_answered(&request, &restore_reply(4));
     assert!(wait.may_serve());
     wait.recovered(None);
     assert!(wait.may_serve(), "there was nothing to recover");
@@ -462,13 +462,13 @@ fn while_it_asks_where_it_stands_nothing_else_is_concluded() {
 #[test]
 fn a_restored_registry_hears_that_all_keys_were_revoked() {
     let mut wait = started(7);
-    let question = wait.standing_question().unwrap();
-    let page = Standing {
+    let request = wait.restore_check().unwrap();
+    let page = RestoreCheckReply {
         beyond: vec![required(organization(), 9)],
         keys_revoked_through: Some(Revision(9)),
-        ..standing(9)
+        ..restore_reply(9)
     };
-    wait.standing_answered(&question, &page);
+    wait.restore_check_answered(&request, &page);
     let recovery = wait.recovery().unwrap();
     assert_eq!(recovery.keys_revoked_through, Some(Revision(9)));
     // The log is told again, with the organization's own row alone.
@@ -484,12 +484,12 @@ fn a_restored_registry_hears_that_all_keys_were_revoked() {
 fn what_the_log_was_not_told_counts_as_revoked() {
     let recovery = |lost| {
         let mut wait = started(7);
-        let question = wait.standing_question().unwrap();
-        let page = Standing {
+        let request = wait.restore_check().unwrap();
+        let page = RestoreCheckReply {
             beyond: vec![required(lost, 9)],
-            ..standing(9)
+            ..restore_reply(9)
         };
-        wait.standing_answered(&question, &page);
+        wait.restore_check_answered(&request, &page);
         wait.recovery().unwrap().keys_revoked_through
     };
     assert_eq!(recovery(organization()), Some(Revision(7)));

@@ -17,7 +17,7 @@ mod view;
 )]
 mod sqlite;
 
-use crate::freshness::ask::{Answer, Change, Cursor, Incarnation, Required, Version};
+use crate::freshness::sync::{Change, Cursor, Incarnation, Requirement, SyncReply, Version};
 use crate::freshness::{Bound, Millis, Revision, Subject};
 
 const V: Version = Version::CURRENT;
@@ -45,16 +45,16 @@ const fn change(subject: Subject, revision: u64, seq: u64) -> Change {
     }
 }
 
-const fn required(subject: Subject, revision: u64) -> Required {
-    Required {
+const fn required(subject: Subject, revision: u64) -> Requirement {
+    Requirement {
         subject,
         revision: Revision(revision),
     }
 }
 
 /// An answer of this age that ends at `seq` and says nothing more.
-const fn answer(seq: u64, age: u64) -> Answer {
-    Answer {
+const fn reply(seq: u64, age: u64) -> SyncReply {
+    SyncReply {
         v: V,
         reset: false,
         cursor: cursor(seq),

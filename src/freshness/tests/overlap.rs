@@ -1,7 +1,7 @@
 //! A change that alters decisions only from an instant on: the end of an overlap.
 
-use crate::freshness::ask::Standing;
-use crate::freshness::commit_wait::{CommitWait, Enforcement, Unsettled};
+use crate::freshness::append::RestoreCheckReply;
+use crate::freshness::commit_wait::{CommitWait, Enforcement, PendingChange};
 use crate::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision};
 
 use super::{V, key, organization};
@@ -15,21 +15,21 @@ const fn at(ms: u64) -> Reading<RegistryClock> {
 /// A registry at revision 1 that may serve.
 fn serving() -> CommitWait {
     let mut wait = CommitWait::start(organization(), Revision(1), []);
-    let question = wait.standing_question().unwrap();
-    let current = Standing {
+    let request = wait.restore_check().unwrap();
+    let current = RestoreCheckReply {
         v: V,
         greatest: Revision(1),
         beyond: Vec::new(),
         more: false,
         keys_revoked_through: None,
     };
-    wait.standing_answered(&question, &current);
+    wait.restore_check_answered(&request, &current);
     wait
 }
 
 /// `key(1)` at this revision, of which nobody is decided otherwise before `from`.
-fn row(revision: u64, from: Option<u64>) -> Unsettled {
-    Unsettled {
+fn row(revision: u64, from: Option<u64>) -> PendingChange {
+    PendingChange {
         subject: key(1),
         revision: Revision(revision),
         waits: true,
@@ -115,7 +115,7 @@ fn of_two_changes_the_earlier_effect_counts() {
     for from in [None, Some(30_000)] {
         let mut wait = serving();
         wait.committed(row(2, from));
-        wait.committed(Unsettled {
+        wait.committed(PendingChange {
             waits: false,
             ..row(3, None)
         });

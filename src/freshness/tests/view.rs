@@ -4,10 +4,12 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use crate::freshness::follower::Accepted;
 use crate::freshness::records::{Record, SLOT_BYTES};
-use crate::freshness::view::{Entered, Load, Lookup, Refresh, View};
-use crate::freshness::{Answer, Bound, EdgeClock, Millis, Question, Reading, Revision, Subject};
+use crate::freshness::view::{Inserted, Load, Lookup, Refresh, View};
+use crate::freshness::{
+    Bound, EdgeClock, Millis, Reading, Revision, Subject, SyncReply, SyncRequest,
+};
 
-use super::{V, answer, change, cursor, key, organization, required};
+use super::{V, change, cursor, key, organization, reply, required};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Rec(u64);
@@ -39,24 +41,24 @@ fn loading() -> (View<Rec>, Load) {
 }
 
 /// What is required of the two at `cursor(5)`.
-fn first_answer() -> Answer {
-    Answer {
+fn first_answer() -> SyncReply {
+    SyncReply {
         required: vec![required(key(1), 3), required(organization(), 2)],
-        ..answer(5, 0)
+        ..reply(5, 0)
     }
 }
 
 /// The same with both records, proven at 10,000 ms.
 fn held() -> (View<Rec>, Load) {
     let (mut view, load) = loading();
-    let ask = load.ask.clone().unwrap();
-    view.accept(&ask, &first_answer(), at(10_010));
+    let sync = load.sync.clone().unwrap();
+    view.accept(&sync, &first_answer(), at(10_010));
     assert_eq!(
-        view.enter(&load, &key(1), Rec(3), at(10_010)),
-        Entered::Held
+        view.insert(&load, &key(1), Rec(3), at(10_010)),
+        Inserted::Stored
     );
-    let organization = view.enter(&load, &organization(), Rec(2), at(10_010));
-    assert_eq!(organization, Entered::Held);
+    let organization = view.insert(&load, &organization(), Rec(2), at(10_010));
+    assert_eq!(organization, Inserted::Stored);
     (view, load)
 }
 
@@ -73,11 +75,11 @@ const fn ready(age: u64) -> Lookup<'static, Rec> {
 }
 
 /// Tells the view an answer to a refresh that is sent now.
-fn tell(view: &mut View<Rec>, answer: &Answer, now: u64) -> Accepted {
-    let Refresh::Ask(ask) = view.begin_refresh(at(now)) else {
-        panic!("nobody else asks");
+fn tell(view: &mut View<Rec>, reply: &SyncReply, now: u64) -> Accepted {
+    let Refresh::Send(sync) = view.begin_refresh(at(now)) else {
+        panic!("nobody else syncs");
     };
-    view.accept(&ask, answer, at(now))
+    view.accept(&sync, reply, at(now))
 }
 
 #[test]
@@ -98,12 +100,12 @@ fn a_request_is_decided_on_two_records_and_a_proof_young_enough_when_it_arrived(
 fn an_edge_may_shorten_the_bound_and_no_more() {
     for (own, decided) in [(1_000, 1_000), (600_000, 5_000)] {
         let (mut view, load) = (View::new(1 << 20, Bound::new(own).unwrap()), loading().1);
-        let ask = load.ask.clone().unwrap();
+        let sync = load.sync.clone().unwrap();
         let same = view.begin_load(&[key(1), organization()], at(10_000));
         assert_eq!(same.as_ref(), Some(&load));
-        view.accept(&ask, &first_answer(), at(10_000));
-        view.enter(&load, &key(1), Rec(3), at(10_000));
-        view.enter(&load, &organization(), Rec(2), at(10_000));
+        view.accept(&sync, &first_answer(), at(10_000));
+        view.insert(&load, &key(1), Rec(3), at(10_000));
+        view.insert(&load, &organization(), Rec(2), at(10_000));
         let last = 10_000 + decided;
         assert_eq!(look(&mut view, last, last), ready(decided));
         assert_eq!(look(&mut view, last + 1, last + 1), Lookup::Unproven);
@@ -119,23 +121,23 @@ fn a_refresh_is_due_at_half_the_bound_and_one_is_at_it() {
     let (mut view, _) = held();
     assert!(!view.should_refresh(at(12_500)));
     assert!(view.should_refresh(at(12_501)));
-    let Refresh::Ask(ask) = view.begin_refresh(at(12_600)) else {
+    let Refresh::Send(sync) = view.begin_refresh(at(12_600)) else {
         panic!("it was free");
     };
-    let expected = Question {
+    let expected = SyncRequest {
         v: V,
         cursor: Some(cursor(5)),
         subjects: Vec::new(),
     };
-    assert_eq!(ask.question, expected);
+    assert_eq!(sync.request, expected);
     assert!(!view.should_refresh(at(12_700)));
     let waits = view.begin_refresh(at(12_700));
     assert_eq!(waits, Refresh::Wait(Millis(2_900)));
-    view.failed(&ask, at(12_800));
+    view.failed(&sync, at(12_800));
     assert!(!view.should_refresh(at(13_049)));
     assert_eq!(view.begin_refresh(at(13_049)), Refresh::Failing);
     assert!(view.should_refresh(at(13_050)));
-    assert_eq!(tell(&mut view, &answer(6, 0), 13_050), Accepted::Advanced);
+    assert_eq!(tell(&mut view, &reply(6, 0), 13_050), Accepted::Advanced);
     assert!(!view.should_refresh(at(13_060)));
     assert_eq!(look(&mut view, 18_050, 18_050), ready(5_000));
 }
@@ -145,7 +147,7 @@ fn a_load_asks_for_what_nobody_knows_and_is_loaded_once() {
     let (mut view, load) = loading();
     let subjects: Vec<_> = load.subjects().collect();
     assert_eq!(subjects, [key(1), organization()]);
-    assert_eq!(load.ask.as_ref().unwrap().question.subjects, subjects);
+    assert_eq!(load.sync.as_ref().unwrap().request.subjects, subjects);
     // Others wait; of two keys the organization is loaded once.
     let both = [key(1), organization()];
     assert_eq!(view.begin_load(&both, at(10_100)), None);
@@ -162,49 +164,49 @@ fn what_is_held_and_proven_needs_no_question() {
     let both = [key(1), organization()];
     assert_eq!(view.begin_load(&both, at(10_020)), None, "nothing to load");
     // The record was dropped by a change; what is required of it is known.
-    let news = Answer {
+    let news = SyncReply {
         changes: vec![change(key(1), 4, 6)],
-        ..answer(6, 0)
+        ..reply(6, 0)
     };
     tell(&mut view, &news, 10_030);
     let load = view.begin_load(&both, at(10_040)).unwrap();
     assert_eq!(load.subjects().collect::<Vec<_>>(), [key(1)]);
-    assert_eq!(load.ask, None);
+    assert_eq!(load.sync, None);
     view.abandon(&load);
     // Beyond the bound the proof must be asked for all the same.
     let load = view.begin_load(&both, at(15_031)).unwrap();
-    assert_eq!(load.ask.unwrap().question.subjects, []);
+    assert_eq!(load.sync.unwrap().request.subjects, []);
 }
 
 #[test]
 fn a_new_subject_is_asked_for_however_young_the_proof() {
     let (mut view, _) = held();
     let load = view.begin_load(&[key(2), organization()], at(10_020));
-    let ask = load.unwrap().ask.unwrap();
-    assert_eq!(ask.question.subjects, [key(2)]);
-    assert_eq!(ask.question.cursor, Some(cursor(5)));
+    let sync = load.unwrap().sync.unwrap();
+    assert_eq!(sync.request.subjects, [key(2)]);
+    assert_eq!(sync.request.cursor, Some(cursor(5)));
 }
 
 #[test]
 fn a_record_enters_once_it_is_known_what_is_required() {
     let (mut view, load) = loading();
-    let early = view.enter(&load, &key(1), Rec(3), at(10_005));
-    assert_eq!(early, Entered::Unanswered(Rec(3)));
+    let early = view.insert(&load, &key(1), Rec(3), at(10_005));
+    assert_eq!(early, Inserted::RequirementUnknown(Rec(3)));
     assert!(!view.holds(&key(1)));
     // A change alone does not say that nothing came before it.
-    let again = view.ask_again(&load, at(10_006));
-    assert_eq!(again.question.subjects, [key(1), organization()]);
+    let again = view.resync(&load, at(10_006));
+    assert_eq!(again.request.subjects, [key(1), organization()]);
     view.accept(&again, &first_answer(), at(10_010));
     assert_eq!(view.required(&key(1)), Revision(3));
-    let lags = view.enter(&load, &key(1), Rec(2), at(10_010));
-    assert_eq!(lags, Entered::Behind);
+    let lags = view.insert(&load, &key(1), Rec(2), at(10_010));
+    assert_eq!(lags, Inserted::Stale);
     assert!(!view.holds(&key(1)));
-    let exact = view.enter(&load, &key(1), Rec(3), at(10_010));
-    assert_eq!(exact, Entered::Held);
+    let exact = view.insert(&load, &key(1), Rec(3), at(10_010));
+    assert_eq!(exact, Inserted::Stored);
     assert!(view.holds(&key(1)));
     assert_eq!(view.peek(&key(1)), Some(&Rec(3)));
-    let newer = view.enter(&load, &organization(), Rec(9), at(10_010));
-    assert_eq!(newer, Entered::Held);
+    let newer = view.insert(&load, &organization(), Rec(9), at(10_010));
+    assert_eq!(newer, Inserted::Stored);
     let (slots, weight) = view.size();
     assert_eq!((slots, weight), (2, 2 * (SLOT_BYTES + 1_000)));
 }
@@ -214,12 +216,12 @@ fn a_record_enters_once_it_is_known_what_is_required() {
 fn a_record_newer_than_required_raises_what_is_required() {
     let (mut view, load) = held();
     assert_eq!(
-        view.enter(&load, &key(1), Rec(5), at(10_020)),
-        Entered::Held
+        view.insert(&load, &key(1), Rec(5), at(10_020)),
+        Inserted::Stored
     );
     assert_eq!(view.required(&key(1)), Revision(5));
-    let older = view.enter(&load, &key(1), Rec(4), at(10_030));
-    assert_eq!(older, Entered::Behind);
+    let older = view.insert(&load, &key(1), Rec(4), at(10_030));
+    assert_eq!(older, Inserted::Stale);
     assert_eq!(view.peek(&key(1)), Some(&Rec(5)));
     assert_eq!(view.size().1, 2 * (SLOT_BYTES + 1_000));
 }
@@ -228,17 +230,17 @@ fn a_record_newer_than_required_raises_what_is_required() {
 #[test]
 fn a_change_that_arrives_during_a_load_counts_for_what_it_brings() {
     let (mut view, load) = held();
-    let news = Answer {
+    let news = SyncReply {
         changes: vec![change(key(1), 7, 6), change(key(8), 9, 7)],
-        ..answer(7, 0)
+        ..reply(7, 0)
     };
     assert_eq!(tell(&mut view, &news, 10_100), Accepted::Advanced);
     assert!(!view.holds(&key(1)), "dropped");
     assert_eq!(view.size(), (2, 2 * SLOT_BYTES + 1_000));
     assert_eq!(look(&mut view, 10_100, 10_100), Lookup::Missing);
     assert_eq!(view.required(&key(1)), Revision(7));
-    let lags = view.enter(&load, &key(1), Rec(6), at(10_110));
-    assert_eq!(lags, Entered::Behind);
+    let lags = view.insert(&load, &key(1), Rec(6), at(10_110));
+    assert_eq!(lags, Inserted::Stale);
     // What is followed and unchanged stays; what is not followed takes no room.
     assert!(view.holds(&organization()));
     assert!(!view.holds(&key(8)));
@@ -248,10 +250,10 @@ fn a_change_that_arrives_during_a_load_counts_for_what_it_brings() {
 #[test]
 fn a_change_the_record_already_has_drops_nothing() {
     let (mut view, _) = held();
-    let news = Answer {
+    let news = SyncReply {
         changes: vec![change(key(1), 3, 6)],
         required: vec![required(key(1), 2)],
-        ..answer(6, 0)
+        ..reply(6, 0)
     };
     tell(&mut view, &news, 10_100);
     assert!(view.holds(&key(1)));
@@ -261,32 +263,32 @@ fn a_change_the_record_already_has_drops_nothing() {
 #[test]
 fn of_a_discarded_answer_nothing_is_taken() {
     let (mut view, load) = held();
-    let behind = Answer {
+    let behind = SyncReply {
         changes: vec![change(key(1), 7, 4)],
-        ..answer(4, 0)
+        ..reply(4, 0)
     };
     assert_eq!(tell(&mut view, &behind, 10_100), Accepted::Discarded);
     assert!(view.holds(&key(1)));
-    let newer = view.enter(&load, &key(1), Rec(4), at(10_110));
-    assert_eq!(newer, Entered::Held);
+    let newer = view.insert(&load, &key(1), Rec(4), at(10_110));
+    assert_eq!(newer, Inserted::Stored);
 }
 
 #[test]
 fn after_a_reset_nothing_is_held_and_older_loads_fill_nothing() {
     let (mut view, load) = held();
-    let reset = Answer {
+    let reset = SyncReply {
         reset: true,
-        ..answer(9, 0)
+        ..reply(9, 0)
     };
     assert_eq!(tell(&mut view, &reset, 10_100), Accepted::Reset);
     assert_eq!(view.size(), (0, 0));
-    let gone = view.enter(&load, &key(1), Rec(3), at(10_110));
-    assert_eq!(gone, Entered::Gone);
+    let gone = view.insert(&load, &key(1), Rec(3), at(10_110));
+    assert_eq!(gone, Inserted::Evicted);
     // Nor where somebody has begun another load of the same.
     let both = [key(1), organization()];
     let next = view.begin_load(&both, at(10_120)).unwrap();
-    let gone = view.enter(&load, &key(1), Rec(3), at(10_130));
-    assert_eq!(gone, Entered::Gone);
+    let gone = view.insert(&load, &key(1), Rec(3), at(10_130));
+    assert_eq!(gone, Inserted::Evicted);
     // And giving up the older one does not open the newer to others.
     view.abandon(&load);
     assert_eq!(view.begin_load(&both, at(10_140)), None);
@@ -298,15 +300,15 @@ fn after_a_reset_nothing_is_held_and_older_loads_fill_nothing() {
 fn a_load_fills_what_it_registered_and_nothing_else() {
     let (mut view, load) = held();
     let other = view.begin_load(&[key(2), key(3)], at(10_020)).unwrap();
-    let answer = Answer {
+    let reply = SyncReply {
         required: vec![required(key(2), 0), required(key(3), 0)],
-        ..answer(5, 0)
+        ..reply(5, 0)
     };
-    view.accept(&other.ask.clone().unwrap(), &answer, at(10_030));
-    let gone = view.enter(&load, &key(2), Rec(1), at(10_040));
-    assert_eq!(gone, Entered::Gone);
-    let held = view.enter(&other, &key(2), Rec(1), at(10_040));
-    assert_eq!(held, Entered::Held);
+    view.accept(&other.sync.clone().unwrap(), &reply, at(10_030));
+    let gone = view.insert(&load, &key(2), Rec(1), at(10_040));
+    assert_eq!(gone, Inserted::Evicted);
+    let held = view.insert(&other, &key(2), Rec(1), at(10_040));
+    assert_eq!(held, Inserted::Stored);
     // Giving up opens what is not loaded yet.
     view.abandon(&other);
     let rest = view.begin_load(&[key(2), key(3)], at(10_050)).unwrap();

@@ -1,7 +1,7 @@
 //! Places and routes, to the last line of their tables.
 
 use crate::http::{
-    ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, Freshness, Match, Place, Query, RouteTable,
+    ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, Match, Place, Query, RouteTable,
     RouteTableError, checked_path,
 };
 
