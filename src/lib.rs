@@ -41,12 +41,14 @@ pub mod key;
 pub mod keyed_semaphore;
 pub mod page;
 pub mod random;
+#[cfg(feature = "control")]
 pub mod registry;
 #[cfg(target_arch = "wasm32")]
 mod runtime;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod settings;
+#[cfg(feature = "control")]
 pub mod sql;
 pub mod time;
 pub mod verify;

@@ -31,24 +31,33 @@
 //! | [`message`] | the envelopes of all messages to the change log and to a relay |
 //! | [`near`] | which region an edge is near |
 
+#[cfg(feature = "control")]
 pub mod append;
+#[cfg(feature = "control")]
 pub mod change_log;
+#[cfg(feature = "control")]
 pub mod commit_wait;
+#[cfg(feature = "control")]
 pub mod enforcer;
 pub mod failover;
 pub mod follower;
 pub mod message;
 pub mod near;
 pub mod records;
+#[cfg(feature = "control")]
 pub mod relay;
+#[cfg(feature = "control")]
 pub mod restore_guard;
+#[cfg(feature = "control")]
 pub mod sql;
+#[cfg(feature = "control")]
 pub mod sql_log;
 pub mod sync;
 pub mod time;
 pub mod view;
 
 pub use crate::key::Subject;
+#[cfg(feature = "control")]
 pub use append::{Ack, Append};
 pub use sync::{Change, Cursor, Incarnation, Revision, SyncReply, SyncRequest};
 pub use time::{Bound, Clock, EdgeClock, LogClock, Millis, Reading, RegistryClock, RelayClock};

@@ -1,11 +1,13 @@
 //! The outside language: paths, problems, routes, answers. Pure.
 
+#[cfg(feature = "control")]
 pub mod admin;
 mod answer;
 mod assertion;
 mod edge_report;
 mod forward_auth;
 mod identity;
+#[cfg(feature = "control")]
 pub mod leaks;
 pub mod oauth;
 mod parameters;
