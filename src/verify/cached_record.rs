@@ -60,7 +60,7 @@ impl Record for CachedRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::{Environment, KeyDigest, OrganizationId, RECORD_VERSION, Scopes};
+    use crate::key::{KeyDigest, OrganizationId, RECORD_VERSION, Scopes};
     use crate::time::Timestamp;
 
     #[test]

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use katalo_keys::key::KeyId;
 use katalo_keys::registry::audit::verify_export;
+use katalo_keys::registry::housekeeping;
 use katalo_keys::registry::message::{
     Actor, Admin, Command, FailedAuthentication, KeyView, Outcome, Refusal, Reply, SessionToken,
 };
-use katalo_keys::registry::housekeeping;
 use katalo_keys::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};

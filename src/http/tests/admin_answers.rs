@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{key_id, key_view, members, organization, organization_view, scopes};
 use crate::http::admin::{answer_to, as_lines, problem_of, query_after, session_answer};
 use crate::http::{AdminPlace, Answer, Body, Code, JSON, NDJSON};
-use crate::key::{Environment, KeyDigest, KeyRecord, RECORD_VERSION, Scope, SecretText};
+use crate::key::{Environment, KeyDigest, KeyRecord, Scope, SecretText};
 use crate::registry::message::{
     AuditHead, AuditPage, Awaited, Changed, Command, Impact, Issued, Limit, ListAudit, Object,
     OutboxDepth, Outcome, Page, Refusal, Secret, Session, Status, WindowUse,

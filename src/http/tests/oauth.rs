@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{ORIGIN, key_id, members, organization, scopes};
 use crate::http::oauth::{TokenForm, active, as_oauth, basic_key, inactive, refused_caller};
 use crate::http::{Code, Problem};
-use crate::key::{Environment, KeyDigest, KeyRecord, OrganizationRecord, RECORD_VERSION};
+use crate::key::{KeyDigest, KeyRecord, OrganizationRecord, RECORD_VERSION};
 use crate::time::Timestamp;
 
 fn record() -> KeyRecord {
