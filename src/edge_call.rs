@@ -15,7 +15,7 @@ use crate::key::{
     Scope, Subject,
 };
 use crate::page::{Limit, Page};
-use crate::time::{Timestamp, rfc3339};
+use crate::time::{Rfc3339, Timestamp};
 
 /// Version of the messages between Worker and registry.
 pub const MESSAGE_VERSION: u8 = 1;
@@ -157,15 +157,17 @@ pub enum Span {
 
 /// One count of a usage listing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageRow {
     /// The bucket's beginning.
-    #[serde(with = "rfc3339")]
+    #[serde(with = "Rfc3339")]
     pub start: Timestamp,
     /// Its width.
     pub by: Span,
     /// The key.
     pub key: KeyId,
     /// The scope asked for; `null` for routes without one.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::key::Scope>"))]
     pub scope: Option<String>,
     /// `allowed`, or the code of the denial.
     pub outcome: String,

@@ -17,7 +17,7 @@ use katalo_keys::{
         Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord, PresentedKey,
         RECORD_VERSION, Scope, Scopes,
     },
-    random::Randomness,
+    random::Seeded,
     time::Timestamp,
     verify::{Audience, CachedRecord, ClientAddress, Demand, bearer_token, decide},
 };
@@ -27,18 +27,6 @@ const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 fn main() {
     divan::main();
-}
-
-/// No secrets are needed here, but the same work each time.
-struct Counting(u8);
-
-impl Randomness for Counting {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            self.0 = self.0.wrapping_mul(167).wrapping_add(13);
-            *byte = self.0;
-        }
-    }
 }
 
 struct Scene {
@@ -55,26 +43,17 @@ impl Scene {
         let keyring = Keyring::parse(brand, &ring).expect("a ring");
         let id = OrganizationId::parse("acme").expect("an organization");
         let presented = keyring
-            .mint(Environment::Live, id.tag(), &mut Counting(1))
+            .mint(Environment::Live, id.tag(), &mut Seeded(1))
             .expect("a key");
         let scopes = ["create", "read", "usage"].map(|scope| Scope::parse(scope).expect("a scope"));
         let key = KeyRecord {
-            v: RECORD_VERSION,
-            revision: 2,
-            issued: 2,
-            issued_at: NOW,
-            digest: keyring.digest(&presented).expect("a digest"),
-            environment: Environment::Live,
             name: "Product sync".to_owned(),
-            scopes: Scopes::new(scopes.to_vec()).expect("scopes"),
-            revoked: false,
-            disabled: false,
-            restricted: false,
-            expires_at: None,
-            replaced_at: None,
-            retires_at: None,
-            allowed_ips: Vec::new(),
-            bound_organization: None,
+            ..KeyRecord::issued(
+                2,
+                NOW,
+                keyring.digest(&presented).expect("a digest"),
+                Scopes::new(scopes.to_vec()).expect("scopes"),
+            )
         };
         let organization = OrganizationRecord {
             v: RECORD_VERSION,

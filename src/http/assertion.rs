@@ -1,5 +1,6 @@
 //! `Katalo-Assertion`: who is calling, signed, so that the API behind need not
-//! trust the network between (RFC 7519, HS256 of RFC 7518 section 3.2).
+//! trust the network between (RFC 7519, HS256 of RFC 7518 section 3.2). Signed here
+//! and not by a JWT library: there is one algorithm, and nothing is ever parsed.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};

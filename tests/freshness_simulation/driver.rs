@@ -4,6 +4,7 @@
 
 use katalo_keys::freshness::records::SLOT_BYTES;
 use katalo_keys::freshness::{Bound, Subject};
+use katalo_keys::random::Seeded;
 
 use super::world::action::Action;
 use super::world::clock::Clock;
@@ -17,20 +18,12 @@ pub const STUCK: &str = "does not recover";
 /// Steps of one run.
 const STEPS: u64 = 800;
 
-/// SplitMix64: all that a simulation needs, and the same everywhere.
-struct Dice(u64);
+/// What happens by chance in a run.
+struct Dice(Seeded);
 
 impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn below(&mut self, limit: u64) -> u64 {
-        self.roll() % limit.max(1)
+        self.0.below(limit)
     }
 
     fn within(&mut self, least: u64, most: u64) -> u64 {
@@ -81,7 +74,7 @@ pub struct Run {
 
 impl Run {
     pub fn new(seed: u64, mutant: Option<Mutant>) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice(Seeded(seed));
         let bound = dice.of(&[200, 1_000, 5_000, 20_000]).unwrap();
         let small = dice.one_in(4);
         let setup = Setup {

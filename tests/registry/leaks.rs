@@ -6,7 +6,6 @@ use katalo_keys::registry::message::{
 };
 use serde_json::{Value, json};
 
-use crate::sqlite::Sqlite;
 use crate::world::{
     DAY, SECOND, World, admin, changed, issue, patch, revoke, revoke_all, rotate, scopes,
 };
@@ -317,7 +316,7 @@ fn a_report_is_done_whole_or_not_at_all() {
     };
     for statements in 0..100 {
         world.sql.fail_after(statements);
-        let failed = try_send(&world.sql, &world, &request);
+        let failed = world.handle(&request).is_err();
         world.sql.heal();
         world.actor = crate::world::root();
         if !failed {
@@ -329,21 +328,4 @@ fn a_report_is_done_whole_or_not_at_all() {
         assert_eq!(world.audit().len(), entries);
     }
     panic!("it never succeeded");
-}
-
-fn try_send(
-    sql: &Sqlite,
-    world: &World,
-    request: &katalo_keys::registry::message::Request,
-) -> bool {
-    let mut randomness = katalo_keys::random::Seeded(7);
-    katalo_keys::registry::handle(
-        sql,
-        &world.keyring,
-        &world.settings,
-        request,
-        world.now,
-        &mut randomness,
-    )
-    .is_err()
 }

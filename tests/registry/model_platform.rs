@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use katalo_keys::key::KeyId;
 use katalo_keys::registry::audit::verify_export;
+use katalo_keys::registry::housekeeping;
 use katalo_keys::registry::message::{
     Actor, Admin, Command, FailedAuthentication, KeyView, Outcome, Refusal, Reply, SessionToken,
 };
-use katalo_keys::registry::{self, housekeeping};
 use katalo_keys::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -421,15 +421,7 @@ fn act(world: &mut World, model: &mut Model, act: &Act, fails_at: Option<u8>) {
     if let Some(at) = fails_at {
         let before = world.sql.dump();
         world.sql.fail_after(u64::from(at));
-        reply = registry::handle(
-            &world.sql,
-            &world.keyring,
-            &world.settings,
-            &request,
-            world.now,
-            &mut world.randomness,
-        )
-        .ok();
+        reply = world.handle(&request).ok();
         world.sql.heal();
         assert!(reply.is_some() || world.sql.dump() == before, "{act:?}");
     }

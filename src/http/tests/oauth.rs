@@ -5,27 +5,19 @@ use serde_json::json;
 use super::{ORIGIN, key_id, members, organization, scopes};
 use crate::http::oauth::{TokenForm, active, as_oauth, basic_key, inactive, refused_caller};
 use crate::http::{Code, Problem};
-use crate::key::{Environment, KeyDigest, KeyRecord, OrganizationRecord, RECORD_VERSION};
+use crate::key::{KeyDigest, KeyRecord, OrganizationRecord, RECORD_VERSION};
 use crate::time::Timestamp;
 
 fn record() -> KeyRecord {
     KeyRecord {
-        v: RECORD_VERSION,
         revision: 7,
-        issued: 3,
-        issued_at: Timestamp(1_999),
-        digest: KeyDigest::from_text(&"A".repeat(43)).unwrap(),
-        environment: Environment::Live,
         name: "Shop".to_owned(),
-        scopes: scopes(),
-        revoked: false,
-        disabled: false,
-        restricted: false,
-        expires_at: None,
-        replaced_at: None,
-        retires_at: None,
-        allowed_ips: Vec::new(),
-        bound_organization: None,
+        ..KeyRecord::issued(
+            3,
+            Timestamp(1_999),
+            KeyDigest::from_text(&"A".repeat(43)).unwrap(),
+            scopes(),
+        )
     }
 }
 
