@@ -19,9 +19,14 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "control", feature = "edge"))]
+compile_error!(
+    "a module is one plane: build it with `--no-default-features --features edge` or `control`"
+);
+
+#[cfg(all(target_arch = "wasm32", feature = "control"))]
 pub mod control;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "edge"))]
 pub mod edge;
 pub mod expiring;
 pub mod expiring_semaphore;

@@ -12,13 +12,13 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use zeroize::Zeroizing;
 
+use crate::control::deadline::within;
 use crate::expiring_semaphore::ExpiringSemaphore;
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
 use crate::key::PublicKeyId;
 use crate::registry::message::{Command, LeakSource, Outcome, Refusal};
 use crate::runtime::bindings;
-use crate::runtime::deadline::within;
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
@@ -138,7 +138,7 @@ async fn proven(edge: &Edge, found: &Found) -> Result<Option<PublicKeyId>, Probl
     let Ok(presented) = edge.settings.keyring.read(&found.token) else {
         return Ok(None);
     };
-    let proves = secrets::proves(edge, &presented).await?;
+    let proves = secrets::proves(edge, &presented, |_| None).await?;
     Ok(proves.then_some(presented.id().public))
 }
 
@@ -211,7 +211,7 @@ async fn fetch() -> Option<Vec<SigningKey>> {
         if !response.ok() {
             return None;
         }
-        SigningKey::read_all(&bindings::text_of(&response).await.ok()?)
+        SigningKey::read_all(&text_of(&response).await.ok()?)
     };
     within(FETCH_DEADLINE, fetched).await.flatten()
 }
@@ -227,4 +227,10 @@ async fn is_signed(key: &SigningKey, signature: &[u8], body: &[u8]) -> Result<bo
     let (signature, body) = (Uint8Array::from(signature), Uint8Array::from(body));
     let verified = bindings::verify(&algorithm, &key, &signature, &body)?;
     Ok(JsFuture::from(verified).await?.is_truthy())
+}
+
+/// A response's body as text.
+async fn text_of(response: &web_sys::Response) -> Result<String, JsValue> {
+    let text = JsFuture::from(response.text()?).await?;
+    Ok(text.as_string().unwrap_or_default())
 }

@@ -9,10 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join3;
-use serde::de::DeserializeOwned;
-use worker::Delay;
 
-use crate::control::objects::change_log;
 use crate::edge::memory;
 use crate::freshness::failover::{Failover, Hop, Region};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
@@ -20,18 +17,20 @@ use crate::freshness::{Revision, Subject, SyncReply};
 use crate::http::{Code, Problem};
 use crate::key::{KeyId, PublicKeyId};
 use crate::registry::Subject as RegistrySubject;
-use crate::registry::message::{Command, Required};
+use crate::registry::message::Required;
 use crate::runtime::host;
 use crate::runtime::isolate::Edge;
 use crate::runtime::kv;
 use crate::runtime::objects::{self, Address};
 use crate::runtime::registry;
 use crate::runtime::registry::Lane;
+use crate::runtime::secrets;
 use crate::settings::names;
 use crate::verify::authorization::sync::{FailoverSync, SyncStep};
-use crate::verify::authorization::{Event, Refusal, RegistryRecords, Step};
+use crate::verify::authorization::{Event, Isolate, Refusal, RegistryRecords, Step};
 use crate::verify::{
     AuthorizationRequest, CachedRecord, ClientAddress, Demand, Denial, Freshness, Granted,
+    Verification,
 };
 
 /// Whether the view holds the key's record, however old: the id is genuine then.
@@ -51,9 +50,34 @@ pub(crate) fn authorize_from_cache(
     client: &dyn Fn() -> ClientAddress,
     freshness: Freshness,
 ) -> Option<Result<Granted, Denial>> {
-    memory::with(edge.settings.at_most, |memory| {
-        let (isolate, verification) = memory.verify(request, demand, client);
+    verify(edge, request, demand, client, |isolate, verification, _| {
         verification.authorize_from_cache(isolate.view, freshness)
+    })
+}
+
+/// Lends what decides on a request, and what it decides by, without an await in
+/// between. The last is which of a region's relays this isolate prefers.
+fn verify<T>(
+    edge: &Edge,
+    request: &AuthorizationRequest,
+    demand: &Demand<'_>,
+    client: &dyn Fn() -> ClientAddress,
+    work: impl FnOnce(&mut Isolate<'_, CachedRecord>, &mut Verification<'_>, u8) -> T,
+) -> T {
+    memory::with(edge.settings.at_most, |memory| {
+        secrets::with(request.id().environment, |secrets| {
+            let mut isolate = Isolate {
+                view: &mut memory.view,
+                registry_reads: &mut memory.registry_reads,
+            };
+            let mut verification = Verification {
+                request,
+                demand,
+                client,
+                secrets,
+            };
+            work(&mut isolate, &mut verification, memory.replica)
+        })
     })
 }
 
@@ -100,25 +124,23 @@ pub(crate) async fn load_and_authorize(
     freshness: Freshness,
 ) -> Result<Granted, Problem> {
     let settings = &edge.settings;
-    let mut authorization = memory::with(settings.at_most, |memory| {
-        let hops = hops(edge, region, memory.replica);
-        let (_, verification) = memory.verify(request, demand, client);
+    let mut authorization = verify(edge, request, demand, client, |_, verification, replica| {
+        let hops = hops(edge, region, replica);
         verification.load_and_authorize(freshness, hops, settings.serve_unproven)
     });
     let mut event = Event::Look;
     loop {
-        let step = memory::with(settings.at_most, |memory| {
-            let (mut isolate, mut verification) = memory.verify(request, demand, client);
-            authorization.next(&mut isolate, &mut verification, event, host::reading())
+        let step = verify(edge, request, demand, client, |isolate, verification, _| {
+            authorization.next(isolate, verification, event, host::reading())
         });
         for stale in authorization.take_stale() {
             if let Some(subject) = RegistrySubject::parse(stale.as_str()) {
-                report_stale(edge, subject);
+                kv::report_stale(edge, subject);
             }
         }
         event = match step {
             Step::Wait(pause) => {
-                Delay::from(Duration::from_millis(pause.0)).await;
+                host::sleep(pause.0).await;
                 Event::Look
             }
             Step::Sync(sync) => Event::Synced(refresh_with_failover(edge, sync).await),
@@ -162,54 +184,20 @@ async fn load_from_kv(
     };
     let key = async {
         let subject = key.then_some(RegistrySubject::Key(id.public))?;
-        read_kv(edge, subject).await.map(CachedRecord::Key)
+        kv::read_record(edge, subject).await.map(CachedRecord::Key)
     };
     let organization = async {
         let tag = id.public.organization_tag();
         let subject = organization.then_some(RegistrySubject::Organization(tag))?;
-        read_kv(edge, subject).await.map(CachedRecord::Organization)
+        kv::read_record(edge, subject)
+            .await
+            .map(CachedRecord::Organization)
     };
     let (synced, key, organization) = join3(synced, key, organization).await;
     Event::Loaded {
         key,
         organization,
         synced,
-    }
-}
-
-/// Has the registry write a record again that Workers KV holds in an older form,
-/// under an older root key or in no readable form.
-fn report_stale(edge: &Edge, subject: RegistrySubject) {
-    let env = edge.env.clone();
-    edge.after(async move {
-        let _ = registry::tell(
-            &env,
-            subject.organization_tag(),
-            Command::ReportBehind { subject },
-        )
-        .await;
-    });
-}
-
-/// What Workers KV holds, where that is a record.
-pub(crate) async fn read_kv<R: DeserializeOwned>(
-    edge: &Edge,
-    subject: RegistrySubject,
-) -> Option<Rc<R>> {
-    let name = subject.kv_name();
-    let read = kv::read(&edge.env, &edge.settings.keyring, &name);
-    match read.await {
-        kv::Value::Missing => None,
-        kv::Value::Unreadable => {
-            report_stale(edge, subject);
-            None
-        }
-        kv::Value::Record { record, by_current } => {
-            if !by_current {
-                report_stale(edge, subject);
-            }
-            Some(Rc::new(record))
-        }
     }
 }
 
@@ -240,7 +228,7 @@ async fn send(edge: &Edge, hop: Hop, sync: &FailoverSync, deadline: Duration) ->
             }
         }
         Hop::ChangeLog => {
-            let to = Address::of(names::CHANGE_LOG, change_log::NAME).within(deadline);
+            let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
             match objects::ask(&edge.env, to, &LogRequest::Sync(request)).await {
                 Ok(LogReply::Sync(reply)) => Some(reply),
                 _ => None,

@@ -3,7 +3,6 @@
 
 use subtle::ConstantTimeEq as _;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::edge::authorize;
 use crate::edge::gateway;
@@ -16,6 +15,7 @@ use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
+use crate::runtime::promise::promise;
 use crate::runtime::registry;
 use crate::runtime::respond::{refusal, refuse, respond};
 use crate::time::Timestamp;
@@ -211,16 +211,13 @@ pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
             } = &call;
             answer(edge, incoming, wanted, &granted, arrived)
         }
-        Some(Ok(granted)) => {
-            Ok(future_to_promise(async move { call.carry_out(&granted).await }).into())
-        }
-        None => Ok(future_to_promise(async move {
+        Some(Ok(granted)) => Ok(promise(async move { call.carry_out(&granted).await })),
+        None => Ok(promise(async move {
             match call.load_and_authorize().await {
                 Ok(granted) => call.carry_out(&granted).await,
                 Err(problem) => call.refuse(problem),
             }
-        })
-        .into()),
+        })),
     }
 }
 

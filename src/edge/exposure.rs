@@ -122,7 +122,11 @@ async fn mark(edge: &Edge, key: &PresentedKey, origin: String) {
     let is_told = memory::with(at_most, |memory| {
         memory.sighted.contains(&id, host::now().0)
     });
-    if is_told || !secrets::proves(edge, key).await.unwrap_or(false) {
+    if is_told
+        || !secrets::proves(edge, key, memory::digest_at_hand(at_most))
+            .await
+            .unwrap_or(false)
+    {
         return;
     }
     if !memory::with(at_most, |memory| memory.sighted.insert(id, host::now().0)) {

@@ -113,7 +113,7 @@ pub fn not_forwarded(
     code: &str,
     is_restricted: bool,
 ) -> Result<JsValue, JsValue> {
-    let incoming = Incoming::of(request, headers, url, authorization, 0);
+    let incoming = Incoming::of(request, headers, url, authorization);
     let code = Code::parse(code).unwrap_or(Code::InternalError);
     let restriction = is_restricted.then(crate::edge::granted::restriction);
     refuse(&incoming, code.into(), restriction)

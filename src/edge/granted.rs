@@ -8,9 +8,10 @@ use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
 use crate::edge::gateway::lines;
+use crate::edge::template::ResponseTemplate;
 use crate::http::{Answer, Body, Identity};
 use crate::key::{KeyRecord, KeyState, OrganizationRecord, PublicKeyId};
-use crate::runtime::respond::{Generations, Made, respond};
+use crate::runtime::respond::{Generations, respond};
 use crate::time::Timestamp;
 use crate::verify::Granted;
 use crate::verify::authorization::Source;
@@ -20,8 +21,8 @@ struct Kept {
     key: Rc<KeyRecord>,
     organization: Rc<OrganizationRecord>,
     state: KeyState,
-    identity: Option<Made>,
-    own_key: Option<Made>,
+    identity: Option<ResponseTemplate>,
+    own_key: Option<ResponseTemplate>,
     forwarded: Option<JsString>,
     /// What goes along with an API's answer, and the decision in it.
     notices: Option<(String, JsString)>,
@@ -132,9 +133,9 @@ impl Granted {
         self.kept(|kept| {
             let made = match &mut kept.identity {
                 Some(made) => made,
-                none => none.insert(Made::of(&answer(None, self.standing()))?),
+                none => none.insert(ResponseTemplate::of(&answer(None, self.standing()))?),
             };
-            made.again(self.decision())
+            made.render(self.decision())
         })
     }
 
@@ -146,10 +147,10 @@ impl Granted {
                 none => {
                     let mut answer = self.own_key().with("cache-control", "no-store");
                     answer.headers.extend(self.standing());
-                    none.insert(Made::of(&answer)?)
+                    none.insert(ResponseTemplate::of(&answer)?)
                 }
             };
-            made.again(self.decision())
+            made.render(self.decision())
         })
     }
 

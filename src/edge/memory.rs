@@ -8,15 +8,10 @@ use crate::expiring_semaphore::ExpiringSemaphore;
 use crate::freshness::failover::Failover;
 use crate::freshness::view::View;
 use crate::freshness::{Bound, Subject};
-use crate::http::Code;
-use crate::key::{Environment, KeyRecord, PublicKeyId};
+use crate::key::{KeyDigest, PublicKeyId};
 use crate::keyed_semaphore::{Bounds, KeyedSemaphore};
 use crate::random::Randomness as _;
-use crate::verify::authorization::Isolate;
-use crate::verify::{
-    Attempts, AuthorizationRequest, CachedRecord, ClientAddress, Demand, Failures, Secrets, Tally,
-    Verification,
-};
+use crate::verify::{CachedRecord, FlushPromise, Tally};
 
 use crate::edge::usage::{self, Preflights};
 use crate::runtime::host::Crypto;
@@ -31,27 +26,6 @@ const SIGHTED_FOR: u64 = 60_000;
 /// Most such keys remembered; while so many are, no other is followed up.
 const SIGHTED_MOST: usize = 256;
 
-/// For how long an admin key that its registry called revoked is refused without
-/// asking again: that is final, but for a registry that was restored from a backup.
-const REVOKED_FOR: u64 = 60_000;
-/// Most such keys remembered.
-const REVOKED_MOST: usize = 1_024;
-
-/// For how long a dashboard session that is over is refused without asking again. One
-/// of a key that is only paused comes back with it, so much later.
-const OVER_FOR: u64 = 5_000;
-/// Most such sessions remembered.
-const OVER_MOST: usize = 1_024;
-
-/// Reads of dashboard sessions under way. Whoever has a genuine token was signed in
-/// once; with one that is over, they cause so many reads until the first tells.
-const SESSION_READS: Bounds = Bounds {
-    at_once: 16,
-    each: 128,
-    all: 1_024,
-    lasts: 30_000,
-};
-
 /// Revocations by holders under way: each waits until it is enforced, in the
 /// administrators' lane. A thief who sends one key a thousand times fills no more of
 /// it than this.
@@ -62,35 +36,21 @@ const REVOCATIONS: Bounds = Bounds {
     lasts: 30_000,
 };
 
-/// SHA-256 of a session's token: the token itself is not kept.
-pub(crate) type SessionHash = [u8; 32];
-
 /// The isolate's memory.
 pub(crate) struct Memory {
     pub(crate) view: View<CachedRecord>,
     /// Which of a region's relays this isolate prefers: spreads isolates evenly.
     pub(crate) replica: u8,
-    /// Failures at the doors that take a secret.
-    pub(crate) attempts: Attempts,
     /// Uses not yet told the registries.
     pub(crate) tally: Tally<usage::Outcome>,
     /// Preflights not yet told the platform's registry.
     pub(crate) preflights: Preflights,
-    /// Failed authentications not yet told the platform's registry.
-    pub(crate) failures: Failures<Code>,
+    /// Who tells both.
+    pub(crate) flush: FlushPromise,
     pub(crate) registry_reads: ExpiringSemaphore,
-    /// What is known of clients' secrets.
-    clients: Secrets,
-    /// The same of administrators', apart: clients' ids are many, and well known.
-    administrators: Secrets,
     /// Keys seen in a browser a moment ago: that is not told again.
     pub(crate) sighted: ExpiringSet<PublicKeyId>,
-    /// Admin keys that are revoked.
-    pub(crate) revoked: ExpiringSet<PublicKeyId>,
-    /// Dashboard sessions that are over.
-    pub(crate) over: ExpiringSet<SessionHash>,
-    pub(crate) session_reads: KeyedSemaphore<SessionHash>,
-    pub(crate) revocations: KeyedSemaphore<PublicKeyId>,
+    pub(crate) revocations: Rc<RefCell<KeyedSemaphore<PublicKeyId>>>,
 }
 
 thread_local! {
@@ -108,68 +68,24 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
             Memory {
                 view: View::new(VIEW_BYTES, at_most),
                 replica,
-                attempts: Attempts::default(),
                 tally: Tally::default(),
                 preflights: Preflights::default(),
-                failures: Failures::default(),
+                flush: FlushPromise::default(),
                 registry_reads: ExpiringSemaphore::new(REGISTRY_READS, 2 * Failover::TOTAL.0),
-                clients: Secrets::default(),
-                administrators: Secrets::default(),
                 sighted: ExpiringSet::new(SIGHTED_MOST, SIGHTED_FOR),
-                revoked: ExpiringSet::new(REVOKED_MOST, REVOKED_FOR),
-                over: ExpiringSet::new(OVER_MOST, OVER_FOR),
-                session_reads: KeyedSemaphore::new(SESSION_READS),
-                revocations: KeyedSemaphore::new(REVOCATIONS),
+                revocations: Rc::new(RefCell::new(KeyedSemaphore::new(REVOCATIONS))),
             }
         }))
     })
 }
 
-impl Memory {
-    /// What decides on a request, and what it decides by.
-    pub(crate) fn verify<'a>(
-        &'a mut self,
-        request: &'a AuthorizationRequest,
-        demand: &'a Demand<'a>,
-        client: &'a dyn Fn() -> ClientAddress,
-    ) -> (Isolate<'a, CachedRecord>, Verification<'a>) {
-        let environment = request.id().environment;
-        let secrets = secrets_of(environment, &mut self.clients, &mut self.administrators);
-        let isolate = Isolate {
-            view: &mut self.view,
-            registry_reads: &mut self.registry_reads,
-        };
-        let verification = Verification {
-            request,
-            demand,
-            client,
-            secrets,
-        };
-        (isolate, verification)
-    }
-
-    /// What is known of secrets of keys of this environment.
-    pub(crate) fn secrets(&mut self, environment: Environment) -> &mut Secrets {
-        secrets_of(environment, &mut self.clients, &mut self.administrators)
-    }
-
-    /// The key's record in the view, however old.
-    pub(crate) fn record_at_hand(&self, id: &PublicKeyId) -> Option<Rc<KeyRecord>> {
+/// The digest of a key whose record is in the view, however old.
+pub(crate) fn digest_at_hand(at_most: Bound) -> impl Fn(&PublicKeyId) -> Option<KeyDigest> {
+    move |id| {
         let subject = Subject::parse(id.as_str()).ok()?;
-        self.view
-            .peek(&subject)
-            .and_then(CachedRecord::key)
-            .cloned()
-    }
-}
-
-const fn secrets_of<'m>(
-    environment: Environment,
-    clients: &'m mut Secrets,
-    administrators: &'m mut Secrets,
-) -> &'m mut Secrets {
-    match environment {
-        Environment::Live | Environment::Test => clients,
-        Environment::Admin => administrators,
+        with(at_most, |memory| {
+            let key = memory.view.peek(&subject).and_then(CachedRecord::key)?;
+            Some(key.digest)
+        })
     }
 }

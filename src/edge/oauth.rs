@@ -1,9 +1,11 @@
 //! RFC 7662 introspection and RFC 7009 revocation.
 
+use std::rc::Rc;
+
 use zeroize::Zeroizing;
 
 use crate::edge::authorize;
-use crate::edge::usage;
+use crate::edge::{memory, usage};
 use crate::http::oauth::{self, TokenForm, as_oauth};
 use crate::http::{Answer, Body, Code, Problem};
 use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Request};
@@ -12,6 +14,7 @@ use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
 use crate::runtime::registry;
 use crate::runtime::secrets;
+use crate::runtime::turns::in_turn;
 use crate::verify::{
     Audience, AuthorizationRequest, ClientAddress, Credentials, Demand, Denial, Freshness, Granted,
 };
@@ -108,7 +111,11 @@ pub(crate) async fn revoke(
         return Ok(done);
     };
     let id = *presented.id();
-    if !secrets::proves(edge, &presented).await.map_err(as_oauth)? {
+    let at_hand = memory::digest_at_hand(edge.settings.at_most);
+    if !secrets::proves(edge, &presented, at_hand)
+        .await
+        .map_err(as_oauth)?
+    {
         return Ok(done);
     }
     let request = Request {
@@ -123,14 +130,11 @@ pub(crate) async fn revoke(
     };
     let tag = id.public.organization_tag();
     let revoke = async { Ok(registry::ask(&edge.env, tag, &request).await?) };
-    let revocations = secrets::in_turn(
-        edge,
-        |memory| &mut memory.revocations,
-        id.public,
-        || None,
-        revoke,
-    );
-    match revocations.await.map_err(as_oauth)? {
+    let turns = memory::with(edge.settings.at_most, |memory| {
+        Rc::clone(&memory.revocations)
+    });
+    let revoked = in_turn(&turns, id.public, || None, revoke).await;
+    match revoked.map_err(as_oauth)? {
         Ok(Outcome::Changed(changed)) if changed.enforced() => Ok(done),
         Ok(_) => Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
             "The key is revoked, but not yet known so everywhere. Ask again until it is.",

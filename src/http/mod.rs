@@ -3,6 +3,7 @@
 pub mod admin;
 mod answer;
 mod assertion;
+mod edge_report;
 mod forward_auth;
 mod identity;
 pub mod leaks;
@@ -15,6 +16,7 @@ mod session;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
 pub use assertion::{About, assertion};
+pub use edge_report::EdgeReport;
 pub use forward_auth::{
     Original, PROXIES_ASK, TARGETS, address_behind, for_proxy, original, unknown_route,
 };

@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::worker_sys::Context;
+use wasm_bindgen_futures::JsFuture;
 
-use crate::runtime::bindings::binding;
+use crate::runtime::bindings::{Context, binding};
 use crate::runtime::objects::variable;
+use crate::runtime::promise::promise;
 use crate::settings::{Given, Settings, names};
 
 thread_local! {
@@ -73,6 +73,15 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
 }
 
 impl Edge {
+    /// `None` where the settings cannot be used.
+    pub(crate) fn of(env: JsValue, context: Context) -> Option<Self> {
+        Some(Self {
+            settings: settings(&env)?,
+            env,
+            context: Rc::new(context),
+        })
+    }
+
     /// Does `work` after the answer has gone out.
     pub(crate) fn after(&self, work: impl Future<Output = ()> + 'static) {
         let _ = self.promise(work);
@@ -85,10 +94,11 @@ impl Edge {
     }
 
     fn promise(&self, work: impl Future<Output = ()> + 'static) -> Promise {
-        let promise = future_to_promise(async move {
+        let promise = promise(async move {
             work.await;
             Ok(JsValue::UNDEFINED)
         });
+        let promise: Promise = promise.unchecked_into();
         // Where the runtime takes no more work, it is simply not done.
         let _ = self.context.wait_until(&promise);
         promise

@@ -15,6 +15,10 @@ use crate::json;
 use crate::runtime::bindings;
 use crate::settings::names;
 
+/// The one change log's name. Sharding would go here: a log per group of
+/// organization tags, each with its own leases.
+pub(crate) const CHANGE_LOG: &str = "log";
+
 /// Why an object gave no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unanswered {
@@ -121,33 +125,6 @@ pub(crate) async fn ask_relay(
 /// What the shim answers for an object that has no place left (RFC 9110 section
 /// 15.6.4).
 const OVERLOADED: f64 = 503.0;
-
-/// What an object says: a text, or a status (RFC 9110 section 15).
-pub(crate) enum ObjectAnswer {
-    /// The reply.
-    Text(String),
-    /// It cannot serve: 500.
-    Failed,
-    /// The message could not be read: 400. It may be one of a newer version, and
-    /// what is wrong with it is not said: that might quote what it carries.
-    Unread,
-}
-
-impl ObjectAnswer {
-    pub(crate) fn reply(reply: &impl Serialize) -> Self {
-        serde_json::to_string(reply).map_or(Self::Failed, Self::Text)
-    }
-}
-
-impl From<ObjectAnswer> for JsValue {
-    fn from(answer: ObjectAnswer) -> Self {
-        match answer {
-            ObjectAnswer::Text(text) => text.into(),
-            ObjectAnswer::Failed => 500.into(),
-            ObjectAnswer::Unread => 400.into(),
-        }
-    }
-}
 
 /// A variable's text: a string as it is, anything else as JSON.
 pub(crate) fn variable(env: &JsValue, name: &str) -> Option<String> {

@@ -24,15 +24,6 @@ pub(crate) struct Said {
     pub(crate) may_keep: bool,
 }
 
-impl Said {
-    pub(crate) const fn only(reply: Option<Reply>) -> Self {
-        Self {
-            reply,
-            may_keep: false,
-        }
-    }
-}
-
 /// Whose call it is to a registry, which works on a bounded number of each.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {

@@ -553,8 +553,8 @@ fn bodies_refuse_what_they_do_not_know() {
     let with =
         |more: &str| format!(r#"{{"name":"a","environment":"live","scopes":["read"]{more}}}"#);
     for (more, says) in [
-        (r#","colour":1"#, "unknown field"),
-        (r#","name":"b""#, "duplicate field"),
+        (r#","colour":1"#, "there is no member"),
+        (r#","name":"b""#, "is there twice"),
         (r#","metadata":{"a":1,"a":2}"#, "twice"),
         (r#","metadata":{"x":{"a":1,"a":2}}"#, "twice"),
         (r#","metadata":{"x":[1.5]}"#, "whole"),

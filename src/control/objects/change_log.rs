@@ -11,7 +11,9 @@ use wasm_bindgen::prelude::*;
 use worker::State;
 use worker::worker_sys::types::DurableObjectState;
 
+use super::answer::ObjectAnswer;
 use super::sql::ObjectSql;
+use crate::control::log;
 use crate::freshness::change_log::ChangeLog as Log;
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::sql_log::{self, SqlLog};
@@ -19,14 +21,9 @@ use crate::freshness::{Bound, Incarnation};
 use crate::json;
 use crate::random::Randomness as _;
 use crate::runtime::host;
-use crate::runtime::log;
-use crate::runtime::objects::{self, ObjectAnswer};
+use crate::runtime::objects;
 use crate::settings::names;
 use crate::sql::SqlError;
-
-/// The one name there is. Sharding would go here: a log per group of
-/// organization tags, each with its own leases.
-pub(crate) const NAME: &str = "log";
 
 /// The object.
 #[wasm_bindgen]

@@ -17,7 +17,10 @@ use worker::worker_sys::types::DurableObjectState;
 use worker::{Delay, State};
 
 use super::alarm;
+use super::answer::ObjectAnswer;
 use super::sql::ObjectSql;
+use crate::control::kv;
+use crate::control::log;
 use crate::expiring_semaphore::{ExpiringSemaphore, Permit};
 use crate::freshness::commit_wait::{CommitWait, PendingChange, Recovery};
 use crate::freshness::enforcer::{Enforcer, EnforcerEvent, EnforcerStep};
@@ -33,9 +36,7 @@ use crate::registry::outbox::{self, Entry};
 use crate::registry::{self, Subject, deletion, directory};
 use crate::runtime::host;
 use crate::runtime::isolate;
-use crate::runtime::kv;
-use crate::runtime::log;
-use crate::runtime::objects::{self, Address, ObjectAnswer};
+use crate::runtime::objects::{self, Address};
 use crate::runtime::registry::Said;
 use crate::settings::{Settings, names};
 use crate::sql::SqlError;
@@ -93,6 +94,15 @@ fn tag_of(request: &Request) -> Option<OrganizationTag> {
             rows.first().map(|row| row.key.organization_tag())
         }
         (None, _) => None,
+    }
+}
+
+impl Said {
+    const fn only(reply: Option<Reply>) -> Self {
+        Self {
+            reply,
+            may_keep: false,
+        }
     }
 }
 
@@ -396,7 +406,7 @@ impl Registry {
     }
 
     async fn ask_log(&self, message: &LogRequest) -> Option<LogReply> {
-        self.ask(names::CHANGE_LOG, super::change_log::NAME, message)
+        self.ask(names::CHANGE_LOG, objects::CHANGE_LOG, message)
             .await
     }
 
@@ -406,9 +416,8 @@ impl Registry {
         let Ok(Some(order)) = directory::pending_order(&self.sql) else {
             return true;
         };
-        let told: Option<Page<directory::Listed>> = self
-            .ask(names::DIRECTORY, super::directory::NAME, &order)
-            .await;
+        let told: Option<Page<directory::Listed>> =
+            self.ask(names::DIRECTORY, super::DIRECTORY, &order).await;
         told.is_some() && directory::mark_told(&self.sql, &order).is_ok()
     }
 

@@ -5,20 +5,18 @@
 //! the state again, it never awaits the other's future.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
 use wasm_bindgen::prelude::*;
-use worker::Delay;
 use worker::worker_sys::types::DurableObjectState;
 
-use super::change_log;
+use super::answer::ObjectAnswer;
 use crate::expiring_semaphore::{ExpiringSemaphore, Permit};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::relay::{Relay as Shared, Serve};
 use crate::freshness::{Millis, SyncRequest};
 use crate::json;
 use crate::runtime::host;
-use crate::runtime::objects::{self, Address, ObjectAnswer};
+use crate::runtime::objects::{self, Address};
 use crate::settings::names;
 
 /// Requests worked on at once. An isolate has one under way, so more are more
@@ -90,12 +88,10 @@ impl Relay {
             match next {
                 Serve::Reply(reply) => return RelayReply::Sync(reply),
                 Serve::Unavailable => return RelayReply::Unavailable {},
-                Serve::Wait(Millis(most)) => {
-                    Delay::from(Duration::from_millis(most.min(LOOK_EVERY))).await
-                }
+                Serve::Wait(Millis(most)) => host::sleep(most.min(LOOK_EVERY)).await,
                 Serve::SyncWithLog(sync) => {
                     let message = LogRequest::Sync(sync.request.clone());
-                    let to = Address::of(names::CHANGE_LOG, change_log::NAME);
+                    let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG);
                     let reply = objects::ask(&self.env, to, &message).await;
                     let mut relay = self.relay.borrow_mut();
                     match reply {
