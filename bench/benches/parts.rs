@@ -15,7 +15,7 @@ use katalo_keys::{
     json,
     key::{
         Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord, PresentedKey,
-        RECORD_VERSION, Scope, Scopes, kv_name_of_key,
+        RECORD_VERSION, Scope, Scopes,
     },
     random::Randomness,
     time::Timestamp,
@@ -157,7 +157,7 @@ fn decision(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn open_a_record(bencher: Bencher<'_, '_>) {
     let scene = Scene::new();
-    let name = kv_name_of_key(&scene.presented.id().public);
+    let name = Subject::from(scene.presented.id().public).kv_name();
     let record = serde_json::to_string(&scene.key).expect("JSON");
     let sealed = scene.keyring.seal(&name, &record).expect("a seal");
     bencher.bench_local(|| {

@@ -4,6 +4,7 @@
 use crate::control::door::Door;
 use crate::control::log;
 use crate::control::objects::DIRECTORY;
+use crate::control::registry;
 use crate::control::status;
 use crate::http::admin::{self, Ask, Facts};
 use crate::http::{AdminPlace, Answer, Body, Code, EdgeReport, Place, Problem, same_origin};
@@ -16,8 +17,7 @@ use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
 use crate::runtime::objects;
-use crate::runtime::registry;
-use crate::settings::names;
+use crate::settings::bindings;
 use crate::time::Timestamp;
 
 /// Asks for `Server-Timing`: a boolean of RFC 9651.
@@ -252,7 +252,7 @@ impl<'a> Caller<'a> {
             cursor: page.cursor,
             limit: page.limit,
         };
-        let to = objects::Address::of(names::DIRECTORY, DIRECTORY);
+        let to = objects::Address::of(bindings::DIRECTORY, DIRECTORY);
         let listed: Page<Listed> = objects::ask(&self.edge.env, to, &order).await?;
         Ok(Page {
             items: listed.items.into_iter().map(|listed| listed.id).collect(),

@@ -19,15 +19,17 @@ use subtle::ConstantTimeEq as _;
 
 use crate::control::failures;
 use crate::control::memory::{self, SessionHash};
+use crate::control::registry as registries;
 use crate::http::{AdminPlace, Code, Problem, admin, is_write_from_own_page, session_cookie};
 use crate::key::{KeyId, OrganizationId, PresentedKey};
 use crate::registry::message::{
-    Actor, Admin, Command, MESSAGE_VERSION, Outcome, Request, Required, Session, SessionToken,
+    Actor, Admin, Command, MESSAGE_VERSION, Outcome, Request, RequiredRevisions, Session,
+    SessionToken,
 };
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
-use crate::runtime::registry::{self, Lane};
+use crate::runtime::registry::{self, Reader};
 use crate::runtime::secrets;
 use crate::runtime::turns::in_turn;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial, Failure, Proof, decide};
@@ -77,8 +79,8 @@ impl Door<'_> {
         }
         let digest = self.edge.settings.keyring.digest(key);
         let digest = digest.ok_or(Code::InvalidKey)?;
-        let required = Required::default();
-        let read = registry::read(&self.edge.env, &id, required, Lane::Administrators)
+        let required = RequiredRevisions::default();
+        let read = registry::read(&self.edge.env, &id, required, Reader::Administrator)
             .await
             .ok_or(Code::RegistryUnavailable)?;
         let demand = Demand {
@@ -209,7 +211,7 @@ impl Door<'_> {
             idempotency: None,
             command,
         };
-        registry::ask(&self.edge.env, tag, &request)
+        registries::ask(&self.edge.env, tag, &request)
             .await?
             .map_err(admin::problem_of)
     }
@@ -239,5 +241,6 @@ fn hash_of(token: &SessionToken) -> SessionHash {
 }
 
 fn is_over() -> Problem {
-    Problem::from(Code::MissingCredentials).because("The dashboard session is over: sign in again.")
+    Problem::from(Code::MissingCredentials)
+        .because("The dashboard session has ended: sign in again.")
 }

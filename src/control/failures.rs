@@ -2,10 +2,11 @@
 //! the answers have gone out.
 
 use crate::control::memory;
+use crate::control::registry;
 use crate::http::Code;
 use crate::registry::message::{Command, FailedAuthentication};
 use crate::runtime::isolate::Edge;
-use crate::runtime::{host, metrics, registry};
+use crate::runtime::{host, metrics};
 use crate::time::Timestamp;
 use crate::verify::{Drained, Failure, Proof};
 

@@ -5,7 +5,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::key::Keyring;
 use crate::runtime::bindings::{self, Kv};
-use crate::settings::names;
+use crate::settings::bindings::KEYS;
 
 /// Writes a record under its seal.
 pub(crate) async fn write(
@@ -14,7 +14,7 @@ pub(crate) async fn write(
     name: &str,
     record: &str,
 ) -> Option<()> {
-    let kv: Kv = bindings::binding(env, names::KEYS)?.unchecked_into();
+    let kv: Kv = bindings::binding(env, KEYS)?.unchecked_into();
     let sealed = keyring.seal(name, record)?;
     JsFuture::from(kv.put(name, &sealed).ok()?)
         .await
@@ -24,6 +24,6 @@ pub(crate) async fn write(
 
 /// Takes a record away.
 pub(crate) async fn delete(env: &JsValue, name: &str) -> Option<()> {
-    let kv: Kv = bindings::binding(env, names::KEYS)?.unchecked_into();
+    let kv: Kv = bindings::binding(env, KEYS)?.unchecked_into();
     JsFuture::from(kv.delete(name).ok()?).await.ok().map(|_| ())
 }

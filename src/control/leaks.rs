@@ -13,6 +13,7 @@ use wasm_bindgen_futures::JsFuture;
 use zeroize::Zeroizing;
 
 use crate::control::deadline::within;
+use crate::control::registry;
 use crate::expiring_semaphore::ExpiringSemaphore;
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
@@ -22,7 +23,6 @@ use crate::runtime::bindings;
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
-use crate::runtime::registry;
 use crate::runtime::secrets;
 use crate::time::Timestamp;
 
@@ -165,7 +165,7 @@ async fn signing_key(edge: &Edge, identifier: &str) -> Result<Option<SigningKey>
             .find(|key| key.identifier == identifier)
             .cloned()
     };
-    if let Some(fixed) = &edge.settings.github_public_keys {
+    if let Some(fixed) = &edge.settings.control.github_public_keys {
         return Ok(among(fixed));
     }
     let now = host::now();

@@ -7,6 +7,7 @@
 //! | `admin`, `status` | administrators' routes |
 //! | `door`, `sign_in` | who may use them; the dashboard's sessions |
 //! | `memory`, `failures` | what bounds the cost of strangers there |
+//! | `registry` | orders to a registry |
 //! | `leaks` | reports of keys that leaked |
 //! | `deadline` | work that may take only so long |
 //! | `objects` | the Durable Objects |
@@ -22,6 +23,7 @@ mod leaks;
 mod log;
 mod memory;
 mod objects;
+mod registry;
 mod sign_in;
 mod status;
 

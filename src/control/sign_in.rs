@@ -55,6 +55,7 @@ impl Door<'_> {
         let genuine = self
             .edge
             .settings
+            .control
             .bootstrap_token
             .as_ref()
             .is_some_and(|token| digest_of(token).ct_eq(&shown).into());
@@ -90,7 +91,8 @@ impl Door<'_> {
 
     async fn sign_in(&self) -> Result<Answer, Problem> {
         let address = self.may_try()?;
-        let body = Zeroizing::new(self.incoming.json_body().await?);
+        self.incoming.is_json()?;
+        let body = Zeroizing::new(self.incoming.strangers_body().await?);
         let shown: SignIn = admin::parse_body(&body)?;
         let proven = match self.edge.settings.keyring.read(&shown.key) {
             Ok(key) => self.by_key(&key, None).await,

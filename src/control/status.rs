@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::{join_all, join4};
 use serde_json::{Value, json};
 
+use crate::control::registry;
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::http::admin::{OF_ALL_ORGANIZATIONS, Totals};
@@ -13,8 +14,7 @@ use crate::key::OrganizationId;
 use crate::registry::message::{Command, Outcome, Page, Refusal, Reply};
 use crate::runtime::isolate::Edge;
 use crate::runtime::objects::{self, Address, Unanswered};
-use crate::runtime::registry;
-use crate::settings::names;
+use crate::settings::bindings;
 use crate::time::Timestamp;
 
 /// From how many days without use a key counts as unused.
@@ -37,7 +37,7 @@ pub(crate) async fn answer(
 ) -> Answer {
     let log = objects::ask::<LogReply>(
         &edge.env,
-        Address::of(names::CHANGE_LOG, objects::CHANGE_LOG).within(PATIENCE),
+        Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG).within(PATIENCE),
         &LogRequest::Status {},
     );
     let relays = join_all(

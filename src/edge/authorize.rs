@@ -8,26 +8,21 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::join3;
-
 use crate::edge::memory;
+use crate::edge_call::RequiredRevisions;
 use crate::freshness::failover::{Failover, Hop, Region};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
-use crate::freshness::{Revision, Subject, SyncReply};
+use crate::freshness::{Revision, SyncReply};
 use crate::http::{Code, Problem};
-use crate::key::{KeyId, PublicKeyId};
-use crate::registry::Subject as RegistrySubject;
-use crate::registry::message::Required;
+use crate::key::{KeyId, PublicKeyId, Subject};
 use crate::runtime::host;
 use crate::runtime::isolate::Edge;
 use crate::runtime::kv;
 use crate::runtime::objects::{self, Address};
-use crate::runtime::registry;
-use crate::runtime::registry::Lane;
-use crate::runtime::secrets;
-use crate::settings::names;
+use crate::runtime::registry::{self, Reader};
+use crate::settings::bindings;
 use crate::verify::authorization::sync::{FailoverSync, SyncStep};
-use crate::verify::authorization::{Event, Isolate, Refusal, RegistryRecords, Step};
+use crate::verify::authorization::{Event, Refusal, RegistryRecords, Step};
 use crate::verify::{
     AuthorizationRequest, CachedRecord, ClientAddress, Demand, Denial, Freshness, Granted,
     Verification,
@@ -35,10 +30,9 @@ use crate::verify::{
 
 /// Whether the view holds the key's record, however old: the id is genuine then.
 pub(crate) fn is_held(edge: &Edge, id: &PublicKeyId) -> bool {
-    Subject::parse(id.as_str()).is_ok_and(|subject| {
-        memory::with(edge.settings.at_most, |memory| {
-            memory.view.peek(&subject).is_some()
-        })
+    let subject = Subject::from(*id);
+    memory::with(edge.settings.at_most, |memory| {
+        memory.view.peek(&subject).is_some()
     })
 }
 
@@ -50,35 +44,14 @@ pub(crate) fn authorize_from_cache(
     client: &dyn Fn() -> ClientAddress,
     freshness: Freshness,
 ) -> Option<Result<Granted, Denial>> {
-    verify(edge, request, demand, client, |isolate, verification, _| {
-        verification.authorize_from_cache(isolate.view, freshness)
-    })
-}
-
-/// Lends what decides on a request, and what it decides by, without an await in
-/// between. The last is which of a region's relays this isolate prefers.
-fn verify<T>(
-    edge: &Edge,
-    request: &AuthorizationRequest,
-    demand: &Demand<'_>,
-    client: &dyn Fn() -> ClientAddress,
-    work: impl FnOnce(&mut Isolate<'_, CachedRecord>, &mut Verification<'_>, u8) -> T,
-) -> T {
-    memory::with(edge.settings.at_most, |memory| {
-        secrets::with(request.id().environment, |secrets| {
-            let mut isolate = Isolate {
-                view: &mut memory.view,
-                registry_reads: &mut memory.registry_reads,
-            };
-            let mut verification = Verification {
-                request,
-                demand,
-                client,
-                secrets,
-            };
-            work(&mut isolate, &mut verification, memory.replica)
-        })
-    })
+    let at_most = edge.settings.at_most;
+    memory::verify(
+        at_most,
+        request,
+        demand,
+        client,
+        |isolate, verification, _| verification.authorize_from_cache(isolate.view, freshness),
+    )
 }
 
 /// Whether the proof should be renewed off the request's path.
@@ -124,19 +97,21 @@ pub(crate) async fn load_and_authorize(
     freshness: Freshness,
 ) -> Result<Granted, Problem> {
     let settings = &edge.settings;
-    let mut authorization = verify(edge, request, demand, client, |_, verification, replica| {
+    let at_most = settings.at_most;
+    let begin = |verification: &Verification<'_>, replica| {
         let hops = hops(edge, region, replica);
         verification.load_and_authorize(freshness, hops, settings.serve_unproven)
+    };
+    let mut authorization = memory::verify(at_most, request, demand, client, |_, of, replica| {
+        begin(of, replica)
     });
     let mut event = Event::Look;
     loop {
-        let step = verify(edge, request, demand, client, |isolate, verification, _| {
-            authorization.next(isolate, verification, event, host::reading())
+        let step = memory::verify(at_most, request, demand, client, |isolate, of, _| {
+            authorization.next(isolate, of, event, host::reading())
         });
         for stale in authorization.take_stale() {
-            if let Some(subject) = RegistrySubject::parse(stale.as_str()) {
-                kv::report_stale(edge, subject);
-            }
+            kv::report_stale(edge, stale);
         }
         event = match step {
             Step::Wait(pause) => {
@@ -176,24 +151,20 @@ async fn load_from_kv(
     organization: bool,
     sync: Option<FailoverSync>,
 ) -> Event<CachedRecord> {
-    let synced = async {
-        match sync {
-            Some(sync) => refresh_with_failover(edge, sync).await,
-            None => true,
-        }
+    let key = key.then(|| kv::begin(edge, id.public.into()));
+    let organization = organization.then(|| kv::begin(edge, id.public.organization_tag().into()));
+    let synced = match sync {
+        Some(sync) => refresh_with_failover(edge, sync).await,
+        None => true,
     };
-    let key = async {
-        let subject = key.then_some(RegistrySubject::Key(id.public))?;
-        kv::read_record(edge, subject).await.map(CachedRecord::Key)
+    let key = match key {
+        Some(read) => read.record(edge).await.map(CachedRecord::Key),
+        None => None,
     };
-    let organization = async {
-        let tag = id.public.organization_tag();
-        let subject = organization.then_some(RegistrySubject::Organization(tag))?;
-        kv::read_record(edge, subject)
-            .await
-            .map(CachedRecord::Organization)
+    let organization = match organization {
+        Some(read) => read.record(edge).await.map(CachedRecord::Organization),
+        None => None,
     };
-    let (synced, key, organization) = join3(synced, key, organization).await;
     Event::Loaded {
         key,
         organization,
@@ -228,7 +199,7 @@ async fn send(edge: &Edge, hop: Hop, sync: &FailoverSync, deadline: Duration) ->
             }
         }
         Hop::ChangeLog => {
-            let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
+            let to = Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
             match objects::ask(&edge.env, to, &LogRequest::Sync(request)).await {
                 Ok(LogReply::Sync(reply)) => Some(reply),
                 _ => None,
@@ -243,11 +214,11 @@ async fn read_from_registry(
     id: &KeyId,
     [key, organization]: [Revision; 2],
 ) -> Option<RegistryRecords<CachedRecord>> {
-    let required = Required {
+    let required = RequiredRevisions {
         key: key.0,
         organization: organization.0,
     };
-    let read = registry::read(&edge.env, id, required, Lane::Edges).await?;
+    let read = registry::read(&edge.env, id, required, Reader::Edge).await?;
     let (key, organization) = (read.records.key, read.records.organization);
     Some(RegistryRecords {
         key: key.map(|record| CachedRecord::Key(Rc::new(record))),

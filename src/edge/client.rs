@@ -7,11 +7,11 @@ use wasm_bindgen::prelude::*;
 use crate::edge::authorize;
 use crate::edge::gateway;
 use crate::edge::usage;
+use crate::edge_call::EdgeCall;
 use crate::http::{
     About, Answer, Code, Dialect, Match, OWN_USAGE_SCOPE, Original, PROXIES_ASK, Place, Problem,
-    address_behind, admin, assertion, for_proxy, original, unknown_route,
+    address_behind, assertion, for_proxy, original, own_usage_answer, unknown_route, usage_query,
 };
-use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
@@ -326,22 +326,14 @@ async fn own_usage(
     granted: &Granted,
     now: Timestamp,
 ) -> Result<Answer, Problem> {
-    let asked = admin::usage_query(incoming.query(), now)?;
-    let request = Request {
-        v: MESSAGE_VERSION,
-        organization: Some(granted.organization().id.clone()),
-        actor: Actor::Holder { id: granted.id() },
+    let call = EdgeCall::ListUsage {
+        organization: granted.organization().id.clone(),
+        holder: granted.id(),
         request_id: incoming.request_id().to_owned(),
-        if_match: None,
-        must_exist: false,
-        idempotency: None,
-        command: Command::ListUsage(asked),
+        listing: usage_query(incoming.query(), now)?,
     };
-    let tag = granted.id().public.organization_tag();
-    let outcome = registry::ask(&edge.env, tag, &request)
-        .await?
-        .map_err(admin::problem_of)?;
-    Ok(admin::answer_to(outcome, false))
+    let response = registry::call(&edge.env, &call).await?;
+    own_usage_answer(response)
 }
 
 /// The assertion about a request, or the one that a proxy asked about, where the

@@ -13,7 +13,7 @@ use crate::key::Environment;
 use crate::runtime::bindings;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::respond::refuse;
-use crate::settings::{Settings, Upstream, names};
+use crate::settings::{self, Settings, Upstream};
 
 /// What `forward` of the shim does.
 pub(crate) struct Plan {
@@ -63,8 +63,8 @@ pub(crate) struct Behind {
 }
 
 thread_local! {
-    static UPSTREAM: JsString = names::UPSTREAM.into();
-    static UPSTREAM_TEST: JsString = names::UPSTREAM_TEST.into();
+    static UPSTREAM: JsString = settings::bindings::UPSTREAM.into();
+    static UPSTREAM_TEST: JsString = settings::bindings::UPSTREAM_TEST.into();
 }
 
 /// The API behind for this environment, if there is one.

@@ -5,15 +5,20 @@ use std::rc::Rc;
 
 use crate::expiring::ExpiringSet;
 use crate::expiring_semaphore::ExpiringSemaphore;
+use crate::freshness::Bound;
 use crate::freshness::failover::Failover;
 use crate::freshness::view::View;
-use crate::freshness::{Bound, Subject};
 use crate::key::{KeyDigest, PublicKeyId};
 use crate::keyed_semaphore::{Bounds, KeyedSemaphore};
 use crate::random::Randomness as _;
-use crate::verify::{CachedRecord, FlushPromise, Tally};
+use crate::runtime::secrets;
+use crate::verify::authorization::Isolate;
+use crate::verify::{
+    AuthorizationRequest, CachedRecord, ClientAddress, Demand, FlushPromise, Preflights, Tally,
+    Verification,
+};
 
-use crate::edge::usage::{self, Preflights};
+use crate::edge::usage;
 use crate::runtime::host::Crypto;
 
 /// Bytes that the records of one isolate may take, of its 128 MB.
@@ -36,6 +41,13 @@ const REVOCATIONS: Bounds = Bounds {
     lasts: 30_000,
 };
 
+/// For how long a key that its holder ended is known to be, so that to end it again
+/// costs its registry nothing: that it is refused everywhere is final, but for a
+/// registry that was restored from a backup.
+const ENDED_FOR: u64 = 60_000;
+/// Most such keys remembered.
+const ENDED_MOST: usize = 1_024;
+
 /// The isolate's memory.
 pub(crate) struct Memory {
     pub(crate) view: View<CachedRecord>,
@@ -51,6 +63,8 @@ pub(crate) struct Memory {
     /// Keys seen in a browser a moment ago: that is not told again.
     pub(crate) sighted: ExpiringSet<PublicKeyId>,
     pub(crate) revocations: Rc<RefCell<KeyedSemaphore<PublicKeyId>>>,
+    /// Keys that their holders ended, and that are refused everywhere.
+    pub(crate) ended: ExpiringSet<PublicKeyId>,
 }
 
 thread_local! {
@@ -74,18 +88,44 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
                 registry_reads: ExpiringSemaphore::new(REGISTRY_READS, 2 * Failover::TOTAL.0),
                 sighted: ExpiringSet::new(SIGHTED_MOST, SIGHTED_FOR),
                 revocations: Rc::new(RefCell::new(KeyedSemaphore::new(REVOCATIONS))),
+                ended: ExpiringSet::new(ENDED_MOST, ENDED_FOR),
             }
         }))
+    })
+}
+
+/// Uses what decides on a request, and what it decides by, without an await in
+/// between.
+pub(crate) fn verify<T>(
+    at_most: Bound,
+    request: &AuthorizationRequest,
+    demand: &Demand<'_>,
+    client: &dyn Fn() -> ClientAddress,
+    work: impl FnOnce(&mut Isolate<'_, CachedRecord>, &mut Verification<'_>, u8) -> T,
+) -> T {
+    with(at_most, |memory| {
+        secrets::with(request.id().environment, |secrets| {
+            let mut isolate = Isolate {
+                view: &mut memory.view,
+                registry_reads: &mut memory.registry_reads,
+            };
+            let mut verification = Verification {
+                request,
+                demand,
+                client,
+                secrets,
+            };
+            work(&mut isolate, &mut verification, memory.replica)
+        })
     })
 }
 
 /// The digest of a key whose record is in the view, however old.
 pub(crate) fn digest_at_hand(at_most: Bound) -> impl Fn(&PublicKeyId) -> Option<KeyDigest> {
     move |id| {
-        let subject = Subject::parse(id.as_str()).ok()?;
         with(at_most, |memory| {
-            let key = memory.view.peek(&subject).and_then(CachedRecord::key)?;
-            Some(key.digest)
+            let record = memory.view.peek(&(*id).into());
+            record.and_then(CachedRecord::key).map(|key| key.digest)
         })
     }
 }

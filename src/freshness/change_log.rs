@@ -18,11 +18,11 @@
 //! after a restart, whose clock may be another machine's.
 
 use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
-use super::subject::Subject;
 use super::sync::{
     Change, Cursor, Incarnation, Requirement, Revision, SyncReply, SyncRequest, Version,
 };
 use super::time::{Bound, LogClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What the log keeps beside its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

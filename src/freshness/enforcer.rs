@@ -6,8 +6,8 @@
 
 use super::append::{Ack, Append};
 use super::commit_wait::{CommitWait, Enforcement, PendingChange};
-use super::subject::Subject;
 use super::time::{Millis, Reading, RegistryClock};
+use crate::key::Subject;
 
 /// How long a change waits for the change log's acknowledgement before it is
 /// answered as not yet enforced.

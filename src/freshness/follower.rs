@@ -17,9 +17,9 @@
 //! - **One refresh at a time.** The turn to refresh is a flag that expires by
 //!   itself, so a request that was cancelled blocks nobody.
 
-use super::subject::Subject;
 use super::sync::{Cursor, SyncReply, SyncRequest, Version};
 use super::time::{Bound, Clock, Millis, Reading};
+use crate::key::Subject;
 
 /// That everything up to the cursor is complete as of an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

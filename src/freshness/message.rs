@@ -1,11 +1,16 @@
 //! The envelopes: every message to the change log and to a relay, one JSON value
-//! each.
+//! each. The data plane sends syncs alone, and can name no other.
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "control")]
 use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
+#[cfg(feature = "control")]
 use super::change_log::LogMeta;
-use super::sync::{Incarnation, SyncReply, SyncRequest};
+#[cfg(feature = "control")]
+use super::sync::Incarnation;
+use super::sync::{SyncReply, SyncRequest};
+#[cfg(feature = "control")]
 use super::time::{Bound, Millis};
 
 /// To the change log.
@@ -16,11 +21,14 @@ pub enum LogRequest {
     #[serde(rename = "ask")]
     Sync(SyncRequest),
     /// By a registry: [`LogReply::Ack`].
+    #[cfg(feature = "control")]
     Append(Append),
     /// By a registry that has just started: [`LogReply::RestoreCheck`].
+    #[cfg(feature = "control")]
     #[serde(rename = "standing")]
     RestoreCheck(RestoreCheck),
     /// For the status: [`LogReply::Status`].
+    #[cfg(feature = "control")]
     Status {},
 }
 
@@ -32,15 +40,19 @@ pub enum LogReply {
     #[serde(rename = "answer")]
     Sync(SyncReply),
     /// It is recorded.
+    #[cfg(feature = "control")]
     Ack(Ack),
     /// What is known beyond a revision.
+    #[cfg(feature = "control")]
     #[serde(rename = "standing")]
     RestoreCheck(RestoreCheckReply),
     /// The log's status.
+    #[cfg(feature = "control")]
     Status(LogStatus),
 }
 
 /// The change log's status.
+#[cfg(feature = "control")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStatus {
     /// Its incarnation.
@@ -53,6 +65,7 @@ pub struct LogStatus {
     pub wait_for_ms: Bound,
 }
 
+#[cfg(feature = "control")]
 impl LogMeta {
     /// The status of a log with this row and this head.
     #[must_use]
@@ -74,6 +87,7 @@ pub enum RelayRequest {
     #[serde(rename = "ask")]
     Sync(SyncRequest),
     /// For the status: [`RelayReply::Status`].
+    #[cfg(feature = "control")]
     Status {},
 }
 
@@ -87,6 +101,7 @@ pub enum RelayReply {
     /// The relay has no proof that is young enough: ask elsewhere.
     Unavailable {},
     /// Age of the relay's proof in milliseconds, if it has one.
+    #[cfg(feature = "control")]
     Status {
         /// The age.
         proof_age_ms: Option<Millis>,
@@ -96,8 +111,8 @@ pub enum RelayReply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::freshness::subject::Subject;
     use crate::freshness::sync::{Revision, Version};
+    use crate::key::Subject;
 
     #[test]
     fn the_envelopes_are_pinned() {

@@ -7,8 +7,8 @@
 
 use super::append::{RestoreCheck, RestoreCheckReply};
 use super::commit_wait::{CommitWait, Recovery};
-use super::subject::Subject;
 use super::sync::Revision;
+use crate::key::Subject;
 
 /// How often one read may find a lost change and be carried out anew: one for the
 /// key, one for the organization, one for what the change log says of the rest.

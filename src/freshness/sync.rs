@@ -11,8 +11,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::subject::Subject;
 use super::time::{Bound, Millis};
+use crate::key::Subject;
 
 /// The version of the messages to and from the change log and relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

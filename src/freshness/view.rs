@@ -32,9 +32,9 @@
 
 use super::follower::{Accepted, Follower, PendingSync, Turn};
 use super::records::{Record, Records};
-use super::subject::Subject;
 use super::sync::{Revision, SyncReply};
 use super::time::{Bound, EdgeClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What the view says of a request.
 #[derive(Debug, PartialEq, Eq)]

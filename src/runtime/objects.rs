@@ -13,7 +13,7 @@ use crate::freshness::message::{RelayReply, RelayRequest};
 use crate::http::{Code, Problem};
 use crate::json;
 use crate::runtime::bindings;
-use crate::settings::names;
+use crate::settings::bindings::RELAY;
 
 /// The one change log's name. Sharding would go here: a log per group of
 /// organization tags, each with its own leases.
@@ -41,7 +41,7 @@ pub(crate) struct Address<'a> {
     class: &'a str,
     name: &'a str,
     location_hint: Option<&'a str>,
-    yields: bool,
+    sheddable: bool,
     deadline: Option<Duration>,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Address<'a> {
             class,
             name,
             location_hint: None,
-            yields: false,
+            sheddable: false,
             deadline: None,
         }
     }
@@ -66,8 +66,8 @@ impl<'a> Address<'a> {
     }
 
     /// Whether this may be refused first where the object has too much to do.
-    pub(crate) const fn yielding(self, yields: bool) -> Self {
-        Self { yields, ..self }
+    pub(crate) const fn sheddable(self, sheddable: bool) -> Self {
+        Self { sheddable, ..self }
     }
 
     /// How long it may take.
@@ -94,7 +94,7 @@ pub(crate) async fn ask<R: DeserializeOwned>(
         &namespace,
         to.name,
         to.location_hint,
-        to.yields,
+        to.sheddable,
         &message,
         deadline,
     );
@@ -116,7 +116,7 @@ pub(crate) async fn ask_relay(
     deadline: Duration,
 ) -> Result<RelayReply, Unanswered> {
     let name = relay.to_string();
-    let to = Address::of(names::RELAY, &name)
+    let to = Address::of(RELAY, &name)
         .near(relay.region.hint())
         .within(deadline);
     ask(env, to, message).await

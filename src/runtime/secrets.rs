@@ -10,13 +10,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::edge_call::RequiredRevisions;
 use crate::http::{Code, Problem};
 use crate::key::{Environment, KeyDigest, KeyId, KeyRecord, PresentedKey, PublicKeyId};
 use crate::keyed_semaphore::KeyedSemaphore;
-use crate::registry::Subject;
-use crate::registry::message::Required;
 use crate::runtime::isolate::Edge;
-use crate::runtime::registry::{self, Lane};
+use crate::runtime::registry::{self, Reader};
 use crate::runtime::turns::in_turn;
 use crate::runtime::{host, kv};
 use crate::verify::{Secrets, look_ups};
@@ -88,13 +87,18 @@ pub(crate) async fn proves(
 }
 
 async fn look_up(edge: Edge, id: KeyId) {
-    let found = match kv::read_record::<KeyRecord>(&edge, Subject::Key(id.public)).await {
+    let found = match kv::begin(&edge, id.public.into())
+        .record::<KeyRecord>(&edge)
+        .await
+    {
         Some(record) => Some(record.digest),
-        None => match registry::read(&edge.env, &id, Required::default(), Lane::Edges).await {
-            Some(read) => read.records.key.map(|key| key.digest),
-            // Unanswered: nothing is learnt.
-            None => return,
-        },
+        None => {
+            match registry::read(&edge.env, &id, RequiredRevisions::default(), Reader::Edge).await {
+                Some(read) => read.records.key.map(|key| key.digest),
+                // Unanswered: nothing is learnt.
+                None => return,
+            }
+        }
     };
     with(id.environment, |secrets| {
         secrets.learn(id.public, found, host::now().0);

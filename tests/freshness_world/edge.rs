@@ -514,7 +514,7 @@ impl World {
                 let read = RegistryRecords {
                     key: Some(key_record),
                     organization: Some(organization),
-                    may_keep: may_keep || setup.mutant == Some(Mutant::KeptBeforeAppend),
+                    may_keep,
                 };
                 self.deliver_read(setup, number, key, arrived, Some(read));
             }

@@ -83,6 +83,42 @@ fn a_report_is_on_record_and_shown() {
     assert_eq!(leaks_on_record(&mut world).len(), 2);
 }
 
+/// Whoever publishes a key over and over adds a bounded number of entries, hides no
+/// other key, and what was left out is told.
+#[test]
+fn a_flood_of_reports_is_bounded_and_what_it_left_out_is_told() {
+    let mut world = World::acme();
+    let (a, b) = (world.key("a").id, world.key("b").id);
+    world.settle();
+    let minutes = DAY / (60 * SECOND);
+    for minute in 0..minutes {
+        note(&mut world, a);
+        assert_eq!(world.get(a).leaked_at, Some(world.now));
+        if minute == 1_000 {
+            note(&mut world, b);
+        }
+        world.later(60 * SECOND);
+    }
+    let of_b = |entry: &&Value| entry["subject"]["id"] == json!(b);
+    let entries = leaks_on_record(&mut world);
+    assert_eq!(entries.iter().filter(of_b).count(), 1);
+    assert_eq!(entries.len(), 1 + 100 + 1);
+    for _ in 0..2 {
+        katalo_keys::registry::housekeeping(&world.sql, &world.keyring, &world.settings, world.now)
+            .unwrap();
+        let mut told = world.audit();
+        told.retain(|entry| entry["action"] == "key.leaks_suppressed");
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            told[0]["after"],
+            json!({"count": minutes - 101, "day": "2026-11-24T00:00:00.000Z"})
+        );
+    }
+    // There is room again.
+    note(&mut world, a);
+    assert_eq!(leaks_on_record(&mut world).len(), entries.len() + 1);
+}
+
 #[test]
 fn a_policy_is_the_organizations_own_and_checked() {
     let mut world = World::acme();

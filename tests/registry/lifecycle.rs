@@ -1,7 +1,6 @@
 //! Organizations and keys from issue to revocation.
 
-use katalo_keys::key::{Environment, KeyState, Keyring};
-use katalo_keys::registry::Subject;
+use katalo_keys::key::{Environment, KeyState, Keyring, Subject};
 use katalo_keys::registry::message::{Command, KeyView, ListKeys, Object, Outcome, Page, Refusal};
 use serde_json::{Value, json};
 
@@ -212,7 +211,7 @@ fn a_scope_that_nobody_knows_is_given_to_no_key() {
         |scopes: Value| issue(json!({"name": "a", "environment": "live", "scopes": scopes}));
     let nonsense = Refusal::field(
         "scopes",
-        "there is no scope nonsense; there are billing, create, read, regenerate, usage",
+        "unknown scope nonsense; known scopes are billing, create, read, regenerate, usage",
     );
     assert_eq!(world.refused(order(json!(["read", "nonsense"]))), nonsense);
     let key = world.issued(order(json!(["read", "usage"]))).key;
@@ -230,7 +229,7 @@ fn a_scope_that_nobody_knows_is_given_to_no_key() {
     let again = patch(key.id, json!({"scopes": ["usage"]}));
     assert_eq!(
         world.refused(again),
-        Refusal::field("scopes", "there is no scope usage; there are create")
+        Refusal::field("scopes", "unknown scope usage; known scopes are create")
     );
     let successor = world.issued(rotate(key.id, 60)).key;
     assert_eq!(successor.scopes, scopes(&["create", "read"]));
@@ -307,7 +306,7 @@ fn an_overlap_ends_after_the_wait_of_its_rotation() {
         let ends = world.now.plus(ends_after);
         let awaited = changed.awaits.as_slice();
         assert_eq!(awaited.len(), 1);
-        assert_eq!(awaited[0].subject, Subject::Key(old.public));
+        assert_eq!(awaited[0].subject, Subject::from(old.public));
         assert_eq!(awaited[0].from, Some(ends), "{seconds} s");
         assert_eq!(world.get(old).retires_at, Some(ends), "{seconds} s");
         // Until the change log has acknowledged it, it is not enforced.

@@ -143,12 +143,18 @@ impl Model {
         self.sessions.retain(|session| session.expires_at > now);
     }
 
+    /// What an hour that is over left out is on record, once.
+    fn tell_suppressed(&mut self, now: Timestamp) {
+        if self.failures.hour != now.0 / HOUR && self.failures.suppressed > 0 {
+            self.audit.push("authentication.failures_suppressed");
+            self.failures.suppressed = 0;
+        }
+    }
+
     fn fail(&mut self, now: Timestamp) {
         let hour = now.0 / HOUR;
         if self.failures.hour != hour {
-            if self.failures.suppressed > 0 {
-                self.audit.push("authentication.failures_suppressed");
-            }
+            self.tell_suppressed(now);
             self.failures = Failures {
                 hour,
                 ..Failures::default()
@@ -481,6 +487,10 @@ fn run(steps: &[Step]) {
             Step::Housekeeping => {
                 housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap();
                 model.drop_expired(world.now);
+                // Nothing is kept where there is no administrator yet.
+                if !model.keys.is_empty() {
+                    model.tell_suppressed(world.now);
+                }
             }
         }
         agree(&mut world, &model);

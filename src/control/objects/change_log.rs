@@ -22,7 +22,7 @@ use crate::json;
 use crate::random::Randomness as _;
 use crate::runtime::host;
 use crate::runtime::objects;
-use crate::settings::names;
+use crate::settings::bindings;
 use crate::sql::SqlError;
 
 /// The object.
@@ -99,7 +99,7 @@ fn prepare(
 ) -> Result<(), SqlError> {
     sql_log::create_tables(sql)?;
     let wanted =
-        objects::variable(env, names::FRESHNESS_BOUND_MS).and_then(|text| text.parse().ok());
+        objects::variable(env, bindings::FRESHNESS_BOUND_MS).and_then(|text| text.parse().ok());
     let now = host::reading();
     match wanted.and_then(Bound::new) {
         Some(wanted) if log.status(now)?.0.lease != wanted => log.set_bound(wanted, now),

@@ -26,19 +26,19 @@ use crate::freshness::commit_wait::{CommitWait, PendingChange, Recovery};
 use crate::freshness::enforcer::{Enforcer, EnforcerEvent, EnforcerStep};
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::restore_guard::{GuardEvent, GuardStep, ReadRevision, RestoreGuard};
-use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
+use crate::freshness::{Millis, Reading, RegistryClock, Revision};
 use crate::json;
-use crate::key::{OrganizationId, OrganizationTag};
+use crate::key::{OrganizationId, OrganizationTag, Subject};
 use crate::registry::message::{
-    Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Records, Reply, Request,
+    Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Records, RegistryResponse, Reply,
+    Request,
 };
 use crate::registry::outbox::{self, Entry};
-use crate::registry::{self, Subject, deletion, directory};
+use crate::registry::{self, deletion, directory};
 use crate::runtime::host;
 use crate::runtime::isolate;
 use crate::runtime::objects::{self, Address};
-use crate::runtime::registry::Said;
-use crate::settings::{Settings, names};
+use crate::settings::{Settings, bindings};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 
@@ -74,11 +74,6 @@ fn reading() -> Reading<RegistryClock> {
     host::reading()
 }
 
-/// Both name the same thing; the log holds it in place, the registry by parts.
-fn log_subject(subject: Subject) -> Option<LogSubject> {
-    LogSubject::parse(&subject.to_string()).ok()
-}
-
 fn tag_of(request: &Request) -> Option<OrganizationTag> {
     match (&request.organization, &request.command) {
         (Some(organization), _) => Some(organization.tag()),
@@ -94,15 +89,6 @@ fn tag_of(request: &Request) -> Option<OrganizationTag> {
             rows.first().map(|row| row.key.organization_tag())
         }
         (None, _) => None,
-    }
-}
-
-impl Said {
-    const fn only(reply: Option<Reply>) -> Self {
-        Self {
-            reply,
-            may_keep: false,
-        }
     }
 }
 
@@ -162,7 +148,7 @@ impl Registry {
             return ObjectAnswer::Failed;
         };
         match self.carry_out(&settings, &request).await {
-            Ok(said) => ObjectAnswer::reply(&said),
+            Ok(response) => ObjectAnswer::reply(&response),
             Err(error) => {
                 log::storage_failed("Registry", &error);
                 ObjectAnswer::Failed
@@ -174,22 +160,24 @@ impl Registry {
         &self,
         settings: &Rc<Settings>,
         request: &Request,
-    ) -> Result<Said, SqlError> {
+    ) -> Result<RegistryResponse, SqlError> {
         let Some(tag) = tag_of(request) else {
-            return Ok(Said::only(Some(Err(registry::message::Refusal::NotFound))));
+            return Ok(RegistryResponse::of(Some(Err(
+                registry::message::Refusal::NotFound,
+            ))));
         };
         if !self.begin(tag, request.command.creates())? {
-            return Ok(Said::only(Some(registry::absent(request))));
+            return Ok(RegistryResponse::of(Some(registry::absent(request))));
         }
         let mut guard = RestoreGuard::default();
         let arrived = GuardEvent::Arrived;
         if self.ensure_not_restored(&mut guard, arrived).await? != GuardStep::Serve {
-            return Ok(Said::only(None));
+            return Ok(RegistryResponse::of(None));
         }
         if let Command::Records { key, required } = &request.command {
             let subjects = [
-                (Subject::Key(*key), required.key),
-                (Subject::Organization(tag), required.organization),
+                (Subject::from(*key), required.key),
+                (Subject::from(tag), required.organization),
             ];
             return self.read(settings, request, guard, subjects).await;
         }
@@ -199,14 +187,14 @@ impl Registry {
             self.tell_platform().await;
             if request.command.waits() {
                 let awaited = changed.awaits.iter();
-                let awaited = awaited.filter_map(|awaited| log_subject(awaited.subject));
+                let awaited = awaited.map(|awaited| awaited.subject);
                 let enforcer = Enforcer::until_enforced(awaited.collect(), reading());
                 self.enforce(enforcer).await?;
             }
             self.tell_directory().await;
             outbox::refresh(&self.sql, &settings.keyring, changed, host::now())?;
         }
-        Ok(Said::only(Some(reply)))
+        Ok(RegistryResponse::of(Some(reply)))
     }
 
     /// A strong read by an edge that knows what is required of the records. One
@@ -218,25 +206,22 @@ impl Registry {
         request: &Request,
         mut guard: RestoreGuard,
         subjects: [(Subject, registry::Revision); 2],
-    ) -> Result<Said, SqlError> {
+    ) -> Result<RegistryResponse, SqlError> {
         loop {
             let reply = self.handle(settings, request)?;
             let Ok(Outcome::Records(records)) = &reply else {
-                return Ok(Said::only(Some(reply)));
+                return Ok(RegistryResponse::of(Some(reply)));
             };
-            let Some(read) = read_revisions(subjects, records) else {
-                return Ok(Said::only(None));
-            };
-            let read = GuardEvent::Read(read);
+            let read = GuardEvent::Read(read_revisions(subjects, records));
             match self.ensure_not_restored(&mut guard, read).await? {
                 GuardStep::Answer => {
-                    return Ok(Said {
+                    return Ok(RegistryResponse {
                         may_keep: self.may_keep(&subjects.map(|(subject, _)| subject)),
                         reply: Some(reply),
                     });
                 }
                 GuardStep::Serve => {}
-                _ => return Ok(Said::only(None)),
+                _ => return Ok(RegistryResponse::of(None)),
             }
         }
     }
@@ -246,7 +231,7 @@ impl Registry {
         let reply = registry::handle(
             &self.sql,
             &settings.keyring,
-            &settings.registry,
+            &settings.control.registry,
             request,
             host::now(),
             &mut host::Crypto,
@@ -272,9 +257,8 @@ impl Registry {
         registry::migrate(&self.sql)?;
         let revision = Revision(registry::revision(&self.sql)?);
         let rows = outbox::pending_appends(&self.sql, 0)?;
-        let rows = rows.iter().filter_map(pending_change);
-        *self.wait.borrow_mut() = log_subject(Subject::Organization(tag))
-            .map(|organization| CommitWait::start(organization, revision, rows));
+        let rows = rows.iter().map(pending_change);
+        *self.wait.borrow_mut() = Some(CommitWait::start(tag.into(), revision, rows));
         self.taken_up.set(revision.0);
         Ok(true)
     }
@@ -308,13 +292,14 @@ impl Registry {
     /// past all that was ever shown. Through which revision the organization's keys
     /// are revoked at once then.
     fn recover(&self, recovery: &Recovery) -> Result<Option<Revision>, SqlError> {
-        let lost: Vec<Subject> = recovery
-            .lost
-            .iter()
-            .filter_map(|subject| Subject::parse(subject.as_str()))
-            .collect();
         let through = recovery.keys_revoked_through.map(|through| through.0);
-        registry::recover(&self.sql, recovery.revision.0, &lost, through, host::now())?;
+        registry::recover(
+            &self.sql,
+            recovery.revision.0,
+            &recovery.lost,
+            through,
+            host::now(),
+        )?;
         self.taken_up.set(recovery.revision.0);
         Ok(registry::keys_revoked_through(&self.sql)?.map(Revision))
     }
@@ -330,10 +315,8 @@ impl Registry {
             event = match step {
                 EnforcerStep::Settle(rows) => {
                     for row in &rows {
-                        if let Some(subject) = Subject::parse(row.subject.as_str()) {
-                            let revision = row.revision.0;
-                            outbox::mark_enforced(&self.sql, subject, revision, host::now())?;
-                        }
+                        let revision = row.revision.0;
+                        outbox::mark_enforced(&self.sql, row.subject, revision, host::now())?;
                     }
                     EnforcerEvent::Settled(rows)
                 }
@@ -366,15 +349,13 @@ impl Registry {
             let awaited = awaited.iter().find(|awaited| {
                 (awaited.subject, awaited.revision) == (entry.subject, entry.revision)
             });
-            if let Some(row) = pending_change(entry) {
-                wait.committed(PendingChange {
-                    // Both are readings of this machine's clock.
-                    from: awaited
-                        .and_then(|awaited| awaited.from)
-                        .map(|at| Reading::at(at.0)),
-                    ..row
-                });
-            }
+            wait.committed(PendingChange {
+                // Both are readings of this machine's clock.
+                from: awaited
+                    .and_then(|awaited| awaited.from)
+                    .map(|at| Reading::at(at.0)),
+                ..pending_change(entry)
+            });
         }
         self.taken_up.set(registry::revision(&self.sql)?);
         if !rows.is_empty() || outbox::next_publication(&self.sql)?.is_some() {
@@ -388,9 +369,7 @@ impl Registry {
         let Some(wait) = wait.as_ref() else {
             return false;
         };
-        subjects
-            .iter()
-            .all(|subject| log_subject(*subject).is_some_and(|subject| wait.may_publish(&subject)))
+        subjects.iter().all(|subject| wait.may_publish(subject))
     }
 
     /// Asks another object; `None` where it does not answer in time. Whoever waits
@@ -406,7 +385,7 @@ impl Registry {
     }
 
     async fn ask_log(&self, message: &LogRequest) -> Option<LogReply> {
-        self.ask(names::CHANGE_LOG, objects::CHANGE_LOG, message)
+        self.ask(bindings::CHANGE_LOG, objects::CHANGE_LOG, message)
             .await
     }
 
@@ -416,8 +395,9 @@ impl Registry {
         let Ok(Some(order)) = directory::pending_order(&self.sql) else {
             return true;
         };
-        let told: Option<Page<directory::Listed>> =
-            self.ask(names::DIRECTORY, super::DIRECTORY, &order).await;
+        let told: Option<Page<directory::Listed>> = self
+            .ask(bindings::DIRECTORY, super::DIRECTORY, &order)
+            .await;
         told.is_some() && directory::mark_told(&self.sql, &order).is_ok()
     }
 
@@ -442,8 +422,8 @@ impl Registry {
             idempotency: None,
             command: note,
         };
-        let told: Option<Said> = self
-            .ask(names::REGISTRY, platform.tag().as_str(), &request)
+        let told: Option<RegistryResponse> = self
+            .ask(bindings::REGISTRY, platform.tag().as_str(), &request)
             .await;
         told.is_some_and(|said| matches!(said.reply, Some(Ok(_))))
             && deletion::mark_noted(&self.sql, revision).is_ok()
@@ -472,7 +452,12 @@ impl Registry {
         self.enforce(Enforcer::until_enforced(Vec::new(), reading()))
             .await?;
         let now = host::now();
-        let kept = registry::housekeeping(&self.sql, &settings.keyring, &settings.registry, now)?;
+        let kept = registry::housekeeping(
+            &self.sql,
+            &settings.keyring,
+            &settings.control.registry,
+            now,
+        )?;
         let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
         let retry = (!told).then(|| now.plus(TRY_AGAIN));
         let waiting = self.longest_wait().map(|left| now.plus(left.0));
@@ -515,14 +500,14 @@ impl Registry {
     }
 }
 
-fn pending_change(row: &Entry) -> Option<PendingChange> {
-    Some(PendingChange {
-        subject: log_subject(row.subject)?,
+fn pending_change(row: &Entry) -> PendingChange {
+    PendingChange {
+        subject: row.subject,
         revision: Revision(row.revision),
         waits: row.decides,
         from: None,
         keys_revoked_through: row.keys_revoked_through.map(Revision),
-    })
+    }
 }
 
 /// What a strong read found, beside what the edge requires. A key that is not even
@@ -530,19 +515,17 @@ fn pending_change(row: &Entry) -> Option<PendingChange> {
 fn read_revisions(
     [key, organization]: [(Subject, registry::Revision); 2],
     records: &Records,
-) -> Option<[ReadRevision; 2]> {
-    let read = |(subject, required), held: Option<registry::Revision>| {
-        Some(ReadRevision {
-            subject: log_subject(subject)?,
-            required: Revision(required),
-            held: Revision(held.unwrap_or(required)),
-        })
+) -> [ReadRevision; 2] {
+    let read = |(subject, required), held: Option<registry::Revision>| ReadRevision {
+        subject,
+        required: Revision(required),
+        held: Revision(held.unwrap_or(required)),
     };
-    Some([
-        read(key, records.key.as_ref().map(|key| key.revision))?,
+    [
+        read(key, records.key.as_ref().map(|key| key.revision)),
         read(
             organization,
             records.organization.as_ref().map(|held| held.revision),
-        )?,
-    ])
+        ),
+    ]
 }

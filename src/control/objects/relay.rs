@@ -17,7 +17,7 @@ use crate::freshness::{Millis, SyncRequest};
 use crate::json;
 use crate::runtime::host;
 use crate::runtime::objects::{self, Address};
-use crate::settings::names;
+use crate::settings::bindings;
 
 /// Requests worked on at once. An isolate has one under way, so more are more
 /// isolates than one relay can serve: they ask elsewhere.
@@ -91,7 +91,7 @@ impl Relay {
                 Serve::Wait(Millis(most)) => host::sleep(most.min(LOOK_EVERY)).await,
                 Serve::SyncWithLog(sync) => {
                     let message = LogRequest::Sync(sync.request.clone());
-                    let to = Address::of(names::CHANGE_LOG, objects::CHANGE_LOG);
+                    let to = Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG);
                     let reply = objects::ask(&self.env, to, &message).await;
                     let mut relay = self.relay.borrow_mut();
                     match reply {

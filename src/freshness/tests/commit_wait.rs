@@ -39,7 +39,7 @@ const fn ack(greatest: u64) -> Ack {
     }
 }
 
-const fn check_restored(greatest: u64) -> RestoreCheckReply {
+const fn restore_reply(greatest: u64) -> RestoreCheckReply {
     RestoreCheckReply {
         v: V,
         greatest: Revision(greatest),
@@ -58,7 +58,7 @@ fn started(revision: u64) -> CommitWait {
 fn serving(revision: u64) -> CommitWait {
     let mut wait = started(revision);
     let request = wait.restore_check().unwrap();
-    wait.restore_check_answered(&request, &reply(revision));
+    wait.restore_check_answered(&request, &restore_reply(revision));
     assert!(wait.may_serve());
     wait
 }
@@ -303,7 +303,7 @@ fn a_registry_serves_once_the_log_knows_nothing_beyond_it() {
         after_subject: None,
     };
     assert_eq!(request, expected);
-    wait.restore_check_answered(&request, &reply(7));
+    wait.restore_check_answered(&request, &restore_reply(7));
     assert!(wait.may_serve());
     assert_eq!(wait.restore_check(), None);
     assert_eq!(wait.recovery(), None, "nothing was lost");
@@ -311,7 +311,7 @@ fn a_registry_serves_once_the_log_knows_nothing_beyond_it() {
     // The log may know less: what it lacks is still to be appended.
     let mut wait = started(7);
     let request = wait.restore_check().unwrap();
-    wait.restore_check_answered(&request, &reply(3));
+    wait.restore_check_answered(&request, &restore_reply(3));
     assert!(wait.may_serve());
 }
 
@@ -323,7 +323,7 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
         beyond: vec![required(key(1), 8), required(key(2), 9)],
         more: true,
         keys_revoked_through: None,
-        ..check_restored(12)
+        ..restore_reply(12)
     };
     wait.restore_check_answered(&first, &page);
     assert!(!wait.may_serve());
@@ -336,7 +336,7 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
     wait.restore_check_answered(&first, &page);
     let page = RestoreCheckReply {
         beyond: vec![required(key(3), 12)],
-        ..check_restored(12)
+        ..restore_reply(12)
     };
     wait.restore_check_answered(&second, &page);
     let recovery = Recovery {
@@ -369,7 +369,7 @@ fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
 fn a_greater_revision_alone_is_jumped_past() {
     let mut wait = started(7);
     let request = wait.restore_check().unwrap();
-    wait.restore_check_answered(&request, &reply(9));
+    wait.restore_check_answered(&request, &restore_reply(9));
     let recovery = Recovery {
         keys_revoked_through: None,
         revision: Revision(10),
@@ -383,7 +383,7 @@ fn an_answer_to_another_question_says_nothing() {
     let mut wait = started(7);
     let mut other = wait.restore_check().unwrap();
     other.above = Revision(6);
-    wait.restore_check_answered(&other, &reply(7));
+    wait.restore_check_answered(&other, &restore_reply(7));
     assert!(!wait.may_serve());
 }
 
@@ -401,7 +401,7 @@ fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on()
     assert_eq!(request.above, Revision(5));
     let lost = RestoreCheckReply {
         beyond: vec![required(key(2), 6)],
-        ..check_restored(6)
+        ..restore_reply(6)
     };
     wait.restore_check_answered(&request, &lost);
     let recovery = Recovery {
@@ -452,7 +452,7 @@ fn while_it_asks_where_it_stands_nothing_else_is_concluded() {
     wait.observe_required(key(1), Revision(4), Revision(3));
     assert_eq!(wait.recovery(), None);
     let request = wait.restore_check().unwrap();
-    wait.restore_check_answered(&request, &reply(4));
+    wait.restore_check_answered(&request, &restore_reply(4));
     assert!(wait.may_serve());
     wait.recovered(None);
     assert!(wait.may_serve(), "there was nothing to recover");
@@ -466,7 +466,7 @@ fn a_restored_registry_hears_that_all_keys_were_revoked() {
     let page = RestoreCheckReply {
         beyond: vec![required(organization(), 9)],
         keys_revoked_through: Some(Revision(9)),
-        ..check_restored(9)
+        ..restore_reply(9)
     };
     wait.restore_check_answered(&request, &page);
     let recovery = wait.recovery().unwrap();
@@ -487,7 +487,7 @@ fn what_the_log_was_not_told_counts_as_revoked() {
         let request = wait.restore_check().unwrap();
         let page = RestoreCheckReply {
             beyond: vec![required(lost, 9)],
-            ..check_restored(9)
+            ..restore_reply(9)
         };
         wait.restore_check_answered(&request, &page);
         wait.recovery().unwrap().keys_revoked_through

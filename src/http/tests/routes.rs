@@ -4,6 +4,7 @@ use crate::http::{
     ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, Match, Place, Query, RouteTable,
     RouteTableError, checked_path,
 };
+use crate::verify::Freshness;
 
 #[test]
 fn browsers_are_refused_where_clients_keys_are_used() {

@@ -73,6 +73,9 @@ impl Config {
             let modules = modules(build, entry)?;
             for module in &modules {
                 let to = folder.join(module);
+                if let Some(parent) = to.parent() {
+                    fs::create_dir_all(parent)?;
+                }
                 if self.counts_steps && to.extension().is_some_and(|end| end == "wasm") {
                     count_steps(&build.join(module), &to)?;
                 } else {
@@ -236,7 +239,7 @@ const TAPS: [(&str, &str); 4] = [
 ];
 
 /// The lists of modules in the configuration: of an edge, of the objects' Worker.
-const LISTS: [&str; 2] = ["edge-modules", "object-modules"];
+const LISTS: [&str; 2] = ["edgeModules", "objectModules"];
 
 /// The list of a Worker's modules, the tap before it.
 fn module_list(list: &str, entry: &str, modules: &[PathBuf]) -> String {

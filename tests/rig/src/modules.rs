@@ -30,12 +30,15 @@ pub fn modules(build: &Path, entry: &str) -> Result<Vec<PathBuf>> {
     Ok(modules)
 }
 
-/// The files that a module names, all beside it.
+/// The files that a module names, all below its folder.
 fn imports(text: &str) -> Vec<PathBuf> {
     text.lines()
         .filter(|line| line.starts_with("import ") || line.starts_with("export "))
-        .filter_map(|line| line.split_once("\"./")?.1.split_once('"'))
-        .map(|(name, _)| PathBuf::from(name))
+        .filter_map(|line| {
+            line.split(['"', '\''])
+                .find_map(|part| part.strip_prefix("./"))
+        })
+        .map(PathBuf::from)
         .collect()
 }
 
