@@ -8,8 +8,8 @@
 use divan::{Bencher, black_box};
 use katalo_keys::{
     freshness::{
-        Answer, Bound, Cursor, EdgeClock, Incarnation, Millis, Reading, Revision, Subject,
-        ask::{Required, Version},
+        Bound, Cursor, EdgeClock, Incarnation, Millis, Reading, Revision, Subject, SyncReply,
+        sync::{Requirement, Version},
         view::View,
     },
     json,
@@ -158,12 +158,12 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
     for subject in others.chain([key]) {
         let load = view.begin_load(&[subject, organization], now);
         let Some(load) = load else { continue };
-        if let Some(ask) = &load.ask {
-            let required = ask.question.subjects.iter().map(|subject| Required {
+        if let Some(sync) = &load.sync {
+            let required = sync.request.subjects.iter().map(|subject| Requirement {
                 subject: *subject,
                 revision: Revision(0),
             });
-            let answer = Answer {
+            let reply = SyncReply {
                 v: Version::CURRENT,
                 reset: false,
                 cursor: Cursor {
@@ -175,7 +175,7 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
                 changes: Vec::new(),
                 required: required.collect(),
             };
-            view.accept(ask, &answer, now);
+            view.accept(sync, &reply, now);
         }
         for subject in load.subjects().collect::<Vec<_>>() {
             let record = if subject.is_organization() {
@@ -183,7 +183,7 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
             } else {
                 CachedRecord::Key(Rc::new(scene.key.clone()))
             };
-            view.enter(&load, &subject, record, now);
+            view.insert(&load, &subject, record, now);
         }
     }
     assert!(view.holds(&key) && view.holds(&organization));
