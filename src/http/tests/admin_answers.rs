@@ -266,7 +266,7 @@ fn each_refusal_is_a_problem() {
     let key = Box::new(key_view(7, None));
     let shown = problem_of(Refusal::SecretAlreadyShown { key });
     let (name, value) = shown.extension.unwrap();
-    let value: Value = serde_json::from_str(&value).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&value).unwrap();
     assert_eq!((name, &value["revision"]), ("key", &json!(7)));
 }
 
