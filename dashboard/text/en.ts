@@ -396,6 +396,7 @@ export const en = {
       "key.exposed": "Saw key in a browser",
       "key.exposures_suppressed": "Counted more keys in browsers",
       "key.leaked": "Learned that key leaked",
+      "key.leaks_suppressed": "Counted more reports of leaked keys",
       "organization.create": "Created organization",
       "organization.change": "Changed organization",
       "organization.revoke_all": "Revoked all keys",

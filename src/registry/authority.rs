@@ -106,6 +106,7 @@ const fn needs(command: &Command) -> Needs {
         | Command::RevokeSelf { .. }
         | Command::CountUsage { .. }
         | Command::ReportBehind { .. }
+        | Command::NotePreflights { .. }
         | Command::NotePreflight { .. }
         | Command::Bootstrap { .. }
         | Command::ReadSession { .. }

@@ -11,7 +11,7 @@ use super::sql as statements;
 use super::store::{self, Organization, first, folded, parsed};
 use crate::key::{OrganizationId, Revision};
 use crate::sql::{Sql, SqlError, Value};
-use crate::time::{Timestamp, rfc3339};
+use crate::time::{Rfc3339, Rfc3339OrNull, Timestamp};
 
 /// What the directory can be told or asked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,10 +50,10 @@ pub struct Listed {
     /// Whether its keys open anything.
     pub api_access: ApiAccess,
     /// When it was made.
-    #[serde(with = "rfc3339")]
+    #[serde(with = "Rfc3339")]
     pub created_at: Timestamp,
     /// When it was deleted.
-    #[serde(with = "rfc3339::option")]
+    #[serde(with = "Rfc3339OrNull")]
     pub deleted_at: Option<Timestamp>,
     /// Revision of the last change of its own fields.
     pub revision: Revision,

@@ -4,7 +4,8 @@
 //! hour is bounded, for those who had proven a secret and for those who had not
 //! apart, and for each key: strangers use up neither the object nor the room of what
 //! an administrator must see, and one leaked key id not that of others. Further ones
-//! are counted, and the count is put on record in a later hour.
+//! are counted, and the count is put on record in a later hour: by the next failure, or,
+//! where none comes, by the registry's housekeeping.
 
 use std::net::IpAddr;
 
@@ -15,10 +16,12 @@ use super::audit::AuditSubject;
 use super::context::{CommandError, RequestContext};
 use super::message::{FailedAuthentication, Refusal};
 use super::notes::{check_code, cleaned};
+use super::record;
 use super::sql as statements;
 use super::store;
 use crate::key::OrganizationId;
-use crate::sql::SqlError;
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
 
 /// Most entries of an hour for each of the two classes.
 const AN_HOUR: u64 = 100;
@@ -132,22 +135,7 @@ impl RequestContext<'_> {
         if UNPROVEN.is_over(self.sql, self.now)? {
             self.sql.query(statements::FORGET_FAILURES, &[])?;
         }
-        let proven = PROVEN.settle(self.sql, self.now)?;
-        let unproven = UNPROVEN.settle(self.sql, self.now)?;
-        let Some(since) = proven.or(unproven).map(|left_out| left_out.since) else {
-            return Ok(());
-        };
-        let [proven, unproven] =
-            [proven, unproven].map(|left_out| left_out.map_or(0, |left_out| left_out.count));
-        let count = proven.saturating_add(unproven);
-        let after = [
-            ("count", count.min(GREATEST).into()),
-            ("proven", proven.min(GREATEST).into()),
-            ("hour", since.to_rfc3339().into()),
-        ];
-        let subject = AuditSubject::organization(platform);
-        let action = "authentication.failures_suppressed";
-        self.record(platform, action, &subject, &after)
+        put_down_left_out(self.sql, platform, self.now)
     }
 
     /// How many failures of this hour were only counted.
@@ -157,4 +145,28 @@ impl RequestContext<'_> {
             .left_out(self.sql, self.now)?
             .saturating_add(proven))
     }
+}
+
+/// Puts on record how many failures an hour that is over left out. To be called within
+/// a transaction.
+pub(super) fn put_down_left_out(
+    sql: &dyn Sql,
+    platform: &OrganizationId,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let proven = PROVEN.settle(sql, now)?;
+    let unproven = UNPROVEN.settle(sql, now)?;
+    let Some(since) = proven.or(unproven).map(|left_out| left_out.since) else {
+        return Ok(());
+    };
+    let [proven, unproven] =
+        [proven, unproven].map(|left_out| left_out.map_or(0, |left_out| left_out.count));
+    let count = proven.saturating_add(unproven);
+    let after = [
+        ("count", count.min(GREATEST).into()),
+        ("proven", proven.min(GREATEST).into()),
+        ("hour", since.to_rfc3339().into()),
+    ];
+    let action = "authentication.failures_suppressed";
+    record::by_registry(sql, platform, action, &after, now)
 }

@@ -138,9 +138,7 @@ impl RequestContext<'_> {
                 .key(id)
                 .map(|key| Outcome::Key(Box::new(self.view(&key, held)))),
             Command::ListKeys(asked) => read::keys(self, held, asked),
-            Command::ListAudit(asked) => audit::list(self.sql, &held.id, asked)
-                .map(Outcome::Audit)
-                .map_err(Into::into),
+            Command::ListAudit(asked) => audit::list(self.sql, &held.id, asked).map(Outcome::Audit),
             Command::AuditHead {} => audit::head(self.sql, self.keyring, &held.id)
                 .map(Outcome::AuditHead)
                 .map_err(Into::into),

@@ -6,14 +6,14 @@ use super::context::{CommandError, RequestContext};
 use super::message::{
     LeakPolicy, LeakSource, Outcome, Refusal, Restriction, RestrictionReason, RevocationReason,
 };
-use super::notes::cleaned;
+use super::notes::{LEAKS, cleaned};
 use super::sql as statements;
 use super::store::{Key, Organization, Revocation};
 use super::transition_context::TransitionContext;
 use crate::key::PublicKeyId;
 
-/// A report that changes nothing is put on record no sooner than this after the
-/// last one, in milliseconds: a minute.
+/// A report that changes nothing is taken no sooner than this after the last one of
+/// its key, in milliseconds: a minute.
 const NOTE_AFTER: u64 = 60_000;
 
 impl RequestContext<'_> {
@@ -57,6 +57,9 @@ impl RequestContext<'_> {
         self.sql.transaction(&mut || {
             let row = [key.issued.into(), self.now.0.into(), url.into()];
             self.sql.query(statements::MARK_LEAKED, &row)?;
+            if !self.has_room(&LEAKS, held, noted.is_none())? {
+                return Ok(());
+            }
             let after = [
                 ("policy", held.leak_policy.as_str().into()),
                 ("source", source.as_str().into()),

@@ -16,7 +16,7 @@
 //! | `record` | entries of the audit that come without a change |
 //! | `session` | the dashboard's sessions |
 //! | `leak` | what a report of a leak does |
-//! | `notes` | what browsers and failed attempts tell, within bounds |
+//! | `notes`, `failures` | what browsers and failed attempts tell, within bounds |
 //! | `allowance` | how much of that goes on record |
 //! | `usage` | counts per key, scope and outcome; last use |
 //! | `transfer` | export and import |

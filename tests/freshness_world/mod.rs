@@ -81,8 +81,6 @@ pub enum Mutant {
     ResetIgnored,
     /// A reply that comes after its deadline is taken for one to the next sending.
     LateReplyAccepted,
-    /// A record that the registry gave for one request alone is kept.
-    KeptBeforeAppend,
 }
 
 impl Mutant {

@@ -3,7 +3,7 @@
 
 use katalo_keys::key::{KeyId, OrganizationId, Subject};
 use katalo_keys::registry::message::{
-    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, Request,
+    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, PreflightCount, Request,
     RequiredRevisions, SessionToken, Span,
 };
 use serde_json::{Value, json};
@@ -85,6 +85,16 @@ fn commands() {
             subject: Subject::from(key),
         },
         &json!({"report_behind": {"subject": key}}),
+    );
+    pinned(
+        &Command::NotePreflights {
+            preflights: vec![PreflightCount {
+                origin: origin(),
+                count: 2,
+            }],
+        },
+        &json!({"note_preflights": {
+            "preflights": [{"origin": "https://page.example", "count": 2}]}}),
     );
     pinned(
         &Command::NotePreflight {

@@ -4,9 +4,11 @@
 
 mod change_log;
 mod commit_wait;
+mod enforcer;
 mod follower;
 mod overlap;
 mod relay;
+mod restore_guard;
 mod view;
 
 #[path = "../../../tests/support/sqlite.rs"]

@@ -27,7 +27,7 @@ pub fn problem_of(refusal: Refusal) -> Problem {
         Refusal::NotFound => Code::NotFound.into(),
         Refusal::InvalidRequest { field, detail } => Problem::invalid(&field, detail),
         Refusal::RevisionMismatch { current } => Problem {
-            extension: Some(("current_revision", json!(current))),
+            extension: Some(("current_revision", current.to_string())),
             ..Problem::from(Code::RevisionMismatch)
         },
         Refusal::InsufficientScope { scope } => {
@@ -45,7 +45,7 @@ pub fn problem_of(refusal: Refusal) -> Problem {
         Refusal::LastAdmin => Code::LastAdmin.into(),
         Refusal::OrganizationIdTaken => Code::OrganizationIdTaken.into(),
         Refusal::SecretAlreadyShown { key } => Problem {
-            extension: Some(("key", json!(key))),
+            extension: Some(("key", serde_json::to_string(&key).unwrap_or_default())),
             ..Problem::from(Code::SecretAlreadyShown)
         },
         Refusal::IdempotencyKeyReused => Code::IdempotencyKeyReused.into(),

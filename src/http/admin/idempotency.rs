@@ -3,7 +3,6 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::http::problem::Problem;
-use crate::random;
 use crate::registry::message::Idempotency;
 
 /// Most characters of an `Idempotency-Key`.
@@ -30,6 +29,6 @@ pub fn idempotency(key: &str, path: &str, body: &[u8]) -> Result<Idempotency, Pr
         .finalize();
     Ok(Idempotency {
         key: key.to_owned(),
-        body_digest: random::hex(&digest),
+        body_digest: base16ct::lower::encode_string(&digest),
     })
 }

@@ -37,7 +37,6 @@ use super::message::{Actor, Admin, AuditHead, AuditPage, ListAudit, Refusal, Who
 use super::sql as statements;
 use super::store::{Key, first};
 use crate::key::{Brand, KeyId, Keyring, OrganizationId};
-use crate::random::hex;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -49,7 +48,7 @@ pub fn beginning(organization: &OrganizationId) -> String {
 
 /// SHA-256 in hexadecimal.
 pub(super) fn sha256(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
+    base16ct::lower::encode_string(&Sha256::digest(text.as_bytes()))
 }
 
 /// The bytes that are signed as a chain's end.

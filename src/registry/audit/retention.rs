@@ -8,9 +8,10 @@
 
 use serde_json::json;
 
-use super::{Act, AuditSubject, append, checkpoint_text};
+use super::checkpoint_text;
 use crate::key::{Keyring, OrganizationId};
-use crate::registry::message::{Actor, AuditCheckpoint, Who};
+use crate::registry::message::AuditCheckpoint;
+use crate::registry::record;
 use crate::registry::sql as statements;
 use crate::registry::store::{first, instant, parsed};
 use crate::sql::{Sql, SqlError};
@@ -99,21 +100,7 @@ pub(in crate::registry) fn seal(
                 signature.as_str().into(),
             ],
         )?;
-        let act = Act {
-            at: now,
-            actor: &Who::from(&Actor::System),
-            action: SEALED,
-            subject: &AuditSubject::organization(organization),
-            before: None,
-            after: Some(
-                after
-                    .iter()
-                    .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                    .collect(),
-            ),
-            request_id: "",
-        };
-        append(sql, organization, act)?;
+        record::by_registry(sql, organization, SEALED, &after, now)?;
         sql.query(statements::DROP_AUDIT, &[seq.into()]).map(|_| ())
     })?;
     Ok(now.plus(NEXT_STEP))

@@ -35,7 +35,8 @@ pub use view::{
 
 // The data plane's part of the messages, which may not name this module.
 pub use crate::edge_call::{
-    ListUsage, MESSAGE_VERSION, Records, RequiredRevisions, Span, UsageCount, UsageRow,
+    ListUsage, MESSAGE_VERSION, PreflightCount, Records, RequiredRevisions, Span, UsageCount,
+    UsageRow,
 };
 pub use crate::page::{Limit, Page};
 
@@ -81,6 +82,7 @@ impl Request {
             | Command::CountUsage { .. }
             | Command::MarkExposed { .. }
             | Command::ReportBehind { .. }
+            | Command::NotePreflights { .. }
             | Command::NotePreflight { .. }
             | Command::NoteFailures { .. }
             | Command::NoteFailedAuthentication { .. } => true,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded::bounded;
 use crate::key::{Scope, Scopes};
-use crate::time::{Timestamp, rfc3339};
+use crate::time::{Rfc3339, Timestamp};
 
 /// The scopes a key is given: 1 to 50.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ impl From<GrantedScopes> for Vec<Scope> {
 
 /// An instant as RFC 3339 text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Instant(#[serde(with = "rfc3339")] pub Timestamp);
+pub struct Instant(#[serde(with = "Rfc3339")] pub Timestamp);
 
 bounded! {
     /// For how long a rotated key still works, in seconds: 0 to 30 days; a day
