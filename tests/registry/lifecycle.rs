@@ -545,7 +545,7 @@ fn sql_and_rust_agree_on_every_state() {
 #[test]
 fn bodies_refuse_what_they_do_not_know() {
     let refused = |text: &str| {
-        serde_json::from_str::<katalo_keys::registry::message::IssueKey>(text)
+        katalo_keys::json::from_str::<katalo_keys::registry::message::IssueKey>(text)
             .unwrap_err()
             .to_string()
     };
@@ -587,7 +587,8 @@ fn bodies_refuse_what_they_do_not_know() {
     );
     let big = format!(r#","metadata":{{"a":"{}"}}"#, "x".repeat(4089));
     assert!(refused(&with(&big)).contains("4096"));
-    let patch = |text: &str| serde_json::from_str::<katalo_keys::registry::message::PatchKey>(text);
+    let patch =
+        |text: &str| katalo_keys::json::from_str::<katalo_keys::registry::message::PatchKey>(text);
     assert!(patch(r#"{"name":null}"#).is_err());
     assert!(patch(r#"{"scopes":null}"#).is_err());
     assert!(patch(r#"{"environment":"live"}"#).is_err());

@@ -131,7 +131,7 @@ impl Scene {
         work(&mut isolate, &mut verification)
     }
 
-    fn from_cache(&mut self) -> Option<Result<Source, Denial>> {
+    fn decide_from_cache(&mut self) -> Option<Result<Source, Denial>> {
         let decided = self.verify(|isolate, verification| {
             verification.authorize_from_cache(isolate.view, Freshness::Bounded)
         });
@@ -258,9 +258,9 @@ fn registry(key: Option<CachedRecord>, organization: Option<CachedRecord>) -> Ev
 #[test]
 fn what_kv_has_is_kept_and_then_decided_from_memory() {
     let mut scene = Scene::new();
-    assert_eq!(scene.from_cache(), None);
+    assert_eq!(scene.decide_from_cache(), None);
     let mut scene = scene.warm();
-    assert_eq!(scene.from_cache(), Some(Ok(Source::Memory)));
+    assert_eq!(scene.decide_from_cache(), Some(Ok(Source::Memory)));
     let (_, step) = scene.begin(Freshness::Bounded, None);
     assert_eq!(granted(step), Source::Memory);
 }
@@ -287,7 +287,7 @@ fn a_record_that_lags_is_reported_and_read_from_the_registry() {
         Source::Registry
     );
     // It may be kept, and is.
-    assert_eq!(scene.from_cache(), Some(Ok(Source::Memory)));
+    assert_eq!(scene.decide_from_cache(), Some(Ok(Source::Memory)));
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn what_the_log_does_not_know_is_good_for_one_request_and_not_kept() {
         granted(scene.next(&mut authorization, read)),
         Source::Registry
     );
-    assert_eq!(scene.from_cache(), None);
+    assert_eq!(scene.decide_from_cache(), None);
     // Nobody has to wait for the load to expire.
     let (_, step) = scene.begin(Freshness::Bounded, None);
     assert!(matches!(step, Step::Load { key: true, .. }), "{step:?}");
@@ -333,7 +333,7 @@ fn a_wrong_secret_is_refused_by_what_kv_has_and_remembered() {
     };
     assert_eq!(refused(scene.next(&mut authorization, loaded)), denied);
     scene.view = View::new(1 << 20, Bound::MAX);
-    assert_eq!(scene.from_cache(), Some(Err(Denial::InvalidKey)));
+    assert_eq!(scene.decide_from_cache(), Some(Err(Denial::InvalidKey)));
 }
 
 #[test]
@@ -360,7 +360,7 @@ fn a_key_that_its_registry_does_not_know_is_refused_and_remembered() {
     assert!(matches!(step, Step::ReadRegistry(_)), "{step:?}");
     let step = scene.next(&mut authorization, registry(None, None));
     assert_eq!(refused(step), Refusal::Denied(Denial::InvalidKey));
-    assert_eq!(scene.from_cache(), Some(Err(Denial::InvalidKey)));
+    assert_eq!(scene.decide_from_cache(), Some(Err(Denial::InvalidKey)));
 }
 
 #[test]
