@@ -182,9 +182,7 @@ function tappedEnv(env, caller) {
   return tapped;
 }
 
-// Undefined where this Worker has no objects.
-function tappedClass(name) {
-  if (exported[name] === undefined) return undefined;
+export function tappedClass(name) {
   const state = point(name);
   return class extends exported[name] {
     constructor(ctx, env) {
@@ -234,7 +232,7 @@ async function control(request, env, path) {
   return done();
 }
 
-export default {
+export const tapped = {
   fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
     if (pathname.startsWith("/__rig/")) return control(request, env, pathname.slice("/__rig/".length));
@@ -244,8 +242,3 @@ export default {
     return worker.fetch(request, tappedEnv(env, "edge"), ctx);
   },
 };
-
-export const Registry = tappedClass("Registry");
-export const Directory = tappedClass("Directory");
-export const ChangeLog = tappedClass("ChangeLog");
-export const Relay = tappedClass("Relay");
