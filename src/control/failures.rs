@@ -1,5 +1,5 @@
-//! Failed authentications at the admin routes, told the platform's registry after
-//! the answers have gone out.
+//! Failed authentications at the admin routes, reported to the platform's registry
+//! after the answers have gone out.
 
 use crate::control::memory;
 use crate::control::registry;
