@@ -6,9 +6,10 @@ use super::{Settings, bindings};
 use crate::freshness::Millis;
 
 impl Settings {
-    /// Settings that weaken a guarantee, for the status.
+    /// Settings that weaken a guarantee, for the status. `serve_unproven` is how the
+    /// edge that passed the request on has `ON_UNPROVEN`, which may be another Worker.
     #[must_use]
-    pub fn weakened(&self) -> Vec<Weakened> {
+    pub fn weakened(&self, serve_unproven: Option<Millis>) -> Vec<Weakened> {
         let mut weakened = Vec::new();
         if self.control.bootstrap_token.is_some() {
             weakened.push(Weakened {
@@ -24,7 +25,7 @@ impl Settings {
                 text: "Export and import of keys with their digests is switched on.".to_owned(),
             });
         }
-        if let Some(most) = self.serve_unproven {
+        if let Some(most) = serve_unproven {
             weakened.push(Weakened {
                 setting: bindings::ON_UNPROVEN,
                 at_most_ms: Some(most),
