@@ -10,7 +10,7 @@ use katalo_keys::registry::message::{
 use serde_json::{Value, json};
 
 use crate::usage::count;
-use crate::world::{HOUR, START, World, body, organization, revoke, root};
+use crate::world::{HOUR, START, World, body, organization, root};
 
 fn listing() -> ListUsage {
     ListUsage {

@@ -373,6 +373,25 @@ fn a_strict_route_reads_from_the_registry_however_warm_the_view() {
     assert_eq!(refused(step), Refusal::FreshnessUnavailable);
 }
 
+/// A strict request decides nothing by the view, but the clock that it reads is the
+/// view's: a step back from there voids the proof.
+#[test]
+fn a_clock_that_goes_back_is_noticed_by_a_request_that_asks_nothing_of_the_view() {
+    let mut scene = Scene::new().warm();
+    assert!(scene.decide_from_cache().is_some());
+    let before = scene.now;
+    scene.now = before + 1;
+    let (mut authorization, _) = scene.begin(Freshness::Strict, None);
+    // The step is at the registry's answer: the last that this request reads.
+    scene.now = before + 2;
+    let _ = scene.next(&mut authorization, Event::RegistryAnswered(None));
+    scene.now = before + 1;
+    let _ = scene.begin(Freshness::Strict, None);
+    scene.now = before + 2;
+    scene.request = request_at(&scene, scene.now);
+    assert!(scene.decide_from_cache().is_none(), "the proof is void");
+}
+
 #[test]
 fn a_strict_route_does_not_ask_the_registry_for_a_wrong_secret() {
     let mut scene = Scene::new().with_wrong_secret();
