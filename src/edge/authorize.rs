@@ -460,7 +460,7 @@ async fn ask_somebody(edge: &Edge, region: Region, ask: &mut PendingSync<EdgeClo
     let mut hops = Failover::new(region, replica, settings.relay_replicas, Failover::TOTAL);
     let began = host::reading::<EdgeClock>();
     while let Some((hop, deadline)) = hops.next(host::reading().since(&began)) {
-        ask.resent(host::reading());
+        ask.sent_to(hop, host::reading());
         let deadline = Duration::from_millis(deadline.0);
         let answer = match hop {
             Hop::Relay(name) => ask_relay(edge, name, ask, deadline).await,

@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
+use super::append::{Ack, Append, Await, Floor, RestoreCheck, RestoreCheckReply};
 use super::change_log::LogMeta;
-use super::sync::{Incarnation, SyncReply, SyncRequest};
+use super::sync::{Confirm, Incarnation, SyncReply, SyncRequest, Watch};
 use super::time::{Bound, Millis};
 
 /// To the change log.
@@ -15,8 +15,14 @@ pub enum LogRequest {
     /// By a relay, or an edge that reaches none: [`LogReply::Sync`].
     #[serde(rename = "ask")]
     Sync(SyncRequest),
+    /// By a relay: [`LogReply::Sync`], when something urgent changed.
+    Watch(Watch),
+    /// By whoever holds a lease from the log: [`LogReply::Confirmed`].
+    Confirm(Confirm),
     /// By a registry: [`LogReply::Ack`].
     Append(Append),
+    /// By a registry: [`LogReply::Floor`], when nobody decides below its change.
+    Await(Await),
     /// By a registry that has just started: [`LogReply::RestoreCheck`].
     #[serde(rename = "standing")]
     RestoreCheck(RestoreCheck),
@@ -31,8 +37,12 @@ pub enum LogReply {
     /// The reply.
     #[serde(rename = "answer")]
     Sync(SyncReply),
+    /// It is noted.
+    Confirmed {},
     /// It is recorded.
     Ack(Ack),
+    /// What nobody decides below any more.
+    Floor(Floor),
     /// What is known beyond a revision.
     #[serde(rename = "standing")]
     RestoreCheck(RestoreCheckReply),
@@ -73,6 +83,10 @@ pub enum RelayRequest {
     /// By an edge: [`RelayReply::Sync`] or [`RelayReply::Unavailable`].
     #[serde(rename = "ask")]
     Sync(SyncRequest),
+    /// By an edge: [`RelayReply::Sync`], when something urgent changed.
+    Watch(Watch),
+    /// By an edge: [`RelayReply::Confirmed`].
+    Confirm(Confirm),
     /// For the status: [`RelayReply::Status`].
     Status {},
 }
@@ -84,6 +98,8 @@ pub enum RelayReply {
     /// The reply.
     #[serde(rename = "answer")]
     Sync(SyncReply),
+    /// It is noted.
+    Confirmed {},
     /// The relay has no proof that is young enough: ask elsewhere.
     Unavailable {},
     /// Age of the relay's proof in milliseconds, if it has one.
@@ -107,6 +123,7 @@ mod tests {
             subject,
             revision: Revision(7),
             keys_revoked_through: None,
+            waits: false,
         };
         assert_eq!(
             serde_json::to_string(&LogRequest::Append(append)).unwrap(),

@@ -18,6 +18,7 @@
 //! | [`subject`] | what a change is about: a key or an organization, in 30 bytes |
 //! | [`sync`] | the one request of both hops and its reply, as they go over the wire |
 //! | [`append`] | what a registry and the change log say to each other |
+//! | [`account`] | who may still decide on an older state |
 //! | [`change_log`] | the greatest revision of every subject that ever changed, in the order of change; owner of the bound |
 //! | [`sql`] | the log's tables and statements |
 //! | [`sql_log`] | the log's storage by them |
@@ -25,12 +26,15 @@
 //! | [`relay`] | answers a region from memory, asks the log at a quarter of the bound |
 //! | [`records`] | the edge's records under a memory limit |
 //! | [`view`] | what an isolate may decide from memory, and the race fence |
+//! | [`carrier`] | how an edge hears of urgent changes, and confirms them |
 //! | [`commit_wait`] | when the registry may say `enforced`, and what it does when it was restored from a backup |
 //! | [`failover`] | whom an edge asks next, and how long |
 //! | [`message`] | the envelopes of all messages to the change log and to a relay |
 //! | [`near`] | which region an edge is near |
 
+pub mod account;
 pub mod append;
+pub mod carrier;
 pub mod change_log;
 pub mod commit_wait;
 pub mod failover;

@@ -80,6 +80,8 @@ impl State {
 pub const SAFE: &str = "acknowledged, hence never decided otherwise";
 /// That a change becomes enforced happens at all.
 pub const ENFORCED: &str = "a change is enforced";
+/// That it becomes so by confirmation, before any time has passed, happens at all.
+pub const AT_ONCE: &str = "a change is enforced at once";
 /// That an edge decides on an enforced change happens at all.
 pub const DECIDED_AFTER: &str = "an edge decides on an enforced change from memory";
 
@@ -98,6 +100,9 @@ impl Scenario {
                 waiting: 1,
                 loads: 1,
                 in_flight: 4,
+                confirmations: false,
+                older: Vec::new(),
+                holders: 4,
             },
             at_most: None,
             warm: true,
@@ -146,6 +151,17 @@ impl Scenario {
             || state.world.clone().recovers(&self.setup)
     }
 
+    /// Whether a change made then is enforced by confirmation: of a state that is
+    /// drawn for it.
+    fn confirms(&self, state: &State) -> bool {
+        let drawn = BuildHasherDefault::<DefaultHasher>::default().hash_one(state);
+        self.setup.mutant.is_some()
+            || !self.setup.confirmations
+            || !self.setup.older.is_empty()
+            || !drawn.is_multiple_of(RECOVERY_IN)
+            || state.world.clone().confirms(&self.setup)
+    }
+
     /// Everybody calls, and requests arrive everywhere.
     fn notice(&self, world: &mut World) {
         world.call_unnoticed(&self.setup);
@@ -191,6 +207,12 @@ impl Scenario {
                 })
             }
             Action::Wake { relay } => quiet(Node::Relay(*relay)),
+            // Only for what has not settled.
+            Action::Await { registry } => {
+                let rows = &world.registries[usize::from(*registry)].stored.rows;
+                (rows.iter())
+                    .any(|(subject, row)| !world.oracle.is_enforced(*subject, row.revision))
+            }
             Action::Append { registry } | Action::CheckRestored { registry } => {
                 quiet(Node::Registry(*registry))
             }
@@ -210,8 +232,9 @@ fn nothing_is_lost(world: &World) -> bool {
     world.registries.iter().all(|registry| {
         registry.stored.records.iter().all(|(subject, record)| {
             let known = store
-                .revision_of(*subject)
-                .unwrap_or_else(|never| match never {});
+                .last_change_of(*subject)
+                .unwrap_or_else(|never| match never {})
+                .map(|change| change.revision);
             record.revision == FIRST
                 || known >= Some(record.revision)
                 || registry.stored.rows.contains_key(subject)
@@ -239,6 +262,13 @@ impl Model for Scenario {
         }
         for _ in 0..2 {
             world.carry_everything(&self.setup);
+        }
+        if self.setup.confirmations {
+            // Until the log knows of every lease, and watches are open.
+            for _ in 0..4 {
+                world.now += self.tick;
+                world.carry_everything(&self.setup);
+            }
         }
         self.notice(&mut world);
         if !self.warm {
@@ -327,6 +357,14 @@ impl Model for Scenario {
                 let enforced = |subject| state.world.oracle.is_enforced(subject, FIRST.next());
                 subjects.into_iter().any(enforced)
             }),
+            Property::sometimes(AT_ONCE, |_, state: &State| {
+                let world = &state.world;
+                world.now == world.changed_at
+                    && [KEY(), organization(0)]
+                        .iter()
+                        .any(|subject| world.oracle.is_enforced(*subject, FIRST.next()))
+            }),
+            Property::always("all is confirmed", Self::confirms),
             Property::sometimes(DECIDED_AFTER, |_, state: &State| {
                 let world = &state.world;
                 let shown = |subject: &Subject| {
@@ -462,6 +500,147 @@ pub fn two_edges() -> Scenario {
     let mut scenario = Scenario::new("two edges");
     scenario.setup.edges = 2;
     scenario.narrow()
+}
+
+/// Changes are enforced by confirmation.
+fn confirmed(name: &'static str) -> Scenario {
+    let mut scenario = Scenario::new(name);
+    scenario.setup.confirmations = true;
+    scenario
+}
+
+/// One edge at one relay confirms.
+pub fn confirming() -> Scenario {
+    confirmed("confirming")
+}
+
+/// Two edges at one relay confirm.
+pub fn two_confirm() -> Scenario {
+    let mut scenario = confirmed("two confirm");
+    scenario.setup.edges = 2;
+    scenario.ticks = 1;
+    scenario.narrow()
+}
+
+/// An edge holds leases from two relays.
+pub fn two_relays() -> Scenario {
+    let mut scenario = confirmed("two relays");
+    scenario.setup.relays = 2;
+    scenario.via.push(Node::Relay(1));
+    scenario.narrow()
+}
+
+/// A relay ends between a lease and its confirmation.
+pub fn evicted_lender() -> Scenario {
+    Scenario {
+        faults: 1,
+        fault: vec![Action::EvictRelay { relay: 0 }],
+        ..confirmed("evicted lender")
+    }
+    .narrow()
+}
+
+/// The log restarts between the append and the floor.
+pub fn restarted_log() -> Scenario {
+    Scenario {
+        faults: 1,
+        fault: vec![Action::EvictLog],
+        ..confirmed("restarted log")
+    }
+    .narrow()
+}
+
+/// Watches, confirmations and their replies are lost, repeated and late.
+pub fn late_messages() -> Scenario {
+    Scenario {
+        messages: 1,
+        ..confirmed("late messages")
+    }
+    .narrow()
+}
+
+/// A cold edge loads records while the change is confirmed.
+pub fn load_across() -> Scenario {
+    Scenario {
+        warm: false,
+        ..confirmed("load across a confirmation")
+    }
+    .narrow()
+}
+
+/// The carrier of an edge ends, and its isolate with it.
+pub fn lost_carrier() -> Scenario {
+    Scenario {
+        faults: 1,
+        fault: vec![
+            Action::EndCarrier { edge: 0 },
+            Action::RestartEdge { edge: 0 },
+            Action::EndHolds { relay: 0 },
+        ],
+        ..confirmed("lost carrier")
+    }
+    .narrow()
+}
+
+/// The registry ends while it awaits the floor.
+pub fn crashed_awaiting() -> Scenario {
+    Scenario {
+        faults: 1,
+        fault: vec![Action::Crash { registry: 0 }],
+        ..confirmed("crashed awaiting")
+    }
+    .narrow()
+}
+
+/// One edge is of an older version, and does not say who it is.
+pub fn older_edge() -> Scenario {
+    let mut scenario = confirmed("older edge");
+    scenario.setup.older = vec![Node::Edge(0)];
+    scenario
+}
+
+/// Two edges at a relay whose account has room for one.
+pub fn full_account() -> Scenario {
+    let mut scenario = confirmed("full account");
+    scenario.setup.edges = 2;
+    scenario.setup.holders = 1;
+    scenario.narrow()
+}
+
+/// The operator halves the bound while the longer leases are out.
+pub fn lowered_lease() -> Scenario {
+    let mut scenario = Scenario {
+        ticks: 3,
+        faults: 1,
+        fault: vec![Action::SetBound(Bound::new(BOUND).unwrap())],
+        ..confirmed("lowered lease")
+    };
+    scenario.setup.bound = Bound::new(2 * BOUND).unwrap();
+    scenario.narrow()
+}
+
+/// A clock that counts leases steps back.
+pub fn lenders_step_back() -> Scenario {
+    let back = |node| Action::StepBack { node, by: 2 * TICK };
+    Scenario {
+        faults: 1,
+        fault: [Node::Edge(0), Node::Relay(0), Node::Registry(0), Node::Log]
+            .map(back)
+            .to_vec(),
+        ..confirmed("lenders step back")
+    }
+    .narrow()
+}
+
+/// Beyond what is assumed: a relay's clock steps ahead by a whole wait, so it takes
+/// a lease to be over that is not.
+pub fn relay_steps_ahead() -> Scenario {
+    let (node, by) = (Node::Relay(0), 2 * TICK);
+    Scenario {
+        faults: 1,
+        fault: vec![Action::StepAhead { node, by }],
+        ..confirmed("relay steps ahead")
+    }
 }
 
 /// An edge may ask the log as well as its relay, whose answers overtake each

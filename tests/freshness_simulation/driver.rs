@@ -14,6 +14,9 @@ use super::world::{Mutant, Rec, START, Setup, World, key, organization};
 /// What must not be once the faults have stopped.
 pub const STUCK: &str = "does not recover";
 
+/// What must not be either, where every machine can confirm.
+pub const UNCONFIRMED: &str = "is not enforced by confirmation";
+
 /// Steps of one run.
 const STEPS: u64 = 800;
 
@@ -82,7 +85,7 @@ impl Run {
         let mut dice = Dice(seed);
         let bound = dice.of(&[200, 1_000, 5_000, 20_000]).unwrap();
         let small = dice.one_in(4);
-        let setup = Setup {
+        let mut setup = Setup {
             mutant,
             bound: Bound::new(bound).unwrap(),
             relays: dice.within(1, 3) as u8,
@@ -98,8 +101,15 @@ impl Run {
             },
             waiting: 3,
             loads: 4,
-            in_flight: 40,
+            in_flight: dice.of(&[8, 40]).unwrap(),
+            confirmations: dice.below(4) > 0,
+            older: Vec::new(),
+            holders: dice.of(&[1, 2, 8]).unwrap(),
         };
+        if dice.one_in(3) {
+            let nodes = [Node::Log, Node::Relay(0), Node::Edge(0), Node::Registry(0)];
+            setup.older = nodes.into_iter().filter(|_| dice.one_in(2)).collect();
+        }
         let mut world = World::new(&setup);
         world.oracle.counting = true;
         let mut clock = || {
@@ -152,6 +162,11 @@ impl Run {
             if !self.world.recovers(&self.setup) {
                 return Err(format!("in the end: {STUCK}"));
             }
+            let older = !self.setup.confirmations || !self.setup.older.is_empty();
+            let crowded = self.setup.holders < usize::from(self.setup.edges);
+            if !older && !crowded && !self.world.clone().confirms(&self.setup) {
+                return Err(format!("in the end: {UNCONFIRMED}"));
+            }
         }
         Ok(tally)
     }
@@ -201,6 +216,9 @@ impl Run {
     }
 
     fn ordinary(&mut self) {
+        if self.setup.confirmations && self.dice.one_in(8) {
+            return self.confirm_step();
+        }
         match self.dice.below(100) {
             0..30 => self.deliver(),
             30..44 => {
@@ -233,6 +251,23 @@ impl Run {
                 }
             }
             _ => self.registry_step(),
+        }
+    }
+
+    fn confirm_step(&mut self) {
+        match self.dice.below(8) {
+            0..4 => {
+                let edge = self.edge();
+                self.act(Action::Carry { edge });
+            }
+            4..7 => {
+                let registry = self.registry();
+                self.act(Action::Await { registry });
+            }
+            _ => {
+                let relay = self.relay();
+                self.act(Action::EndHolds { relay });
+            }
         }
     }
 
@@ -373,9 +408,20 @@ impl Run {
             15 => {
                 // Ahead is safe where proofs age, and only there.
                 let by = self.dice.within(1, 3 * self.setup.bound.millis().0);
-                if matches!(node, Node::Relay(_) | Node::Edge(_)) {
-                    self.world.clock(node).step_ahead(by);
+                let proves = match node {
+                    // It counts when its edges' leases are over.
+                    Node::Relay(_) => !self.setup.confirmations,
+                    Node::Edge(_) => true,
+                    Node::Log | Node::Registry(_) => false,
+                };
+                if proves {
+                    self.act(Action::StepAhead { node, by });
                 }
+            }
+            17 if self.dice.one_in(4) => self.act(Action::ReplaceLog),
+            18 => {
+                let edge = self.edge();
+                self.act(Action::EndCarrier { edge });
             }
             16 if self.slip => {
                 self.slip = false;

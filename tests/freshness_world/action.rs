@@ -31,6 +31,14 @@ pub enum Action {
     ReadStrong { edge: u8 },
     /// A waiting question at a relay looks again.
     Wake { relay: u8 },
+    /// An edge's carrier goes on, or begins.
+    Carry { edge: u8 },
+    /// The platform ends an edge's carrier.
+    EndCarrier { edge: u8 },
+    /// The hold of every watch at a relay is over, and of the relay's at the log.
+    EndHolds { relay: u8 },
+    /// A registry asks whether anybody still decides below its changes.
+    Await { registry: u8 },
     /// A message arrives.
     Deliver(u64),
     /// A message arrives, and will arrive again.
@@ -65,8 +73,12 @@ pub enum Action {
     RestartEdge { edge: u8 },
     /// The operator sets the bound.
     SetBound(Bound),
+    /// Another life of the log takes over what the last one knew.
+    ReplaceLog,
     /// A machine's clock steps back by more than it had advanced.
     StepBack { node: Node, by: u64 },
+    /// A machine's clock steps ahead.
+    StepAhead { node: Node, by: u64 },
 }
 
 impl World {
@@ -81,6 +93,12 @@ impl World {
             if !node.parked.is_empty() {
                 actions.push(Action::Wake { relay });
             }
+        }
+        if setup.confirmations {
+            let edges = (0..setup.edges).filter(|edge| self.could_carry(setup, *edge));
+            actions.extend(edges.map(|edge| Action::Carry { edge }));
+            let registries = (0..setup.registries).filter(|registry| self.could_await(*registry));
+            actions.extend(registries.map(|registry| Action::Await { registry }));
         }
         for (registry, node) in (0..).zip(&self.registries) {
             if node.commit.restore_check().is_some() {
@@ -178,6 +196,10 @@ impl World {
             } => self.read_kv(setup, edge, load, subject, value),
             Action::ReadStrong { edge } => self.read_strong(setup, edge),
             Action::Wake { relay } => self.serve_parked(setup, relay),
+            Action::Carry { edge } => self.carry(setup, edge),
+            Action::EndCarrier { edge } => self.carriers[usize::from(edge)] = None,
+            Action::EndHolds { relay } => self.end_holds(setup, relay),
+            Action::Await { registry } => self.await_floor(setup, registry),
             Action::Deliver(id) => {
                 if let Some(message) = self.net.take(id) {
                     self.deliver(setup, message);
@@ -188,13 +210,20 @@ impl World {
                     self.deliver(setup, message);
                 }
             }
-            Action::Lose(id) => drop(self.net.take(id)),
+            Action::Lose(id) => {
+                if let Some(lost) = self.net.take(id) {
+                    self.break_watch(setup, &lost);
+                }
+            }
             Action::Refuse(id) => {
                 if let Some(message) = self.net.take(id).filter(super::net::Message::is_request) {
                     self.deliver(setup, message.reply(Body::Unavailable));
                 }
             }
-            Action::Change { registry, subject } => self.change(setup, registry, subject),
+            Action::Change { registry, subject } => {
+                self.changed_at = self.now;
+                self.change(setup, registry, subject);
+            }
             Action::Append { registry } => self.append(setup, registry),
             Action::Call { registry, subject } => {
                 self.call(setup, registry, subject);
@@ -202,32 +231,30 @@ impl World {
             Action::Settle { registry } => self.settle(setup, registry),
             Action::CheckRestored { registry } => self.check_restored(setup, registry),
             Action::Recover { registry } => self.recover(setup, registry),
-            Action::Crash { registry } => self.registries[usize::from(registry)].restart(setup),
+            Action::Crash { registry } => self.restart(setup, Node::Registry(registry)),
             Action::Backup { registry } => {
                 let registry = &mut self.registries[usize::from(registry)];
                 registry.backup = registry.stored.clone();
             }
-            Action::Restore { registry } => {
-                let registry = &mut self.registries[usize::from(registry)];
+            Action::Restore { registry: number } => {
+                let registry = &mut self.registries[usize::from(number)];
                 registry.stored = registry.backup.clone();
-                registry.restart(setup);
+                self.restart(setup, Node::Registry(number));
             }
-            Action::EvictLog => {
-                let store = self.log.clone().into_store();
+            Action::EvictLog => self.restart(setup, Node::Log),
+            Action::EvictRelay { relay } => self.restart(setup, Node::Relay(relay)),
+            Action::RestartEdge { edge } => self.restart(setup, Node::Edge(edge)),
+            Action::ReplaceLog => {
+                let store = self.log.clone().into_store().reborn();
                 self.log = ChangeLog::start(store, Incarnation::from_stored(2));
+                self.restart(setup, Node::Log);
             }
-            Action::EvictRelay { relay } => {
-                let node = &mut self.relays[usize::from(relay)];
-                node.relay = Default::default();
-                node.life += 1;
-                node.parked.clear();
-            }
-            Action::RestartEdge { edge } => self.edges[usize::from(edge)].restart(setup),
             Action::SetBound(bound) => {
                 let now = Reading::at(self.log_clock.read(self.now, setup));
                 (self.log.set_bound(bound, now)).unwrap_or_else(|never| match never {});
             }
             Action::StepBack { node, by } => self.clock(node).step_back(by),
+            Action::StepAhead { node, by } => self.clock(node).step_ahead(by),
         }
     }
 
@@ -244,13 +271,45 @@ impl World {
     /// Whether, once nothing fails any more, all that was changed becomes
     /// enforced and every edge decides on the newest state: by a schedule that
     /// delivers everything at once.
-    pub fn recovers(mut self, setup: &Setup) -> bool {
+    pub fn recovers(&mut self, setup: &Setup) -> bool {
         for _ in 0..200 {
             self.carry_everything(setup);
             if self.is_settled(setup) {
                 return true;
             }
             self.now += setup.bound.millis().0 / 4;
+        }
+        false
+    }
+
+    /// Whether a change is enforced by confirmation once nothing fails any more:
+    /// before its wait could be over, even if everything that failed did so with a
+    /// lease in hand.
+    pub fn confirms(mut self, setup: &Setup) -> bool {
+        let (registry, subject) = (0, key(0, 0));
+        // The leases of those who died, fences and hold-offs run out.
+        let over = (3 * setup.bound.wait().0).max(25_000);
+        for relay in 0..setup.relays {
+            self.end_holds(setup, relay);
+        }
+        for pause in [over, over, 100, 100, 100] {
+            self.now += pause;
+            self.carry_everything(setup);
+        }
+        self.change(setup, registry, subject);
+        for _ in 0..6 {
+            self.append(setup, registry);
+            self.deliver_everything(setup);
+            for edge in 0..setup.edges {
+                self.carry(setup, edge);
+            }
+            self.deliver_everything(setup);
+            self.await_floor(setup, registry);
+            self.deliver_everything(setup);
+            if self.call(setup, registry, subject) {
+                return true;
+            }
+            self.now += 40;
         }
         false
     }
@@ -264,6 +323,7 @@ impl World {
             for _ in 0..4 {
                 self.append(setup, registry);
             }
+            self.await_floor(setup, registry);
             self.settle(setup, registry);
         }
         for edge in 0..setup.edges {
@@ -278,6 +338,7 @@ impl World {
                 }
             }
             self.refresh(setup, edge, via, false);
+            self.carry(setup, edge);
         }
         self.deliver_everything(setup);
     }

@@ -7,6 +7,7 @@ use katalo_keys::freshness::view::{Inserted, Load, Lookup, Refresh, View};
 use katalo_keys::freshness::{Bound, EdgeClock, Reading, Revision, Subject};
 
 use super::clock::Clock;
+use super::confirmations::hop;
 use super::net::{Body, Context, Message, Node};
 use super::oracle::{Promise, WENT_BACK};
 use super::{Mutant, Rec, Setup, World};
@@ -249,7 +250,9 @@ impl World {
         }
     }
 
-    fn sync(&mut self, setup: &Setup, number: u8, via: Node, sync: PendingSync<EdgeClock>) {
+    fn sync(&mut self, setup: &Setup, number: u8, via: Node, mut sync: PendingSync<EdgeClock>) {
+        let now = self.edges[usize::from(number)].clock.frozen();
+        sync.sent_to(hop(via), Reading::at(now));
         let message = Message {
             from: Node::Edge(number),
             to: via,
@@ -363,7 +366,7 @@ impl World {
                 }
                 let now = Reading::at(edge.clock.read(self.now, setup));
                 match setup.mutant {
-                    Some(Mutant::ProvenAtArrival) => sync.resent(now),
+                    Some(Mutant::ProvenAtArrival) => sync.sent_to(hop(message.from), now),
                     Some(Mutant::ResetIgnored) => reply.reset = false,
                     _ => {}
                 }

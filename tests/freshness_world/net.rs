@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
-use katalo_keys::freshness::append::{RestoreCheck, RestoreCheckReply};
+use katalo_keys::freshness::append::{Await, Floor, RestoreCheck, RestoreCheckReply};
+use katalo_keys::freshness::failover::Hop;
 use katalo_keys::freshness::follower::PendingSync;
+use katalo_keys::freshness::sync::Confirm;
 use katalo_keys::freshness::{
     Ack, Append, EdgeClock, RelayClock, Revision, Subject, SyncReply, SyncRequest,
 };
@@ -26,6 +28,11 @@ pub enum Body {
     SyncReply(SyncReply),
     /// The relay has nothing proven to say.
     Unavailable,
+    /// The same request, which may be held.
+    Watch(SyncRequest),
+    Confirm(Confirm),
+    Await(Await),
+    Floor(Floor),
     Append(Append),
     Ack(Ack),
     RestoreCheck(RestoreCheck),
@@ -44,7 +51,13 @@ pub enum Body {
 pub enum Context {
     Edge(u32, PendingSync<EdgeClock>),
     EdgeRead(u32, Request),
+    /// The number is the carrier's.
+    EdgeWatch(u32, u32, Box<PendingSync<EdgeClock>>),
+    EdgeConfirm(u32, Hop),
     Relay(u32, PendingSync<RelayClock>),
+    RelayWatch(u32, PendingSync<RelayClock>),
+    RelayConfirm(u32),
+    RegistryAwait(u32),
     RegistryAppend(u32, Append),
     RegistryRestoreCheck(u32, RestoreCheck),
 }
@@ -70,7 +83,13 @@ impl Message {
     pub fn is_request(&self) -> bool {
         matches!(
             self.body,
-            Body::SyncRequest(_) | Body::Append(_) | Body::RestoreCheck(_) | Body::Read(..)
+            Body::SyncRequest(_)
+                | Body::Watch(_)
+                | Body::Confirm(_)
+                | Body::Await(_)
+                | Body::Append(_)
+                | Body::RestoreCheck(_)
+                | Body::Read(..)
         )
     }
 }

@@ -149,6 +149,8 @@ impl World {
                 v: append.v,
                 wait_ms: setup.bound.wait(),
                 greatest: append.revision,
+                place: None,
+                floor: None,
             };
             registry.owed.push(append);
             let now = registry.read(self.now, setup);
@@ -238,7 +240,12 @@ impl World {
             return;
         };
         let store = self.log.clone().into_store();
-        let known = |subject| (store.revision_of(subject)).unwrap_or_else(|never| match never {});
+        let known = |subject| {
+            (store
+                .last_change_of(subject)
+                .map(|change| change.map(|change| change.revision)))
+            .unwrap_or_else(|never| match never {})
+        };
         let mut records = registry.stored.records.iter();
         if !records.any(|(subject, held)| known(*subject) > Some(held.revision)) {
             self.oracle.violate(LOST_NOTHING);
