@@ -8,7 +8,7 @@ const MOST = 1024;
 /** @type {Record<Side, Map<string, number>>} */
 const known = { request: new Map(), response: new Map() };
 
-/** @import { Plan } from "./katalo_keys.js" */
+/** @import { Plan } from "./katalo_keys_edge.js" */
 /** @typedef {"request" | "response"} Side */
 /** @typedef {(name: string, isOfRequest: boolean) => number} Judge */
 

@@ -4,7 +4,7 @@
 
 const encoder = new TextEncoder();
 
-/** @import { Listing } from "./katalo_keys.js" */
+/** @import { Listing } from "./katalo_keys_control.js" */
 
 /**
  * Where there is no such page, what was sent cannot be taken back: the answer breaks off

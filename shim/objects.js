@@ -1,7 +1,7 @@
 // Questions between the Worker and its Durable Objects, text in and text out. An
 // answer of another status than 200 has no text.
 
-/** @import { Inner } from "./katalo_keys.js" */
+/** @import { Inner } from "./katalo_keys_control.js" */
 
 const PLAIN_URL = "https://object/";
 // May be refused first where the object has too much to do. An object of an older

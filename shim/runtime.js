@@ -45,7 +45,7 @@ export function refusal(head, document, headers, id) {
  * @param {Response} head whose status and headers it gets
  * @param {string} text the first page's lines
  * @param {string | undefined} next the cursor after which there are more
- * @returns {import("./katalo_keys.js").Listing}
+ * @returns {import("./katalo_keys_control.js").Listing}
  */
 export function listing(head, text, next) {
   return { head, text, next };
@@ -60,8 +60,18 @@ export function listing(head, text, next) {
  * @param {string} added
  * @param {number} deadline
  * @param {boolean} isRestricted
- * @returns {import("./katalo_keys.js").Plan}
+ * @returns {import("./katalo_keys_edge.js").Plan}
  */
 export function plan(binding, url, identity, added, deadline, isRestricted) {
   return { binding, url, identity, added, deadline, isRestricted };
+}
+
+/**
+ * @param {number} milliseconds
+ * @returns {Promise<void>}
+ */
+export function sleep(milliseconds) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
 }

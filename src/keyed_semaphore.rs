@@ -2,8 +2,9 @@
 //! their turn, and most find it done by then. So a flood for one key neither
 //! multiplies its I/O nor stands in the way of other keys.
 //!
-//! Permits expire by themselves, as places [`in_flight`](crate::in_flight) do:
-//! what a cancelled request held comes free.
+//! Permits expire by themselves, as those of an
+//! [`ExpiringSemaphore`](crate::expiring_semaphore::ExpiringSemaphore) do: what a
+//! cancelled request held comes free.
 
 use std::collections::VecDeque;
 use std::hash::Hash;

@@ -7,11 +7,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`key`] | what a key is: form, digest, keyring, record |
+//! | [`edge_call`] | what the data plane asks and tells a registry |
 //! | [`verify`] | facts of a request, records, instant: the decision |
 //! | [`freshness`] | what is revoked is revoked everywhere once the call returned |
 //! | [`registry`] | the truth about one organization: commands, transitions, audit |
 //! | [`http`] | the outside language: paths, problems, routes, answers |
-//! | [`in_flight`], [`keyed_semaphore`] | how much is worked on at once |
+//! | [`page`] | listings, a page at a time |
+//! | [`expiring_semaphore`], [`keyed_semaphore`] | how much is worked on at once |
 //! | [`expiring`] | what is taken for granted for a while |
 //! | [`settings`] | what the operator says |
 //! | [`sql`] | the port to SQLite |
@@ -19,22 +21,32 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "control", feature = "edge"))]
+compile_error!(
+    "a module is one plane: build it with `--no-default-features --features edge` or `control`"
+);
+
+mod bounded;
+#[cfg(all(target_arch = "wasm32", feature = "control"))]
 pub mod control;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "edge"))]
 pub mod edge;
+pub mod edge_call;
 pub mod expiring;
+pub mod expiring_semaphore;
 pub mod freshness;
 pub mod http;
-pub mod in_flight;
 pub mod json;
 pub mod key;
 pub mod keyed_semaphore;
+pub mod page;
 pub mod random;
+#[cfg(feature = "control")]
 pub mod registry;
 #[cfg(target_arch = "wasm32")]
 mod runtime;
 pub mod settings;
+#[cfg(feature = "control")]
 pub mod sql;
 pub mod time;
 pub mod verify;

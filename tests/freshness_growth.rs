@@ -32,7 +32,7 @@ use katalo_keys::key::{
 };
 use katalo_keys::sql::Sql as _;
 use katalo_keys::time::Timestamp;
-use katalo_keys::verify::Held;
+use katalo_keys::verify::CachedRecord;
 use peak_alloc::PeakAlloc;
 use sqlite::Sqlite;
 
@@ -64,10 +64,10 @@ fn key(number: u64) -> Subject {
 
 /// A key's record with all that people give one: a long name, every scope of
 /// the demo, two networks, an end.
-fn key_record() -> Held {
+fn key_record() -> CachedRecord {
     let scopes = ["create", "read", "regenerate", "usage", "billing"];
     let scopes = scopes.map(|scope| Scope::parse(scope).unwrap());
-    Held::Key(Rc::new(KeyRecord {
+    CachedRecord::Key(Rc::new(KeyRecord {
         v: RECORD_VERSION,
         revision: 1,
         issued: 1,
@@ -90,8 +90,8 @@ fn key_record() -> Held {
     }))
 }
 
-fn organization_record(number: u64) -> Held {
-    Held::Organization(Rc::new(OrganizationRecord {
+fn organization_record(number: u64) -> CachedRecord {
+    CachedRecord::Organization(Rc::new(OrganizationRecord {
         v: RECORD_VERSION,
         revision: 1,
         id: OrganizationId::parse(&format!("organization-{number}")).unwrap(),
@@ -105,7 +105,7 @@ struct Deployment {
     database: Rc<Sqlite>,
     log: ChangeLog<SqlLog<Sqlite>>,
     relay: Relay,
-    view: View<Held>,
+    view: View<CachedRecord>,
     now: u64,
 }
 

@@ -178,8 +178,6 @@ mutants! {
     finds_that_a_lowered_bound_shortens_the_wait_at_once: WaitLoweredAtOnce in lowered_bound,
     finds_that_a_restored_registry_does_not_ask: NoRestoreCheck in restored_registry,
     finds_that_a_reply_is_taken_for_a_confirmation: AnswerConfirms in confirming,
-    finds_that_a_relay_leaves_itself_out_of_its_floor: FloorIgnoresOwnCursor in confirming,
-    finds_that_only_watches_are_accounted_for: OnlyWatchesAccounted in confirming,
     finds_that_a_relay_holds_leases_by_its_name: RelayNameIsHolder in evicted_lender,
     finds_that_the_log_forgets_what_its_last_process_gave: NoFence in restarted_log,
     finds_that_who_does_not_say_who_asks_is_ignored: HolderlessIgnored in older_edge,

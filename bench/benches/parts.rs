@@ -15,11 +15,11 @@ use katalo_keys::{
     json,
     key::{
         Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord, PresentedKey,
-        RECORD_VERSION, Scope, Scopes, kv_name_of_key,
+        RECORD_VERSION, Scope, Scopes,
     },
     random::Randomness,
     time::Timestamp,
-    verify::{Audience, ClientAddress, Demand, Held, bearer_token, decide},
+    verify::{Audience, CachedRecord, ClientAddress, Demand, bearer_token, decide},
 };
 use std::rc::Rc;
 
@@ -145,7 +145,8 @@ fn decision(bencher: Bencher<'_, '_>) {
         audience: Audience::Clients { test_keys: true },
         scope: Some("read"),
     };
-    let (key, organization) = (Some(&scene.key), Some(&scene.organization));
+    let (key, organization) = (Rc::new(scene.key), Rc::new(scene.organization));
+    let (key, organization) = (Some(&key), Some(&organization));
     bencher.bench_local(|| {
         let client = || ClientAddress::Unproven;
         decide(black_box(&digest), key, organization, &demand, &client, NOW).is_ok()
@@ -156,7 +157,7 @@ fn decision(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn open_a_record(bencher: Bencher<'_, '_>) {
     let scene = Scene::new();
-    let name = kv_name_of_key(&scene.presented.id().public);
+    let name = Subject::from(scene.presented.id().public).kv_name();
     let record = serde_json::to_string(&scene.key).expect("JSON");
     let sealed = scene.keyring.seal(&name, &record).expect("a seal");
     bencher.bench_local(|| {
@@ -199,9 +200,9 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
         }
         for subject in load.subjects().collect::<Vec<_>>() {
             let record = if subject.is_organization() {
-                Held::Organization(Rc::new(scene.organization.clone()))
+                CachedRecord::Organization(Rc::new(scene.organization.clone()))
             } else {
-                Held::Key(Rc::new(scene.key.clone()))
+                CachedRecord::Key(Rc::new(scene.key.clone()))
             };
             view.enter(&load, &subject, record, now);
         }

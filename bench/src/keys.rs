@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use katalo_keys::{
     key::{
         Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord, RECORD_VERSION,
-        Scope, Scopes, kv_name_of_key, kv_name_of_organization,
+        Scope, Scopes, Subject,
     },
     random::{self, Randomness},
     time::Timestamp,
@@ -101,7 +101,7 @@ pub(crate) fn mint(secrets: &Secrets, count: usize, kv: SocketAddr) -> Result<Ve
         Ok(())
     };
     put(
-        kv_name_of_organization(organization.tag()),
+        Subject::from(organization.tag()).kv_name(),
         &serde_json::to_string(&OrganizationRecord {
             v: RECORD_VERSION,
             revision: 1,
@@ -124,7 +124,7 @@ pub(crate) fn mint(secrets: &Secrets, count: usize, kv: SocketAddr) -> Result<Ve
             .mint(Environment::Live, organization.tag(), &mut System)
             .context("a key")?;
         let text = key.text().expose().to_owned();
-        let name = kv_name_of_key(&key.id().public);
+        let name = Subject::from(key.id().public).kv_name();
         let record = serde_json::to_string(&KeyRecord {
             v: RECORD_VERSION,
             revision: 2,

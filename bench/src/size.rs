@@ -29,9 +29,15 @@ fn size(path: &Path) -> Result<Size> {
 pub(crate) fn run() -> Result<Vec<Size>> {
     let root = checkout();
     [
-        "build/katalo_keys_bg.wasm",
-        "build/katalo_keys.js",
+        "build/katalo_keys_edge_bg.wasm",
+        "build/katalo_keys_edge.js",
+        "build/katalo_keys_control_bg.wasm",
+        "build/katalo_keys_control.js",
         "build/index.js",
+        "build/edge.js",
+        "build/control.js",
+        "build/failed.js",
+        "build/instance.js",
         "build/gateway.js",
         "build/lines.js",
         "build/objects.js",

@@ -65,10 +65,8 @@ impl Worker {
     /// Ours, as `cargo xtask build` laid it out.
     pub(crate) fn ours() -> Result<Self> {
         let build = checkout().join("build");
-        let mut modules = modules(&build)?;
         // The first is the Worker.
-        modules.sort_by_key(|name| name != Path::new("index.js"));
-        let modules = modules
+        let modules = modules(&build, "index.js")?
             .into_iter()
             .map(|name| (name.display().to_string(), build.join(name)))
             .collect();

@@ -2,10 +2,12 @@
 //! request, then the organization's registry is told what to do.
 
 use crate::control::door::Door;
-use crate::control::objects::directory;
+use crate::control::log;
+use crate::control::objects::DIRECTORY;
+use crate::control::registry;
 use crate::control::status;
 use crate::http::admin::{self, Ask, Facts};
-use crate::http::{AdminPlace, Answer, Body, Code, Place, Problem, same_origin};
+use crate::http::{AdminPlace, Answer, Body, Code, EdgeReport, Place, Problem, same_origin};
 use crate::key::OrganizationId;
 use crate::registry::directory::{Listed, Order};
 use crate::registry::message::{
@@ -14,10 +16,8 @@ use crate::registry::message::{
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
-use crate::runtime::log;
 use crate::runtime::objects;
-use crate::runtime::registry;
-use crate::settings::names;
+use crate::settings::bindings;
 use crate::time::Timestamp;
 
 /// Asks for `Server-Timing`: a boolean of RFC 9651.
@@ -233,7 +233,9 @@ impl<'a> Caller<'a> {
         };
         let region = self.incoming.region(self.edge);
         let is_tied = self.bound().is_some();
-        Ok(status::answer(self.edge, region, page, is_tied, host::now()).await)
+        let report = self.incoming.header(EdgeReport::HEADER);
+        let report = report.as_deref().and_then(EdgeReport::parse);
+        Ok(status::answer(self.edge, region, page, is_tied, report, host::now()).await)
     }
 
     /// A page of organizations that the administrator reaches.
@@ -250,7 +252,7 @@ impl<'a> Caller<'a> {
             cursor: page.cursor,
             limit: page.limit,
         };
-        let to = objects::Address::of(names::DIRECTORY, directory::NAME);
+        let to = objects::Address::of(bindings::DIRECTORY, DIRECTORY);
         let listed: Page<Listed> = objects::ask(&self.edge.env, to, &order).await?;
         Ok(Page {
             items: listed.items.into_iter().map(|listed| listed.id).collect(),

@@ -12,21 +12,26 @@
 //! with it, so that it goes from the first stage to the third; one that is over is
 //! remembered, and each token's reads under way are bounded.
 
+use std::rc::Rc;
+
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::edge::memory::{self, SessionHash};
-use crate::edge::usage;
+use crate::control::failures;
+use crate::control::memory::{self, SessionHash};
+use crate::control::registry as registries;
 use crate::http::{AdminPlace, Code, Problem, admin, is_write_from_own_page, session_cookie};
 use crate::key::{KeyId, OrganizationId, PresentedKey};
 use crate::registry::message::{
-    Actor, Admin, Command, MESSAGE_VERSION, Outcome, Request, Required, Session, SessionToken,
+    Actor, Admin, Command, MESSAGE_VERSION, Outcome, Request, RequiredRevisions, Session,
+    SessionToken,
 };
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
-use crate::runtime::registry::{self, Lane};
+use crate::runtime::registry::{self, Reader};
 use crate::runtime::secrets;
+use crate::runtime::turns::in_turn;
 use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial, Failure, Proof, decide};
 
 /// A request to an admin route, from whomever.
@@ -61,22 +66,21 @@ impl Door<'_> {
         scope: Option<&str>,
     ) -> Result<Admin, Problem> {
         let id = *key.id();
-        let at_most = self.edge.settings.at_most;
         if !Audience::Admins.takes(id.environment) {
             return Err(self.denied(&Denial::WrongEnvironment, Some(id), Proof::Unproven));
         }
-        if !secrets::proves(self.edge, key).await? {
+        if !secrets::proves(self.edge, key, |_| None).await? {
             return Err(self.denied(&Denial::InvalidKey, Some(id), Proof::Unproven));
         }
         let is_revoked =
             |memory: &mut memory::Memory| memory.revoked.contains(&id.public, host::now().0);
-        if memory::with(at_most, is_revoked) {
+        if memory::with(is_revoked) {
             return Err(self.denied(&Denial::RevokedKey, Some(id), Proof::Proven));
         }
         let digest = self.edge.settings.keyring.digest(key);
         let digest = digest.ok_or(Code::InvalidKey)?;
-        let required = Required::default();
-        let read = registry::read(&self.edge.env, &id, required, Lane::Administrators)
+        let required = RequiredRevisions::default();
+        let read = registry::read(&self.edge.env, &id, required, Reader::Administrator)
             .await
             .ok_or(Code::RegistryUnavailable)?;
         let demand = Demand {
@@ -84,8 +88,9 @@ impl Door<'_> {
             scope,
         };
         let client = || self.incoming.client_address();
-        let (key, organization) = (read.records.key, read.records.organization);
-        let (key, organization) = (key.as_ref(), organization.as_ref());
+        let (key, organization) = (read.records.key.map(Rc::new), read.records.organization);
+        let (key, organization) = (key.as_ref(), organization.map(Rc::new));
+        let organization = organization.as_ref();
         match decide(&digest, key, organization, &demand, &client, host::now()) {
             Ok(grant) => {
                 let key = grant.key();
@@ -98,9 +103,7 @@ impl Door<'_> {
             }
             Err(denial) => {
                 if denial == Denial::RevokedKey {
-                    memory::with(at_most, |memory| {
-                        memory.revoked.insert(id.public, host::now().0)
-                    });
+                    memory::with(|memory| memory.revoked.insert(id.public, host::now().0));
                 }
                 Err(self.denied(&denial, Some(id), Proof::Proven))
             }
@@ -133,26 +136,19 @@ impl Door<'_> {
             return Err(is_over());
         }
         let hash = hash_of(&token);
-        let at_most = self.edge.settings.at_most;
-        let known_as_over = || {
-            memory::with(at_most, |memory| memory.over.contains(&hash, host::now().0)).then(|| None)
-        };
+        let known_as_over =
+            || memory::with(|memory| memory.over.contains(&hash, host::now().0)).then(|| None);
         let read = async {
             let session = self.read_session(token).await?;
             if session.is_none() {
-                memory::with(at_most, |memory| memory.over.insert(hash, host::now().0));
+                memory::with(|memory| memory.over.insert(hash, host::now().0));
             }
             Ok(session)
         };
-        let session = secrets::in_turn(
-            self.edge,
-            |memory| &mut memory.session_reads,
-            hash,
-            known_as_over,
-            read,
-        )
-        .await?
-        .ok_or_else(is_over)?;
+        let reads = memory::with(|memory| Rc::clone(&memory.session_reads));
+        let session = in_turn(&reads, hash, known_as_over, read)
+            .await?
+            .ok_or_else(is_over)?;
         let networks = &session.record.allowed_ips;
         if !self.incoming.client_address().is_within(networks) {
             let denial = Denial::AddressNotAllowed;
@@ -180,9 +176,7 @@ impl Door<'_> {
         let hash = hash_of(&token);
         let command = Command::CloseSession { token };
         self.ask_platform(Actor::System, command).await?;
-        memory::with(self.edge.settings.at_most, |memory| {
-            memory.over.insert(hash, host::now().0)
-        });
+        memory::with(|memory| memory.over.insert(hash, host::now().0));
         Ok(())
     }
 
@@ -217,7 +211,7 @@ impl Door<'_> {
             idempotency: None,
             command,
         };
-        registry::ask(&self.edge.env, tag, &request)
+        registries::ask(&self.edge.env, tag, &request)
             .await?
             .map_err(admin::problem_of)
     }
@@ -237,7 +231,7 @@ impl Door<'_> {
                 ClientAddress::Unproven => None,
             },
         };
-        usage::count_failure(self.edge, failure, proof, host::now());
+        failures::count(self.edge, failure, proof, host::now());
         problem
     }
 }

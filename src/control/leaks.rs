@@ -12,17 +12,17 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use zeroize::Zeroizing;
 
+use crate::control::deadline::within;
+use crate::control::registry;
+use crate::expiring_semaphore::ExpiringSemaphore;
 use crate::http::leaks::{self, Found, SigningKey};
 use crate::http::{Answer, Code, Problem};
-use crate::in_flight::InFlight;
 use crate::key::PublicKeyId;
 use crate::registry::message::{Command, LeakSource, Outcome, Refusal};
 use crate::runtime::bindings;
-use crate::runtime::deadline::within;
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
-use crate::runtime::registry;
 use crate::runtime::secrets;
 use crate::time::Timestamp;
 
@@ -47,8 +47,8 @@ struct Fetched {
 }
 
 thread_local! {
-    static UPLOADS: RefCell<InFlight> = const {
-        RefCell::new(InFlight::new(UPLOADS_MOST, UPLOAD_LASTS.as_millis() as u64))
+    static UPLOADS: RefCell<ExpiringSemaphore> = const {
+        RefCell::new(ExpiringSemaphore::new(UPLOADS_MOST, UPLOAD_LASTS.as_millis() as u64))
     };
     static FETCHED: RefCell<Fetched> = const {
         RefCell::new(Fetched {
@@ -81,11 +81,11 @@ pub(crate) async fn github(
     let key = signing_key(edge, &identifier).await?.ok_or_else(unsigned)?;
     // Who signed a report shows once all of it is here: until then it is a
     // stranger's.
-    let place = UPLOADS
-        .with_borrow_mut(|uploads| uploads.enter(host::now().0))
+    let permit = UPLOADS
+        .with_borrow_mut(|uploads| uploads.acquire(host::now().0))
         .ok_or_else(too_many)?;
     let body = within(UPLOAD_LASTS, signed_body(incoming, &key, &signature)).await;
-    UPLOADS.with_borrow_mut(|uploads| uploads.leave(place));
+    UPLOADS.with_borrow_mut(|uploads| uploads.release(permit));
     let body = body.ok_or_else(too_many)??;
     let report = leaks::report(&body)?;
     let mut told: FxHashSet<PublicKeyId> = FxHashSet::default();
@@ -138,7 +138,7 @@ async fn proven(edge: &Edge, found: &Found) -> Result<Option<PublicKeyId>, Probl
     let Ok(presented) = edge.settings.keyring.read(&found.token) else {
         return Ok(None);
     };
-    let proves = secrets::proves(edge, &presented).await?;
+    let proves = secrets::proves(edge, &presented, |_| None).await?;
     Ok(proves.then_some(presented.id().public))
 }
 
@@ -165,7 +165,7 @@ async fn signing_key(edge: &Edge, identifier: &str) -> Result<Option<SigningKey>
             .find(|key| key.identifier == identifier)
             .cloned()
     };
-    if let Some(fixed) = &edge.settings.github_public_keys {
+    if let Some(fixed) = &edge.settings.control.github_public_keys {
         return Ok(among(fixed));
     }
     let now = host::now();
@@ -211,7 +211,7 @@ async fn fetch() -> Option<Vec<SigningKey>> {
         if !response.ok() {
             return None;
         }
-        SigningKey::read_all(&bindings::text_of(&response).await.ok()?)
+        SigningKey::read_all(&text_of(&response).await.ok()?)
     };
     within(FETCH_DEADLINE, fetched).await.flatten()
 }
@@ -227,4 +227,10 @@ async fn is_signed(key: &SigningKey, signature: &[u8], body: &[u8]) -> Result<bo
     let (signature, body) = (Uint8Array::from(signature), Uint8Array::from(body));
     let verified = bindings::verify(&algorithm, &key, &signature, &body)?;
     Ok(JsFuture::from(verified).await?.is_truthy())
+}
+
+/// A response's body as text.
+async fn text_of(response: &web_sys::Response) -> Result<String, JsValue> {
+    let text = JsFuture::from(response.text()?).await?;
+    Ok(text.as_string().unwrap_or_default())
 }

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::control::door::Door;
-use crate::edge::memory;
+use crate::control::memory;
 use crate::http::{
     Answer, Body, Code, Problem, admin, clear_session_cookie, session_cookie, set_session_cookie,
 };
@@ -31,9 +31,7 @@ impl Door<'_> {
     /// Lets an address try at a secret, unless it failed too often a moment ago.
     fn may_try(&self) -> Result<String, Problem> {
         let address = self.incoming.header("cf-connecting-ip").unwrap_or_default();
-        match memory::with(self.edge.settings.at_most, |memory| {
-            memory.attempts.wait(&address, host::now().0)
-        }) {
+        match memory::with(|memory| memory.attempts.wait(&address, host::now().0)) {
             None => Ok(address),
             Some(seconds) => Err(Problem {
                 retry_after: Some(seconds),
@@ -43,9 +41,7 @@ impl Door<'_> {
     }
 
     fn failed_to(&self, address: &str) {
-        memory::with(self.edge.settings.at_most, |memory| {
-            memory.attempts.failed(address, host::now().0)
-        });
+        memory::with(|memory| memory.attempts.failed(address, host::now().0));
     }
 
     /// `POST /admin/v1/bootstrap`: the first admin key, once per token.
@@ -59,6 +55,7 @@ impl Door<'_> {
         let genuine = self
             .edge
             .settings
+            .control
             .bootstrap_token
             .as_ref()
             .is_some_and(|token| digest_of(token).ct_eq(&shown).into());

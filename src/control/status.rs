@@ -5,18 +5,16 @@ use std::time::Duration;
 use futures_util::future::{join_all, join4};
 use serde_json::{Value, json};
 
-use crate::control::objects::change_log;
-use crate::edge::memory;
+use crate::control::registry;
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
-use crate::http::Answer;
 use crate::http::admin::{OF_ALL_ORGANIZATIONS, Totals};
+use crate::http::{Answer, EdgeReport};
 use crate::key::OrganizationId;
 use crate::registry::message::{Command, Outcome, Page, Refusal, Reply};
 use crate::runtime::isolate::Edge;
 use crate::runtime::objects::{self, Address, Unanswered};
-use crate::runtime::registry;
-use crate::settings::names;
+use crate::settings::bindings;
 use crate::time::Timestamp;
 
 /// From how many days without use a key counts as unused.
@@ -34,11 +32,12 @@ pub(crate) async fn answer(
     region: Region,
     page: Option<Page<OrganizationId>>,
     is_tied: bool,
+    report: Option<EdgeReport>,
     now: Timestamp,
 ) -> Answer {
     let log = objects::ask::<LogReply>(
         &edge.env,
-        Address::of(names::CHANGE_LOG, change_log::NAME).within(PATIENCE),
+        Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG).within(PATIENCE),
         &LogRequest::Status {},
     );
     let relays = join_all(
@@ -59,7 +58,6 @@ pub(crate) async fn answer(
         Ok(LogReply::Status(status)) => Some(status),
         _ => None,
     };
-    let (records, bytes) = memory::with(edge.settings.at_most, |memory| memory.view.size());
     let keyring = &edge.settings.keyring;
     let weakened = edge.settings.weakened();
     let mut status = json!({
@@ -68,7 +66,7 @@ pub(crate) async fn answer(
         "freshness_bound_ms": log.as_ref().map(|log| log.bound_ms),
         "change_log": log,
         "relays": relays,
-        "edge": { "region": region.hint(), "records": records, "bytes": bytes },
+        "edge": { "region": region.hint(), "records": report.map(|report| report.records), "bytes": report.map(|report| report.bytes) },
         "platform": platform,
         "organizations": organizations,
         "root_keys": {

@@ -3,23 +3,25 @@
 
 use subtle::ConstantTimeEq as _;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
-use crate::edge::authorize::{self, Asked, Granted};
+use crate::edge::authorize;
 use crate::edge::gateway;
 use crate::edge::usage;
+use crate::edge_call::EdgeCall;
 use crate::http::{
-    About, Answer, Code, Dialect, Freshness, Match, OWN_USAGE_SCOPE, Original, PROXIES_ASK, Place,
-    Problem, address_behind, admin, assertion, for_proxy, original, unknown_route,
+    About, Answer, Code, Dialect, Match, OWN_USAGE_SCOPE, Original, PROXIES_ASK, Place, Problem,
+    address_behind, assertion, for_proxy, original, own_usage_answer, unknown_route, usage_query,
 };
-use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Request};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
+use crate::runtime::promise::promise;
 use crate::runtime::registry;
 use crate::runtime::respond::{refusal, refuse, respond};
 use crate::time::Timestamp;
-use crate::verify::{Audience, ClientAddress, Credentials, Demand, LeadsTo};
+use crate::verify::{
+    Audience, AuthorizationRequest, ClientAddress, Credentials, Demand, Freshness, Granted, LeadsTo,
+};
 
 /// What a client's request comes to once its key is granted.
 enum Goal {
@@ -161,6 +163,15 @@ impl Wanted {
     }
 }
 
+/// A client's request with its key.
+struct Call {
+    edge: Edge,
+    incoming: Incoming,
+    wanted: Wanted,
+    request: AuthorizationRequest,
+    arrived: Timestamp,
+}
+
 /// Answers a client's request.
 pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue> {
     let credentials = Credentials::read_with(
@@ -177,74 +188,97 @@ pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         Err(problem) => return refuse(&incoming, problem, None),
     };
     let arrived = host::now();
-    let decided = {
-        let client = || wanted.client(&edge, &incoming);
-        let demand = wanted.demand(&edge);
-        let Some(asked) = Asked::of(&edge, &presented, demand, &client, arrived) else {
-            return refuse(&incoming, Code::InvalidKey.into(), None);
-        };
-        let decided = authorize::at_once(&edge, &asked, wanted.freshness);
-        if decided.is_some() && authorize::should_refresh(&edge, &asked) {
-            edge.after(authorize::refresh(edge.clone(), incoming.region(&edge)));
-        }
-        decided
+    let request = AuthorizationRequest::new(&edge.settings.keyring, &presented, arrived);
+    let Some(request) = request else {
+        return refuse(&incoming, Code::InvalidKey.into(), None);
     };
-    match decided {
-        Some(Err(denial)) => {
-            let problem = Problem::from(&denial);
-            count(&edge, &wanted, &presented, Some(problem.code), arrived);
-            refuse(&incoming, wanted.refusal(problem), None)
+    let call = Call {
+        edge,
+        incoming,
+        wanted,
+        request,
+        arrived,
+    };
+    match call.authorize_from_cache() {
+        Some(Err(problem)) => call.refuse(problem),
+        Some(Ok(granted)) if call.wanted.is_answered_at_once() => {
+            call.count(None);
+            let Call {
+                edge,
+                incoming,
+                wanted,
+                ..
+            } = &call;
+            answer(edge, incoming, wanted, &granted, arrived)
         }
-        Some(Ok(granted)) if wanted.is_answered_at_once() => {
-            count(&edge, &wanted, &presented, None, arrived);
-            answer(&edge, &incoming, &wanted, &granted, arrived)
-        }
-        Some(Ok(granted)) => Ok(future_to_promise(async move {
-            count(&edge, &wanted, &presented, None, arrived);
-            carry_out(&edge, &incoming, &wanted, &granted, arrived).await
-        })
-        .into()),
-        None => Ok(future_to_promise(async move {
-            let decided = {
-                let client = || wanted.client(&edge, &incoming);
-                let demand = wanted.demand(&edge);
-                match Asked::of(&edge, &presented, demand, &client, arrived) {
-                    Some(asked) => {
-                        let region = incoming.region(&edge);
-                        authorize::authorize(&edge, region, &asked, wanted.freshness).await
-                    }
-                    None => Err(Code::InvalidKey.into()),
-                }
-            };
-            match decided {
-                Ok(granted) => {
-                    count(&edge, &wanted, &presented, None, arrived);
-                    carry_out(&edge, &incoming, &wanted, &granted, arrived).await
-                }
-                Err(problem) => {
-                    count(&edge, &wanted, &presented, Some(problem.code), arrived);
-                    refuse(&incoming, wanted.refusal(problem), None)
-                }
+        Some(Ok(granted)) => Ok(promise(async move { call.carry_out(&granted).await })),
+        None => Ok(promise(async move {
+            match call.load_and_authorize().await {
+                Ok(granted) => call.carry_out(&granted).await,
+                Err(problem) => call.refuse(problem),
             }
-        })
-        .into()),
+        })),
     }
 }
 
-/// Counts a request whose secret was proven, whatever came of it.
-fn count(
-    edge: &Edge,
-    wanted: &Wanted,
-    presented: &crate::key::PresentedKey,
-    denial: Option<Code>,
-    at: Timestamp,
-) {
-    // The one denial that strangers can get, and the one without a decision.
-    if !matches!(
-        denial,
-        Some(Code::InvalidKey | Code::FreshnessUnavailable | Code::RegistryUnavailable)
-    ) {
-        usage::count(edge, presented.id().public, wanted.route, denial, at);
+impl Call {
+    fn authorize_from_cache(&self) -> Option<Result<Granted, Problem>> {
+        let client = || self.wanted.client(&self.edge, &self.incoming);
+        let decided = authorize::authorize_from_cache(
+            &self.edge,
+            &self.request,
+            &self.wanted.demand(&self.edge),
+            &client,
+            self.wanted.freshness,
+        )?;
+        if authorize::should_refresh(&self.edge, &self.request) {
+            let region = self.incoming.region(&self.edge);
+            let refresh = authorize::refresh(self.edge.clone(), region);
+            self.edge.after(refresh);
+        }
+        Some(decided.map_err(|denial| Problem::from(&denial)))
+    }
+
+    async fn load_and_authorize(&self) -> Result<Granted, Problem> {
+        let client = || self.wanted.client(&self.edge, &self.incoming);
+        authorize::load_and_authorize(
+            &self.edge,
+            self.incoming.region(&self.edge),
+            &self.request,
+            &self.wanted.demand(&self.edge),
+            &client,
+            self.wanted.freshness,
+        )
+        .await
+    }
+
+    fn refuse(&self, problem: Problem) -> Result<JsValue, JsValue> {
+        self.count(Some(problem.code));
+        refuse(&self.incoming, self.wanted.refusal(problem), None)
+    }
+
+    async fn carry_out(&self, granted: &Granted) -> Result<JsValue, JsValue> {
+        self.count(None);
+        let Self {
+            edge,
+            incoming,
+            wanted,
+            arrived,
+            ..
+        } = self;
+        carry_out(edge, incoming, wanted, granted, *arrived).await
+    }
+
+    /// Counts a request whose secret was proven, whatever came of it.
+    fn count(&self, denial: Option<Code>) {
+        // The one denial that strangers can get, and the one without a decision.
+        if !matches!(
+            denial,
+            Some(Code::InvalidKey | Code::FreshnessUnavailable | Code::RegistryUnavailable)
+        ) {
+            let key = self.request.id().public;
+            usage::count(&self.edge, key, self.wanted.route, denial, self.arrived);
+        }
     }
 }
 
@@ -292,22 +326,14 @@ async fn own_usage(
     granted: &Granted,
     now: Timestamp,
 ) -> Result<Answer, Problem> {
-    let asked = admin::usage_query(incoming.query(), now)?;
-    let request = Request {
-        v: MESSAGE_VERSION,
-        organization: Some(granted.organization.id.clone()),
-        actor: Actor::Holder { id: granted.id },
+    let call = EdgeCall::ListUsage {
+        organization: granted.organization().id.clone(),
+        holder: granted.id(),
         request_id: incoming.request_id().to_owned(),
-        if_match: None,
-        must_exist: false,
-        idempotency: None,
-        command: Command::ListUsage(asked),
+        listing: usage_query(incoming.query(), now)?,
     };
-    let tag = granted.id.public.organization_tag();
-    let outcome = registry::ask(&edge.env, tag, &request)
-        .await?
-        .map_err(admin::problem_of)?;
-    Ok(admin::answer_to(outcome, false))
+    let response = registry::call(&edge.env, &call).await?;
+    own_usage_answer(response)
 }
 
 /// The assertion about a request, or the one that a proxy asked about, where the
@@ -341,7 +367,7 @@ fn forward(
     now: Timestamp,
 ) -> Result<JsValue, JsValue> {
     let refuse = |problem: Problem| refuse(incoming, problem, granted.restriction());
-    let Some(behind) = gateway::behind(&edge.settings, incoming, granted.key.environment) else {
+    let Some(behind) = gateway::behind(&edge.settings, incoming, granted.key().environment) else {
         return refuse(Code::UpstreamUnavailable.into());
     };
     if incoming.asks_for_web_socket() {
@@ -356,7 +382,7 @@ fn forward(
         identity: granted.forwarded_identity(assertion)?,
         added: granted.forwarded_notices()?,
         deadline: edge.settings.upstream_timeout,
-        is_restricted: granted.key.restricted,
+        is_restricted: granted.key().restricted,
     };
     Ok(plan.into())
 }

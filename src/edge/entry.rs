@@ -1,21 +1,16 @@
-//! The Worker's entry, called by `shim/index.js`.
+//! The data plane's entry, called by `shim/edge.js`.
 
-use js_sys::Array;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Headers, Request};
-use worker::worker_sys::Context;
 
-use crate::control::admin;
-use crate::control::leaks;
-use crate::edge::client;
-use crate::edge::exposure;
-use crate::edge::oauth;
-use crate::http::{Answer, Body, Code, Place, Problem, checked_path};
+use crate::edge::{client, exposure, memory, oauth};
+use crate::http::{AdminPlace, Answer, Body, Code, EdgeReport, JSON, Place, Problem, checked_path};
+use crate::runtime::bindings::Context;
 use crate::runtime::incoming::Incoming;
-use crate::runtime::isolate::{self, Edge};
-use crate::runtime::log;
-use crate::runtime::respond::{refusal, refuse, respond};
+use crate::runtime::isolate::Edge;
+use crate::runtime::promise::promise;
+use crate::runtime::respond::{finish, not_set_up, path_is_ambiguous, refusal, respond};
+use crate::verify::browser_sign;
 
 /// Answers one request: with a `Response` or a [plan](crate::edge::gateway::Plan) where
 /// memory suffices, else with a promise of either. `headers`, `url` and `authorization` are the request's; `signs` says
@@ -35,31 +30,19 @@ pub fn handle(
     authorization: Option<String>,
     signs: u8,
 ) -> Result<JsValue, JsValue> {
-    let incoming = Incoming::of(request, headers, url, authorization, signs);
+    let incoming = Incoming::of(request, headers, url, authorization);
+    let sign = browser_sign(signs & 1 != 0, signs & 2 != 0, signs & 4 != 0);
     if incoming.path() == "/healthz" {
         return respond(&health(&incoming));
     }
-    let Some(settings) = isolate::settings(&env) else {
-        return refusal(
-            &incoming,
-            Problem::from(Code::InternalError).because("The service is not set up yet."),
-            None,
-        );
+    let Some(edge) = Edge::of(env, context) else {
+        return refusal(&incoming, not_set_up(), None);
     };
     let Some(path) = checked_path(incoming.path()) else {
-        return refusal(
-            &incoming,
-            Problem::invalid("path", "The path could be read in more than one way."),
-            None,
-        );
-    };
-    let edge = Edge {
-        env,
-        settings,
-        context: std::rc::Rc::new(context),
+        return refusal(&incoming, path_is_ambiguous(), None);
     };
     let place = Place::of(path);
-    if place.refuses_browsers() && incoming.browser_sign().is_some() {
+    if place.refuses_browsers() && sign.is_some() {
         let (origin, request_id) = (
             incoming.origin().to_owned(),
             incoming.request_id().to_owned(),
@@ -78,80 +61,34 @@ pub fn handle(
         | Place::Gateway
         | Place::Authorize
         | Place::ForwardAuth(_) => client::handle(edge, incoming),
-        Place::Introspect => Ok(future_to_promise(async move {
+        Place::Introspect => Ok(promise(async move {
             let answer = oauth::introspect(&edge, &incoming).await;
             finish(&incoming, answer)
-        })
-        .into()),
-        Place::Revoke => Ok(future_to_promise(async move {
+        })),
+        Place::Revoke => Ok(promise(async move {
             let answer = oauth::revoke(&edge, &incoming, incoming.request_id()).await;
             finish(&incoming, answer)
-        })
-        .into()),
-        Place::LeakReport => Ok(future_to_promise(async move {
-            let answer = leaks::github(&edge, &incoming, incoming.request_id()).await;
-            finish(&incoming, answer)
-        })
-        .into()),
-        Place::Admin(_) => Ok(future_to_promise(async move {
-            let Place::Admin(place) = Place::of(incoming.path()) else {
-                return Ok(JsValue::UNDEFINED);
-            };
-            let answer = admin::answer(&edge, &incoming, &place, incoming.request_id()).await;
-            finish(&incoming, answer)
-        })
-        .into()),
+        })),
+        Place::Admin(place) => Ok(told_of_this_edge(&edge, &place)),
+        Place::LeakReport => Ok(JsValue::NULL),
         _ => refusal(&incoming, Code::NotFound.into(), None),
-    }
-}
-
-/// The lines of a listing after `next`, which the page before gave: a pair of their
-/// text and of the cursor after which there are more, if there are. The other
-/// parameters are those of [`handle`].
-///
-/// # Errors
-/// Where there is no such page for this caller any more; the client's answer is
-/// then broken off.
-#[wasm_bindgen]
-pub async fn lines_after(
-    request: Request,
-    headers: Headers,
-    env: JsValue,
-    context: Context,
-    url: String,
-    authorization: Option<String>,
-    next: String,
-) -> Result<Array, JsValue> {
-    let incoming = Incoming::of(request, headers, url, authorization, 0);
-    let settings = isolate::settings(&env).ok_or(JsValue::UNDEFINED)?;
-    let edge = Edge {
-        env,
-        settings,
-        context: std::rc::Rc::new(context),
-    };
-    match admin::lines_after(&edge, &incoming, &next).await {
-        Ok(Body::Lines(text, next)) => Ok(Array::of2(&text.into(), &next.into())),
-        Ok(Body::Text(_, text)) => Ok(Array::of1(&text.into())),
-        Ok(Body::Empty) => Ok(Array::of1(&"".into())),
-        Err(problem) => {
-            log::refused(&incoming, &problem);
-            Err(problem.code.as_str().into())
-        }
-    }
-}
-
-fn finish(incoming: &Incoming, answer: Result<Answer, Problem>) -> Result<JsValue, JsValue> {
-    match answer {
-        Ok(answer) => respond(&answer),
-        Err(problem) => refuse(incoming, problem, None),
     }
 }
 
 fn health(incoming: &Incoming) -> Answer {
     match incoming.method() {
-        "GET" | "HEAD" => Answer::json(200, &serde_json::json!({ "status": "ok" }))
+        "GET" | "HEAD" => Answer::new(200, Body::Text(JSON, r#"{"status":"ok"}"#.to_owned()))
             .with("cache-control", "no-store"),
         _ => Problem::method_not_allowed("GET, HEAD")
             .into_answer(incoming.origin(), incoming.request_id()),
     }
+}
+
+/// What the status shows of this edge, as an [`EdgeReport`]; `null` for all else.
+fn told_of_this_edge(edge: &Edge, place: &AdminPlace<'_>) -> JsValue {
+    if *place != AdminPlace::Status {
+        return JsValue::NULL;
+    }
+    let (records, bytes) = memory::with(edge.settings.at_most, |memory| memory.view.size());
+    EdgeReport { records, bytes }.to_header().into()
 }

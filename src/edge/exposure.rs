@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use crate::edge::memory;
 use crate::edge::usage;
+use crate::edge_call::EdgeCall;
 use crate::http::{Code, Place, Problem, TARGETS, for_proxy, oauth};
 use crate::key::PresentedKey;
-use crate::registry::message::Command;
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
@@ -122,15 +122,18 @@ async fn mark(edge: &Edge, key: &PresentedKey, origin: String) {
     let is_told = memory::with(at_most, |memory| {
         memory.sighted.contains(&id, host::now().0)
     });
-    if is_told || !secrets::proves(edge, key).await.unwrap_or(false) {
+    if is_told
+        || !secrets::proves(edge, key, memory::digest_at_hand(at_most))
+            .await
+            .unwrap_or(false)
+    {
         return;
     }
     if !memory::with(at_most, |memory| memory.sighted.insert(id, host::now().0)) {
         return;
     }
-    let command = Command::MarkExposed { key: id, origin };
-    let told = registry::tell(&edge.env, id.organization_tag(), command).await;
-    if told.is_err() {
+    let told = registry::call(&edge.env, &EdgeCall::MarkExposed { key: id, origin }).await;
+    if !told.is_ok_and(|response| response.is_taken()) {
         // The next sighting tells it.
         memory::with(at_most, |memory| memory.sighted.remove(&id));
     }

@@ -13,7 +13,7 @@ use crate::key::Environment;
 use crate::runtime::bindings;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::respond::refuse;
-use crate::settings::{Settings, Upstream, names};
+use crate::settings::{self, Settings, Upstream};
 
 /// What `forward` of the shim does.
 pub(crate) struct Plan {
@@ -63,8 +63,8 @@ pub(crate) struct Behind {
 }
 
 thread_local! {
-    static UPSTREAM: JsString = names::UPSTREAM.into();
-    static UPSTREAM_TEST: JsString = names::UPSTREAM_TEST.into();
+    static UPSTREAM: JsString = settings::bindings::UPSTREAM.into();
+    static UPSTREAM_TEST: JsString = settings::bindings::UPSTREAM_TEST.into();
 }
 
 /// The API behind for this environment, if there is one.
@@ -113,7 +113,7 @@ pub fn not_forwarded(
     code: &str,
     is_restricted: bool,
 ) -> Result<JsValue, JsValue> {
-    let incoming = Incoming::of(request, headers, url, authorization, 0);
+    let incoming = Incoming::of(request, headers, url, authorization);
     let code = Code::parse(code).unwrap_or(Code::InternalError);
     let restriction = is_restricted.then(crate::edge::granted::restriction);
     refuse(&incoming, code.into(), restriction)

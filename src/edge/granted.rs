@@ -7,20 +7,22 @@ use std::rc::Rc;
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
-use crate::edge::authorize::{Granted, Source};
 use crate::edge::gateway::lines;
+use crate::edge::template::ResponseTemplate;
 use crate::http::{Answer, Body, Identity};
 use crate::key::{KeyRecord, KeyState, OrganizationRecord, PublicKeyId};
-use crate::runtime::respond::{Generations, Made, respond};
+use crate::runtime::respond::{Generations, respond};
 use crate::time::Timestamp;
+use crate::verify::Granted;
+use crate::verify::authorization::Source;
 
 /// Answers to one key, good for these very records.
 struct Kept {
     key: Rc<KeyRecord>,
     organization: Rc<OrganizationRecord>,
     state: KeyState,
-    identity: Option<Made>,
-    own_key: Option<Made>,
+    identity: Option<ResponseTemplate>,
+    own_key: Option<ResponseTemplate>,
     forwarded: Option<JsString>,
     /// What goes along with an API's answer, and the decision in it.
     notices: Option<(String, JsString)>,
@@ -39,10 +41,10 @@ impl Granted {
     /// Who is calling.
     pub(crate) fn identity(&self) -> Identity {
         Identity {
-            organization: self.organization.id.as_str().to_owned(),
-            key_id: self.id.into(),
-            environment: self.key.environment.as_str(),
-            scopes: self.key.scopes.to_string(),
+            organization: self.organization().id.as_str().to_owned(),
+            key_id: self.id().into(),
+            environment: self.key().environment.as_str(),
+            scopes: self.key().scopes.to_string(),
         }
     }
 
@@ -52,29 +54,29 @@ impl Granted {
         Answer::json(
             200,
             &serde_json::json!({
-                "id": self.id,
-                "organization": self.organization.id,
-                "name": self.key.name,
-                "environment": self.key.environment,
-                "scopes": self.key.scopes,
-                "state": self.state,
-                "expires_at": at(self.key.expires_at),
-                "retires_at": at(self.key.retires_at),
-                "restriction": self.key.restricted.then_some("leak"),
+                "id": self.id(),
+                "organization": self.organization().id,
+                "name": self.key().name,
+                "environment": self.key().environment,
+                "scopes": self.key().scopes,
+                "state": self.state(),
+                "expires_at": at(self.key().expires_at),
+                "retires_at": at(self.key().retires_at),
+                "restriction": self.key().restricted.then_some("leak"),
             }),
         )
     }
 
     /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.
     pub(crate) fn decision(&self) -> String {
-        let source = match self.source {
+        let source = match self.source() {
             Source::Memory | Source::Unproven => "memory",
             Source::Kv => "kv",
             Source::Registry => "registry",
         };
-        let revision = self.key.revision.max(self.organization.revision);
-        let (age, revision) = (self.age.0.to_string(), revision.to_string());
-        let unproven = match self.source {
+        let revision = self.key().revision.max(self.organization().revision);
+        let (age, revision) = (self.age().0.to_string(), revision.to_string());
+        let unproven = match self.source() {
             Source::Unproven => ", unproven",
             _ => "",
         };
@@ -92,7 +94,7 @@ impl Granted {
 
     /// That the key leaked and is held to fewer scopes: in every answer.
     pub(crate) fn restriction(&self) -> Option<(&'static str, String)> {
-        self.key.restricted.then(restriction)
+        self.key().restricted.then(restriction)
     }
 
     /// What the caller learns beside the answer: how the request was decided, and
@@ -106,11 +108,11 @@ impl Granted {
     /// Those that stay the same while the records do.
     fn standing(&self) -> Vec<(&'static str, String)> {
         let mut notices = Vec::from_iter(self.restriction());
-        if self.state == KeyState::Retiring {
-            if let Some(since) = self.key.replaced_at {
+        if self.state() == KeyState::Retiring {
+            if let Some(since) = self.key().replaced_at {
                 notices.push(("deprecation", format!("@{}", since.0 / 1_000)));
             }
-            if let Some(end) = self.key.retires_at {
+            if let Some(end) = self.key().retires_at {
                 notices.push(("sunset", end.to_http_date()));
             }
         }
@@ -131,9 +133,9 @@ impl Granted {
         self.kept(|kept| {
             let made = match &mut kept.identity {
                 Some(made) => made,
-                none => none.insert(Made::of(&answer(None, self.standing()))?),
+                none => none.insert(ResponseTemplate::of(&answer(None, self.standing()))?),
             };
-            made.again(self.decision())
+            made.render(self.decision())
         })
     }
 
@@ -145,10 +147,10 @@ impl Granted {
                 none => {
                     let mut answer = self.own_key().with("cache-control", "no-store");
                     answer.headers.extend(self.standing());
-                    none.insert(Made::of(&answer)?)
+                    none.insert(ResponseTemplate::of(&answer)?)
                 }
             };
-            made.again(self.decision())
+            made.render(self.decision())
         })
     }
 
@@ -186,21 +188,21 @@ impl Granted {
 
     fn kept<T>(&self, work: impl FnOnce(&mut Kept) -> Result<T, JsValue>) -> Result<T, JsValue> {
         let is_good = |kept: &Kept| {
-            Rc::ptr_eq(&kept.key, &self.key)
-                && Rc::ptr_eq(&kept.organization, &self.organization)
-                && kept.state == self.state
+            Rc::ptr_eq(&kept.key, self.key())
+                && Rc::ptr_eq(&kept.organization, self.organization())
+                && kept.state == self.state()
         };
         let new = || {
             Ok::<_, JsValue>(Kept {
-                key: Rc::clone(&self.key),
-                organization: Rc::clone(&self.organization),
-                state: self.state,
+                key: Rc::clone(self.key()),
+                organization: Rc::clone(self.organization()),
+                state: self.state(),
                 identity: None,
                 own_key: None,
                 forwarded: None,
                 notices: None,
             })
         };
-        KEPT.with_borrow_mut(|kept| work(kept.get(self.id.public, is_good, new)?))
+        KEPT.with_borrow_mut(|kept| work(kept.get(self.id().public, is_good, new)?))
     }
 }

@@ -8,18 +8,20 @@
 //! | `oauth` | introspection and revocation |
 //! | `authorize`, `memory` | a presented key to a decision |
 //! | `usage`, `exposure` | what is noted after the answer |
-//! | `granted` | what a granted key is answered with |
+//! | `granted`, `template` | what a granted key is answered with |
 //! | `gateway` | the API behind |
 
-pub(crate) mod authorize;
+mod authorize;
 mod client;
 mod entry;
 mod exposure;
 mod gateway;
 mod granted;
-pub(crate) mod memory;
+mod incoming;
+mod memory;
 mod oauth;
-pub(crate) mod usage;
+mod template;
+mod usage;
 
-pub use entry::{handle, lines_after};
+pub use entry::handle;
 pub use gateway::{not_forwarded, passage};

@@ -1,18 +1,23 @@
 //! RFC 7662 introspection and RFC 7009 revocation.
 
+use std::rc::Rc;
+
 use zeroize::Zeroizing;
 
-use crate::edge::authorize::{self, Asked};
-use crate::edge::usage;
+use crate::edge::authorize;
+use crate::edge::{memory, usage};
+use crate::edge_call::EdgeCall;
 use crate::http::oauth::{self, TokenForm, as_oauth};
-use crate::http::{Answer, Body, Code, Freshness, Problem};
-use crate::registry::message::{Actor, Command, MESSAGE_VERSION, Outcome, Request};
+use crate::http::{Answer, Body, Code, Problem};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
 use crate::runtime::registry;
 use crate::runtime::secrets;
-use crate::verify::{Audience, ClientAddress, Credentials, Demand, Denial};
+use crate::runtime::turns::in_turn;
+use crate::verify::{
+    Audience, AuthorizationRequest, ClientAddress, Credentials, Demand, Denial, Freshness, Granted,
+};
 
 /// `POST /oauth2/introspect`.
 pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answer, Problem> {
@@ -34,26 +39,27 @@ pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
         scope: None,
     };
     let now = host::now();
-    let Some(asked) = Asked::of(edge, &presented, demand, &client, now) else {
+    let Some(request) = AuthorizationRequest::new(&edge.settings.keyring, &presented, now) else {
         return Ok(oauth::inactive());
     };
     let region = incoming.region(edge);
-    match authorize::authorize(edge, region, &asked, Freshness::Bounded).await {
+    let bounded = Freshness::Bounded;
+    match authorize::authorize(edge, region, &request, &demand, &client, bounded).await {
         Ok(granted) => {
             // To a tied administrator other organizations do not exist.
             let reaches = caller
-                .key
+                .key()
                 .bound_organization
                 .as_ref()
-                .is_none_or(|bound| *bound == granted.organization.id);
+                .is_none_or(|bound| *bound == granted.organization().id);
             if !reaches {
                 return Ok(oauth::inactive());
             }
-            usage::count(edge, granted.id.public, None, None, now);
+            usage::count(edge, granted.id().public, None, None, now);
             Ok(oauth::active(
-                granted.id,
-                &granted.key,
-                &granted.organization,
+                granted.id(),
+                granted.key(),
+                granted.organization(),
                 incoming.origin(),
             )
             .with("katalo-decision", granted.decision()))
@@ -64,7 +70,7 @@ pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
 }
 
 /// Proves the one who asks: an admin key with `introspect`, as Bearer or Basic.
-async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Granted, Problem> {
+async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<Granted, Problem> {
     let authorization = &incoming.authorization;
     let basic = authorization.as_deref().and_then(oauth::basic_key);
     let presented = match basic {
@@ -83,9 +89,11 @@ async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<authorize::Gra
         scope: Some("introspect"),
     };
     let client = || incoming.client_address();
-    let asked = Asked::of(edge, &presented, demand, &client, host::now())
+    let request = AuthorizationRequest::new(&edge.settings.keyring, &presented, host::now())
         .ok_or_else(|| Problem::from(&Denial::InvalidKey))?;
-    authorize::authorize(edge, incoming.region(edge), &asked, Freshness::Bounded).await
+    let region = incoming.region(edge);
+    let bounded = Freshness::Bounded;
+    authorize::authorize(edge, region, &request, &demand, &client, bounded).await
 }
 
 /// `POST /oauth2/revoke`: whoever shows a key can end it. Any other token is
@@ -103,35 +111,28 @@ pub(crate) async fn revoke(
         return Ok(done);
     };
     let id = *presented.id();
-    if !secrets::proves(edge, &presented).await.map_err(as_oauth)? {
+    let at_hand = memory::digest_at_hand(edge.settings.at_most);
+    if !secrets::proves(edge, &presented, at_hand)
+        .await
+        .map_err(as_oauth)?
+    {
         return Ok(done);
     }
-    let request = Request {
-        v: MESSAGE_VERSION,
-        organization: None,
-        actor: Actor::Holder { id },
+    let revocation = EdgeCall::Revoke {
+        key: id,
         request_id: request_id.to_owned(),
-        if_match: None,
-        must_exist: false,
-        idempotency: None,
-        command: Command::RevokeSelf { key: id.public },
     };
-    let tag = id.public.organization_tag();
-    let revoke = async { Ok(registry::ask(&edge.env, tag, &request).await?) };
-    let revocations = secrets::in_turn(
-        edge,
-        |memory| &mut memory.revocations,
-        id.public,
-        || None,
-        revoke,
-    );
-    match revocations.await.map_err(as_oauth)? {
-        Ok(Outcome::Changed(changed)) if changed.enforced() => Ok(done),
-        Ok(_) => Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
+    let revoke = async { Ok(registry::call(&edge.env, &revocation).await?) };
+    let turns = memory::with(edge.settings.at_most, |memory| {
+        Rc::clone(&memory.revocations)
+    });
+    let revoked = in_turn(&turns, id.public, || None, revoke).await;
+    match revoked.map_err(as_oauth)?.is_revoked() {
+        Ok(true) => Ok(done),
+        Ok(false) => Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
             "The key is revoked, but not yet known so everywhere. Ask again until it is.",
         ))),
-        // Gone in the meantime: nothing is left to revoke.
-        Err(_) => Ok(done),
+        Err(_) => Err(as_oauth(Code::RegistryUnavailable.into())),
     }
 }
 

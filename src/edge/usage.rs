@@ -2,21 +2,20 @@
 //! answers have gone out.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use futures_util::future::{join_all, join3};
+use futures_util::future::{join, join_all};
 
 use crate::edge::memory;
+use crate::edge_call::{EdgeCall, UsageCount};
 use crate::http::Code;
 use crate::key::{OrganizationTag, PublicKeyId};
 use crate::random;
-use crate::registry::message::{Command, FailedAuthentication, UsageCount};
-use crate::runtime::host::Crypto;
+use crate::runtime::host::{self, Crypto};
 use crate::runtime::isolate::Edge;
 use crate::runtime::metrics;
 use crate::runtime::registry;
 use crate::time::Timestamp;
-use crate::verify::{Count, Counted, Drained, Failure, Proof, Tally};
+use crate::verify::{Count, Counted, Tally};
 
 /// How long counts wait for company, in milliseconds.
 const FLUSH_AFTER: u64 = 10_000;
@@ -44,7 +43,7 @@ pub(crate) fn count(
             outcome,
         };
         memory.tally.count(counted, at);
-        memory.tally.take_flush(at, FLUSH_AFTER)
+        memory.flush.make(at, FLUSH_AFTER)
     });
     if flush {
         flush_later(edge);
@@ -54,16 +53,17 @@ pub(crate) fn count(
 fn flush_later(edge: &Edge) {
     let later = edge.clone();
     edge.after(async move {
-        worker::Delay::from(Duration::from_millis(FLUSH_AFTER)).await;
+        host::sleep(FLUSH_AFTER).await;
         flush_now(&later).await;
     });
 }
 
 async fn flush_now(edge: &Edge) {
-    let (counts, preflights, failures) = memory::with(edge.settings.at_most, |memory| {
+    let (counts, preflights) = memory::with(edge.settings.at_most, |memory| {
         // What was dropped was beyond the memory's limit; the docs say so.
         let (counts, _) = Tally::drain(&mut memory.tally);
-        (counts, memory.preflights.drain(), memory.failures.drain())
+        memory.flush.kept();
+        (counts, memory.preflights.drain())
     });
     let allowed = counts.values().flatten();
     metrics::write(
@@ -82,46 +82,11 @@ async fn flush_now(edge: &Edge) {
         batches.into_iter().map(move |rows| (tag, rows))
     });
     let sent = batches.map(|(tag, rows)| send(edge, tag, rows));
-    let told = preflights.into_iter().map(|(origin, count)| {
-        registry::tell_platform(&edge.env, Command::NotePreflight { origin, count })
+    let told = preflights.into_iter().map(|(origin, count)| async move {
+        let note = EdgeCall::NotePreflight { origin, count };
+        registry::call(&edge.env, &note).await
     });
-    let failures = async {
-        if let Some(failures) = failures {
-            // A note less, where the platform's registry does not answer.
-            let _ = registry::tell_platform(&edge.env, failures.into()).await;
-        }
-    };
-    join3(join_all(sent), join_all(told), failures).await;
-}
-
-impl From<Drained<Code>> for Command {
-    fn from(drained: Drained<Code>) -> Self {
-        let failures = drained.counts.into_iter();
-        Self::NoteFailures {
-            failures: failures
-                .map(|(failure, count)| FailedAuthentication {
-                    problem: failure.problem.as_str().to_owned(),
-                    key: failure.key,
-                    route: failure.route,
-                    address: failure.address.map(|address| address.to_string()),
-                    count: count.count,
-                })
-                .collect(),
-            beyond_proven: drained.beyond_proven,
-            beyond_unproven: drained.beyond_unproven,
-        }
-    }
-}
-
-/// Counts a failed authentication at an admin route.
-pub(crate) fn count_failure(edge: &Edge, failure: Failure<Code>, proof: Proof, at: Timestamp) {
-    let flush = memory::with(edge.settings.at_most, |memory| {
-        memory.failures.count(failure, proof, at);
-        memory.tally.promise_flush(at, FLUSH_AFTER)
-    });
-    if flush {
-        flush_later(edge);
-    }
+    join(join_all(sent), join_all(told)).await;
 }
 
 fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
@@ -138,16 +103,17 @@ fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
 }
 
 async fn send(edge: &Edge, tag: OrganizationTag, rows: Vec<UsageCount>) {
-    let batch = random::hex_id(&mut Crypto);
+    let counts = EdgeCall::CountUsage {
+        organization: tag,
+        batch: random::hex_id(&mut Crypto),
+        rows,
+    };
     for try_number in 0..TRIES {
         if try_number > 0 {
-            worker::Delay::from(Duration::from_secs(1 << try_number)).await;
+            host::sleep(1_000 << try_number).await;
         }
-        let command = Command::CountUsage {
-            batch: batch.clone(),
-            rows: rows.clone(),
-        };
-        if registry::tell(&edge.env, tag, command).await.is_ok() {
+        let answered = registry::call(&edge.env, &counts).await;
+        if answered.is_ok_and(|response| response.is_taken()) {
             return;
         }
     }
@@ -184,7 +150,7 @@ impl Preflights {
 pub(crate) fn count_preflight(edge: &Edge, origin: String, at: Timestamp) {
     let flush = memory::with(edge.settings.at_most, |memory| {
         memory.preflights.count(origin);
-        memory.tally.promise_flush(at, FLUSH_AFTER)
+        memory.flush.make(at, FLUSH_AFTER)
     });
     if flush {
         flush_later(edge);

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::subject::Subject;
 use super::sync::{Cursor, Requirement, Revision, Version};
 use super::time::Millis;
+use crate::key::Subject;
 
 /// A registry tells the log that `subject` changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

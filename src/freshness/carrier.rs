@@ -14,9 +14,9 @@
 //! next one early enough that every lease ends under an open watch. An isolate that
 //! falls idle can thus still confirm, and nothing need be released.
 
-use super::account::{HolderId, Holding};
 use super::failover::Hop;
 use super::follower::{Follower, PendingSync};
+use super::holding::{HolderId, Holding};
 use super::records::Record;
 use super::sync::{Confirm, Cursor, SyncReply, Version};
 use super::time::{EdgeClock, Millis, Reading};

@@ -24,11 +24,11 @@
 
 use super::account::Account;
 use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
-use super::subject::Subject;
 use super::sync::{
     Change, Confirm, Cursor, Incarnation, Requirement, Revision, SyncReply, SyncRequest, Version,
 };
 use super::time::{Bound, LogClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What the log keeps beside its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -47,9 +47,9 @@
 use std::collections::BTreeMap;
 
 use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
-use super::subject::Subject;
 use super::sync::{Cursor, Requirement, Revision, Version};
 use super::time::{Millis, Reading, RegistryClock};
+use crate::key::Subject;
 
 /// A change that is committed and not yet settled: one stored row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,9 +1,10 @@
 //! Whom an edge asks, in which order, and how long it waits for each.
 //!
-//! Another relay of the region, another region's, the change log, and last a
-//! strong read at the registry, which needs none of them but proves only the
-//! two records of one request. Each hop has a deadline of its own inside one
-//! total, so that a hop that hangs costs its deadline and not the request.
+//! A relay of its region, another one there, another region's, and last the change
+//! log itself. Each hop has a deadline of its own inside one total, so that a hop
+//! that hangs costs its deadline and not the request. What none of them answers is
+//! left to a strong read at the registry, which needs none of them but proves only
+//! the two records of one request.
 
 use std::fmt;
 
@@ -98,14 +99,12 @@ pub enum Hop {
     Relay(RelayName),
     /// The change log itself.
     ChangeLog,
-    /// A strong read at the registry of the request's organization.
-    Registry,
 }
 
 /// The order of hops for one request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Failover {
-    hops: [Hop; 5],
+    hops: [Hop; 4],
     next: usize,
     total: Millis,
 }
@@ -115,7 +114,7 @@ impl Failover {
     /// less than a turn to refresh lasts.
     pub const TOTAL: Millis = Millis(2_000);
     /// What one hop may take: a round trip around the earth and a cold start.
-    /// Four of them and the last fit the total.
+    /// Four of them and the strong read fit the total.
     pub const HOP: Millis = Millis(375);
     /// Kept for the strong read, however the hops before it fared.
     pub const LAST: Millis = Millis(500);
@@ -138,7 +137,6 @@ impl Failover {
                 relay(region, preferred.wrapping_add(1)),
                 relay(region.next(), preferred),
                 Hop::ChangeLog,
-                Hop::Registry,
             ],
             next: 0,
             total,
@@ -146,19 +144,17 @@ impl Failover {
     }
 
     /// The next hop, and how long to wait for it, when `spent` of the total
-    /// has passed; none when all were asked or the time is up: then 503.
+    /// has passed; none when all were asked or the time is up.
     pub fn next(&mut self, spent: Millis) -> Option<(Hop, Millis)> {
-        let left = self.total.less(spent);
+        let deadline = self.total.less(spent).less(Self::LAST).min(Self::HOP);
+        if deadline == Millis::ZERO {
+            return None;
+        }
         loop {
             let hop = *self.hops.get(self.next)?;
             let again = (self.hops.iter().take(self.next)).any(|before| *before == hop);
             self.next += 1;
-            let deadline = if hop == Hop::Registry {
-                left
-            } else {
-                left.less(Self::LAST).min(Self::HOP)
-            };
-            if !again && deadline > Millis::ZERO {
+            if !again {
                 return Some((hop, deadline));
             }
         }
@@ -176,7 +172,6 @@ mod tests {
             let name = match hop {
                 Hop::Relay(name) => name.to_string(),
                 Hop::ChangeLog => "log".into(),
-                Hop::Registry => "registry".into(),
             };
             asked.push((name, deadline.0));
             spent.0 += each.min(deadline.0);
@@ -189,7 +184,7 @@ mod tests {
         let mut failover = Failover::new(Region::Weur, 1, 2, Failover::TOTAL);
         let asked = names(&mut failover, 10);
         let order: Vec<&str> = asked.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(order, ["weur-1", "weur-0", "enam-1", "log", "registry"]);
+        assert_eq!(order, ["weur-1", "weur-0", "enam-1", "log"]);
     }
 
     #[test]
@@ -197,10 +192,10 @@ mod tests {
         let mut failover = Failover::new(Region::Me, 0, 2, Failover::TOTAL);
         let asked = names(&mut failover, u64::MAX);
         let order: Vec<&str> = asked.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(order, ["me-0", "me-1", "eeur-0", "log", "registry"]);
+        assert_eq!(order, ["me-0", "me-1", "eeur-0", "log"]);
         assert_eq!(
             asked.iter().map(|(_, deadline)| deadline).sum::<u64>(),
-            2_000
+            (Failover::TOTAL.0 - Failover::LAST.0)
         );
     }
 
@@ -215,13 +210,10 @@ mod tests {
     #[test]
     fn what_is_left_belongs_to_the_strong_read() {
         let fresh = || Failover::new(Region::Weur, 0, 2, Failover::TOTAL);
-        let registry = |left| Some((Hop::Registry, Millis(left)));
-        assert_eq!(fresh().next(Millis(1_500)), registry(500));
-        let (hop, deadline) = fresh().next(Millis(1_499)).unwrap();
-        assert_ne!(hop, Hop::Registry);
+        assert_eq!(fresh().next(Millis(1_500)), None);
+        assert_eq!(fresh().next(Millis(u64::MAX)), None);
+        let (_, deadline) = fresh().next(Millis(1_499)).unwrap();
         assert_eq!(deadline, Millis(1));
-        assert_eq!(fresh().next(Millis(1_999)), registry(1));
-        assert_eq!(fresh().next(Millis(2_000)), None);
     }
 
     /// The names of stored objects hang on them.

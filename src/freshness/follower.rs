@@ -18,9 +18,9 @@
 //!   itself, so a request that was cancelled blocks nobody.
 
 use super::failover::Hop;
-use super::subject::Subject;
 use super::sync::{Cursor, SyncReply, SyncRequest, Version};
 use super::time::{Bound, Clock, Millis, Reading};
+use crate::key::Subject;
 
 /// That everything up to the cursor is complete as of an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

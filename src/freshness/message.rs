@@ -1,11 +1,16 @@
 //! The envelopes: every message to the change log and to a relay, one JSON value
-//! each.
+//! each. The data plane sends syncs alone, and can name no other.
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "control")]
 use super::append::{Ack, Append, Await, Floor, RestoreCheck, RestoreCheckReply};
+#[cfg(feature = "control")]
 use super::change_log::LogMeta;
-use super::sync::{Confirm, Incarnation, SyncReply, SyncRequest, Watch};
+#[cfg(feature = "control")]
+use super::sync::Incarnation;
+use super::sync::{Confirm, SyncReply, SyncRequest, Watch};
+#[cfg(feature = "control")]
 use super::time::{Bound, Millis};
 
 /// To the change log.
@@ -20,13 +25,17 @@ pub enum LogRequest {
     /// By whoever holds a lease from the log: [`LogReply::Confirmed`].
     Confirm(Confirm),
     /// By a registry: [`LogReply::Ack`].
+    #[cfg(feature = "control")]
     Append(Append),
     /// By a registry: [`LogReply::Floor`], when nobody decides below its change.
+    #[cfg(feature = "control")]
     Await(Await),
     /// By a registry that has just started: [`LogReply::RestoreCheck`].
+    #[cfg(feature = "control")]
     #[serde(rename = "standing")]
     RestoreCheck(RestoreCheck),
     /// For the status: [`LogReply::Status`].
+    #[cfg(feature = "control")]
     Status {},
 }
 
@@ -40,17 +49,22 @@ pub enum LogReply {
     /// It is noted.
     Confirmed {},
     /// It is recorded.
+    #[cfg(feature = "control")]
     Ack(Ack),
     /// What nobody decides below any more.
+    #[cfg(feature = "control")]
     Floor(Floor),
     /// What is known beyond a revision.
+    #[cfg(feature = "control")]
     #[serde(rename = "standing")]
     RestoreCheck(RestoreCheckReply),
     /// The log's status.
+    #[cfg(feature = "control")]
     Status(LogStatus),
 }
 
 /// The change log's status.
+#[cfg(feature = "control")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStatus {
     /// Its incarnation.
@@ -63,6 +77,7 @@ pub struct LogStatus {
     pub wait_for_ms: Bound,
 }
 
+#[cfg(feature = "control")]
 impl LogMeta {
     /// The status of a log with this row and this head.
     #[must_use]
@@ -88,6 +103,7 @@ pub enum RelayRequest {
     /// By an edge: [`RelayReply::Confirmed`].
     Confirm(Confirm),
     /// For the status: [`RelayReply::Status`].
+    #[cfg(feature = "control")]
     Status {},
 }
 
@@ -103,6 +119,7 @@ pub enum RelayReply {
     /// The relay has no proof that is young enough: ask elsewhere.
     Unavailable {},
     /// Age of the relay's proof in milliseconds, if it has one.
+    #[cfg(feature = "control")]
     Status {
         /// The age.
         proof_age_ms: Option<Millis>,
@@ -112,8 +129,8 @@ pub enum RelayReply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::freshness::subject::Subject;
     use crate::freshness::sync::{Revision, Version};
+    use crate::key::Subject;
 
     #[test]
     fn the_envelopes_are_pinned() {

@@ -15,9 +15,9 @@
 //! | module | rule it keeps |
 //! |---|---|
 //! | [`time`] | durations are shared, clock readings are not; how much longer than the bound a change waits |
-//! | [`subject`] | what a change is about: a key or an organization, in 30 bytes |
 //! | [`sync`] | the one request of both hops and its reply, as they go over the wire |
 //! | [`append`] | what a registry and the change log say to each other |
+//! | [`holding`] | who holds a lease, and what it no longer decides on |
 //! | [`account`] | who may still decide on an older state |
 //! | [`change_log`] | the greatest revision of every subject that ever changed, in the order of change; owner of the bound |
 //! | [`sql`] | the log's tables and statements |
@@ -28,30 +28,44 @@
 //! | [`view`] | what an isolate may decide from memory, and the race fence |
 //! | [`carrier`] | how an edge hears of urgent changes, and confirms them |
 //! | [`commit_wait`] | when the registry may say `enforced`, and what it does when it was restored from a backup |
+//! | [`restore_guard`] | what it does until it may serve |
+//! | [`enforcer`] | what it does until a change is enforced |
 //! | [`failover`] | whom an edge asks next, and how long |
 //! | [`message`] | the envelopes of all messages to the change log and to a relay |
 //! | [`near`] | which region an edge is near |
 
+#[cfg(feature = "control")]
 pub mod account;
+#[cfg(feature = "control")]
 pub mod append;
 pub mod carrier;
+#[cfg(feature = "control")]
 pub mod change_log;
+#[cfg(feature = "control")]
 pub mod commit_wait;
+#[cfg(feature = "control")]
+pub mod enforcer;
 pub mod failover;
 pub mod follower;
+pub mod holding;
 pub mod message;
 pub mod near;
 pub mod records;
+#[cfg(feature = "control")]
 pub mod relay;
+#[cfg(feature = "control")]
+pub mod restore_guard;
+#[cfg(feature = "control")]
 pub mod sql;
+#[cfg(feature = "control")]
 pub mod sql_log;
-pub mod subject;
 pub mod sync;
 pub mod time;
 pub mod view;
 
+pub use crate::key::Subject;
+#[cfg(feature = "control")]
 pub use append::{Ack, Append};
-pub use subject::Subject;
 pub use sync::{Change, Cursor, Incarnation, Revision, SyncReply, SyncRequest};
 pub use time::{Bound, Clock, EdgeClock, LogClock, Millis, Reading, RegistryClock, RelayClock};
 

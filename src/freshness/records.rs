@@ -15,9 +15,9 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::FxHashMap;
 
 use super::follower::Follower;
-use super::subject::Subject;
 use super::sync::Revision;
 use super::time::{EdgeClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What a view must know of a record; the rest is the caller's.
 pub trait Record {

@@ -20,13 +20,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::account::{Account, HolderId, Holding};
+use super::account::Account;
 use super::follower::{Accepted, Follower, PendingSync, Proof, Turn};
-use super::subject::Subject;
+use super::holding::{HolderId, Holding};
 use super::sync::{
     Change, Confirm, Cursor, Requirement, Revision, SyncReply, SyncRequest, Version,
 };
 use super::time::{Millis, Reading, RelayClock};
+use crate::key::Subject;
 
 /// Changes the relay keeps: as many as one reply may carry, since an edge
 /// further behind is reset. About 60 kB.

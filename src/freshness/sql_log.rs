@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::change_log::{KeysRevoked, LogMeta, LogStore};
 use super::sql;
-use super::subject::Subject;
 use super::sync::{Change, Incarnation, Requirement, Revision};
 use super::time::Bound;
+use crate::key::Subject;
 use crate::sql::{Row, Sql, SqlError, Value};
 
 /// [`LogStore`] over a database with the log's tables.

@@ -11,9 +11,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::account::Holding;
-use super::subject::Subject;
+use super::holding::Holding;
 use super::time::{Bound, Millis};
+use crate::key::Subject;
 
 /// The version of the messages to and from the change log and relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

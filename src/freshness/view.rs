@@ -30,13 +30,13 @@
 //! } }
 //! ```
 
-use super::account::HolderId;
 use super::carrier::Lenders;
 use super::follower::{Accepted, Follower, PendingSync, Turn};
+use super::holding::HolderId;
 use super::records::{Record, Records};
-use super::subject::Subject;
 use super::sync::{Cursor, Revision, SyncReply};
 use super::time::{Bound, EdgeClock, Millis, Reading};
+use crate::key::Subject;
 
 /// What the view says of a request.
 #[derive(Debug, PartialEq, Eq)]

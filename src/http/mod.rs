@@ -1,20 +1,26 @@
 //! The outside language: paths, problems, routes, answers. Pure.
 
+#[cfg(feature = "control")]
 pub mod admin;
 mod answer;
 mod assertion;
+mod edge_report;
 mod forward_auth;
 mod identity;
+#[cfg(feature = "control")]
 pub mod leaks;
 pub mod oauth;
+mod parameters;
 mod path;
 mod place;
 mod problem;
 mod route_table;
 mod session;
+mod usage;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
 pub use assertion::{About, assertion};
+pub use edge_report::EdgeReport;
 pub use forward_auth::{
     Original, PROXIES_ASK, TARGETS, address_behind, for_proxy, original, unknown_route,
 };
@@ -22,10 +28,11 @@ pub use identity::{IDENTITY, Identity, OVERRIDES, Passage, request_passage, resp
 pub use path::{Query, checked_path};
 pub use place::{ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, Place};
 pub use problem::{Code, Problem, ProblemKind};
-pub use route_table::{Freshness, Match, OWN_USAGE_SCOPE, Route, RouteTable, RouteTableError};
+pub use route_table::{Match, OWN_USAGE_SCOPE, Route, RouteTable, RouteTableError};
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
 };
+pub use usage::{USAGE_QUERY, own_usage_answer, usage_query};
 
 #[cfg(test)]
 mod tests;

@@ -2,21 +2,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::json;
 use crate::key::Scope;
-
-/// How sure a route must be of a key's state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Freshness {
-    /// From memory, proven complete within the freshness bound.
-    #[default]
-    Bounded,
-    /// The registry is asked on every request.
-    Strict,
-}
+use crate::verify::Freshness;
 
 /// One entry of `ROUTES`, as the operator writes it.
 #[derive(Clone, Debug, Deserialize)]

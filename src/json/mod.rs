@@ -8,8 +8,9 @@
 
 mod node;
 mod reader;
+mod words;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Expected, Unexpected};
 use std::fmt;
 
 use node::Node;
@@ -72,9 +73,45 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// In words for whoever wrote the text, not in serde's, and without a value of theirs.
+/// (Serde's own would format numbers with fractions too, which takes 15 kB of code.)
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(&message)
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let expected = words::expected(expected);
+        Self::new(&format_args!(
+            "expected {expected}, not {}",
+            words::found(found)
+        ))
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(&format_args!("expected {}", words::expected(expected)))
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        let expected = words::expected(expected);
+        Self::new(&format_args!("expected {expected}, not {length} items"))
+    }
+
+    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
+        Self::new(&format_args!("expected one of {}", words::list(known)))
+    }
+
+    fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
+        let known = words::list(known);
+        Self::new(&format_args!("there is no member `{name}`, only {known}"))
+    }
+
+    fn missing_field(name: &'static str) -> Self {
+        Self::new(&format_args!("the member `{name}` is missing"))
+    }
+
+    fn duplicate_field(name: &'static str) -> Self {
+        Self::new(&format_args!("the member `{name}` is there twice"))
     }
 }
 

@@ -91,7 +91,7 @@ impl PublicKeyId {
         for (place, digit) in tag.iter_mut().zip(self.0.iter().skip(2)) {
             *place = *digit;
         }
-        OrganizationTag::from_canonical(tag)
+        OrganizationTag::from_digits(tag)
     }
 
     /// The digits.

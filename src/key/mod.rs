@@ -18,6 +18,7 @@ mod record;
 mod scope;
 mod session_token;
 mod sighting;
+mod subject;
 
 pub use brand::{Brand, Environment};
 pub use digest::KeyDigest;
@@ -25,12 +26,10 @@ pub use id::{KeyId, PublicKeyId};
 pub use keyring::{Keyring, KeyringError, Unreadable};
 pub use organization::{OrganizationId, OrganizationTag};
 pub use presented::{MAX_LENGTH, PresentedKey, SecretText};
-pub use record::{
-    KeyRecord, KeyState, OrganizationRecord, RECORD_VERSION, Revision, kv_name_of_key,
-    kv_name_of_organization,
-};
+pub use record::{KeyRecord, KeyState, OrganizationRecord, RECORD_VERSION, Revision};
 pub use scope::{Scope, Scopes};
 pub use sighting::{REDACTED, redacted};
+pub use subject::{NotASubject, Subject};
 
 #[cfg(test)]
 mod tests;

@@ -97,7 +97,7 @@ impl OrganizationTag {
     }
 
     /// Takes digits that were checked where they came from.
-    pub(super) const fn from_canonical(digits: [u8; Self::LENGTH]) -> Self {
+    pub(super) const fn from_digits(digits: [u8; Self::LENGTH]) -> Self {
         Self(digits)
     }
 

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::brand::Environment;
 use super::digest::KeyDigest;
-use super::id::PublicKeyId;
-use super::organization::{OrganizationId, OrganizationTag};
+use super::organization::OrganizationId;
 use super::scope::Scopes;
 use crate::time::Timestamp;
 
@@ -146,18 +145,6 @@ impl KeyRecord {
                 .as_ref()
                 .map_or(0, |id| id.as_str().len())
     }
-}
-
-/// Name in Workers KV of a key's record.
-#[must_use]
-pub fn kv_name_of_key(id: &PublicKeyId) -> String {
-    format!("key/{id}")
-}
-
-/// Name in Workers KV of an organization's record.
-#[must_use]
-pub fn kv_name_of_organization(tag: OrganizationTag) -> String {
-    format!("org/{tag}")
 }
 
 const fn is_false(flag: &bool) -> bool {

@@ -19,10 +19,9 @@ use super::message::{Command, Outcome, RevocationReason, RevokeKey, Wait};
 use super::settings::RegistrySettings;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first, public_id};
-use super::subject::Subject;
 use super::transition::Scene;
 use super::{organization, outbox, transition};
-use crate::key::{OrganizationId, Revision};
+use crate::key::{OrganizationId, Revision, Subject};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -199,7 +198,7 @@ pub(super) fn step(
             }
             for row in &keys {
                 sql.query(texts::DELETE_KEY, &[row.unsigned(1)?.into()])?;
-                let key = Subject::Key(public_id(row, 0)?);
+                let key = Subject::from(public_id(row, 0)?);
                 outbox::put(sql, key, held.revision, outbox::Need::Publish)?;
             }
             Ok(())

@@ -18,8 +18,7 @@ use super::message::{Awaited, Changed, KeyView, Object, OrganizationView, Outbox
 use super::read;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first, optional, parsed};
-use super::subject::Subject;
-use crate::key::{Keyring, Revision};
+use crate::key::{Keyring, Revision, Subject};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -130,11 +129,11 @@ pub fn mark_enforced(
         sql.query(texts::SET_ENFORCED, &[name.as_str().into()])?;
         if row.decides {
             let at = effective_at.0;
-            if matches!(subject, Subject::Key(_)) {
-                sql.query(texts::KEY_EFFECTIVE, &[name.as_str().into(), at.into()])?;
-            } else {
+            if subject.is_organization() {
                 sql.query(texts::ORGANIZATION_EFFECTIVE, &[at.into()])?;
                 sql.query(texts::SWEEPS_EFFECTIVE, &[at.into()])?;
+            } else {
+                sql.query(texts::KEY_EFFECTIVE, &[name.as_str().into(), at.into()])?;
             }
         }
         sql.query(texts::DROP_DONE, &[name.into()])?;
@@ -163,10 +162,10 @@ pub fn mark_published(
     sql.transaction(&mut || {
         let name = subject.to_string();
         sql.query(texts::SET_PUBLISHED, &[name.as_str().into()])?;
-        if matches!(subject, Subject::Key(_)) {
-            sql.query(texts::KEY_PUBLISHED, &[name.as_str().into(), now.0.into()])?;
-        } else {
+        if subject.is_organization() {
             sql.query(texts::ORGANIZATION_PUBLISHED, &[now.0.into()])?;
+        } else {
+            sql.query(texts::KEY_PUBLISHED, &[name.as_str().into(), now.0.into()])?;
         }
         sql.query(texts::DROP_DONE, &[name.into()])?;
         Ok(())
@@ -201,12 +200,13 @@ pub fn put_off(sql: &dyn Sql, subject: Subject, now: Timestamp) -> Result<(), Sq
 /// # Errors
 /// Those of the storage.
 pub fn kv_value(sql: &dyn Sql, subject: Subject) -> Result<Option<String>, SqlError> {
-    let going = deletion::is_going(sql)?;
-    let text = match subject {
-        Subject::Key(id) => Key::load(sql, &id)?.map(|key| serde_json::to_string(&key.record())),
-        Subject::Organization(_) => Organization::load(sql)?
+    let text = if subject.is_organization() {
+        let going = deletion::is_going(sql)?;
+        Organization::load(sql)?
             .filter(|_| !going)
-            .map(|organization| serde_json::to_string(&organization.record())),
+            .map(|organization| serde_json::to_string(&organization.record()))
+    } else {
+        Key::load_subject(sql, subject)?.map(|key| serde_json::to_string(&key.record()))
     };
     text.map(|text| parsed(text, "a record")).transpose()
 }
@@ -222,9 +222,10 @@ pub(super) fn report_behind(
     now: Timestamp,
 ) -> Result<(), SqlError> {
     let name = subject.to_string();
-    let row = match subject {
-        Subject::Key(_) => first(sql, texts::KEY_PUBLICATION, &[name.as_str().into()])?,
-        Subject::Organization(_) => first(sql, texts::ORGANIZATION_PUBLICATION, &[])?,
+    let row = if subject.is_organization() {
+        first(sql, texts::ORGANIZATION_PUBLICATION, &[])?
+    } else {
+        first(sql, texts::KEY_PUBLICATION, &[name.as_str().into()])?
     };
     let Some(row) = row else {
         return Ok(());
@@ -273,7 +274,7 @@ pub fn refresh(
     };
     let mut subjects = vec![organization.subject()];
     let mut renew_key = |key: &mut KeyView| -> Result<(), SqlError> {
-        subjects.push(Subject::Key(key.id.public));
+        subjects.push(key.id.public.into());
         if let Some(row) = Key::load(sql, &key.id.public)? {
             let view = row.view(keyring.brand(), &organization, now);
             key.enforced = view.enforced;

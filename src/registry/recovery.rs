@@ -9,8 +9,7 @@ use super::message::{Actor, RevocationReason, Who};
 use super::outbox;
 use super::sql as texts;
 use super::store::{self, Key, Organization, first, parsed};
-use super::subject::Subject;
-use crate::key::{OrganizationId, OrganizationTag, Revision};
+use crate::key::{OrganizationId, OrganizationTag, Revision, Subject};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -108,26 +107,23 @@ fn lock(
     subject: Subject,
     revision: Revision,
 ) -> Result<(), SqlError> {
-    match subject {
-        Subject::Key(id) => {
-            let Some(mut key) = Key::load(sql, &id)? else {
-                return Ok(());
-            };
-            key.disabled = true;
-            key.revision = revision;
-            key.effective_at = None;
-            key.update(sql)
-        }
-        Subject::Organization(_) => {
-            let Some(mut organization) = organization.cloned() else {
-                return Ok(());
-            };
-            // Nobody could give `_platform` its access back.
-            organization.api_access &= organization.id.is_platform();
-            organization.revision = revision;
-            organization.effective_at = None;
-            organization.save(sql)
-        }
+    if subject.is_organization() {
+        let Some(mut organization) = organization.cloned() else {
+            return Ok(());
+        };
+        // Nobody could give `_platform` its access back.
+        organization.api_access &= organization.id.is_platform();
+        organization.revision = revision;
+        organization.effective_at = None;
+        organization.save(sql)
+    } else {
+        let Some(mut key) = Key::load_subject(sql, subject)? else {
+            return Ok(());
+        };
+        key.disabled = true;
+        key.revision = revision;
+        key.effective_at = None;
+        key.update(sql)
     }
 }
 

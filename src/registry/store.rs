@@ -9,11 +9,10 @@ use super::message::{
     RevocationReason, Who,
 };
 use super::sql as texts;
-use super::subject::Subject;
 use crate::json;
 use crate::key::{
     Brand, Environment, KeyDigest, KeyId, KeyRecord, KeyState, OrganizationId, OrganizationRecord,
-    PublicKeyId, RECORD_VERSION, Revision, Scopes,
+    PublicKeyId, RECORD_VERSION, Revision, Scopes, Subject,
 };
 use crate::sql::{Row, Sql, SqlError, Value};
 use crate::time::Timestamp;
@@ -87,7 +86,7 @@ pub(super) struct Key {
 
 impl Organization {
     pub(super) fn subject(&self) -> Subject {
-        Subject::Organization(self.id.tag())
+        self.id.tag().into()
     }
 
     pub(super) fn record(&self) -> OrganizationRecord {
@@ -172,7 +171,7 @@ impl Organization {
 
 impl Key {
     pub(super) fn subject(&self) -> Subject {
-        Subject::Key(self.id)
+        self.id.into()
     }
 
     pub(super) const fn key_id(&self, brand: Brand) -> KeyId {
@@ -310,7 +309,12 @@ impl Key {
 
     /// The key with this public id.
     pub(super) fn load(sql: &dyn Sql, id: &PublicKeyId) -> Result<Option<Self>, SqlError> {
-        first(sql, texts::KEY, &[id.as_str().into()])?
+        Self::load_subject(sql, (*id).into())
+    }
+
+    /// The key that this is about; `None` where it is about no key held here.
+    pub(super) fn load_subject(sql: &dyn Sql, subject: Subject) -> Result<Option<Self>, SqlError> {
+        first(sql, texts::KEY, &[subject.as_str().into()])?
             .map(|row| Self::read(&row))
             .transpose()
     }

@@ -51,6 +51,21 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = writeDataPoint)]
     pub(crate) fn write_data_point(this: &Dataset, point: &JsValue) -> Result<(), JsValue>;
 
+    /// `ExecutionContext` of Workers.
+    pub type Context;
+
+    #[wasm_bindgen(method, catch, js_name = waitUntil)]
+    pub(crate) fn wait_until(this: &Context, work: &Promise) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(js_namespace = console, js_name = log)]
+    pub(crate) fn console_log(line: &str);
+
+    #[wasm_bindgen(js_namespace = console, js_name = warn)]
+    pub(crate) fn console_warn(line: &str);
+
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub(crate) fn console_error(line: &str);
+
     /// The global `fetch`.
     #[wasm_bindgen(catch, js_name = fetch)]
     pub(crate) fn global_fetch(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
@@ -58,6 +73,9 @@ extern "C" {
 
 #[wasm_bindgen(raw_module = "./runtime.js")]
 extern "C" {
+    /// Resolves after so many milliseconds.
+    pub(crate) fn sleep(milliseconds: f64) -> Promise;
+
     /// The platform's ray id, else one of our own.
     #[wasm_bindgen(js_name = requestId)]
     pub(crate) fn request_id(headers: &Headers) -> String;
@@ -137,10 +155,4 @@ pub(crate) fn object(members: &[(&str, &JsValue)]) -> JsValue {
         let _ = Reflect::set(&object, &JsValue::from_str(name), value);
     }
     object.into()
-}
-
-/// A response's body as text.
-pub(crate) async fn text_of(response: &web_sys::Response) -> Result<String, JsValue> {
-    let text = wasm_bindgen_futures::JsFuture::from(response.text()?).await?;
-    Ok(text.as_string().unwrap_or_default())
 }

@@ -1,7 +1,10 @@
-//! The two inputs from outside: the clock and the source of randomness.
+//! The inputs from outside: the clock, its timer, and the source of randomness.
+
+use wasm_bindgen_futures::JsFuture;
 
 use crate::freshness::Reading;
 use crate::random::Randomness;
+use crate::runtime::bindings;
 use crate::time::Timestamp;
 
 /// The machine's clock. It moves only with I/O, so it is an input of a request,
@@ -15,6 +18,12 @@ pub(crate) fn reading<C>() -> Reading<C> {
     Reading::at(now().0)
 }
 
+/// Goes on after so many milliseconds.
+pub(crate) async fn sleep(milliseconds: u64) {
+    // It never rejects.
+    let _ = JsFuture::from(bindings::sleep(milliseconds as f64)).await;
+}
+
 /// `crypto.getRandomValues`.
 pub(crate) struct Crypto;
 
@@ -23,7 +32,7 @@ impl Randomness for Crypto {
         if getrandom::fill(bytes).is_err() {
             // Never go on with bytes that are not random. The trap ends this
             // request; the shim makes a new instance.
-            worker::wasm_bindgen::throw_str("no randomness");
+            wasm_bindgen::throw_str("no randomness");
         }
     }
 }

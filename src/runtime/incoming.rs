@@ -9,9 +9,9 @@ use wasm_bindgen_futures::JsFuture;
 use crate::freshness::failover::Region;
 use crate::freshness::near::region_near;
 use crate::http::{Code, Problem};
-use crate::runtime::bindings::{self, HeaderMap, header};
+use crate::runtime::bindings;
 use crate::runtime::isolate::Edge;
-use crate::verify::{BrowserSign, ClientAddress, browser_sign};
+use crate::verify::ClientAddress;
 
 /// Longest body of an admin or OAuth request, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -37,16 +37,14 @@ extern "C" {
 /// One request.
 pub(crate) struct Incoming {
     request: web_sys::Request,
-    headers: web_sys::Headers,
+    pub(crate) headers: web_sys::Headers,
     id: OnceCell<String>,
     /// The header, as it came.
     pub(crate) authorization: Option<String>,
-    /// As [`handle`](crate::edge::entry::handle) takes them.
-    signs: u8,
     method: OnceCell<String>,
-    url: String,
+    pub(crate) url: String,
     /// Where the path begins in `url`.
-    path: usize,
+    pub(crate) path: usize,
     /// Where the query begins in `url`, at its `?`; the end where there is none.
     query: usize,
 }
@@ -57,7 +55,6 @@ impl Incoming {
         headers: web_sys::Headers,
         url: String,
         authorization: Option<String>,
-        signs: u8,
     ) -> Self {
         let authority = url.find("://").map_or(0, |at| at + 3);
         let after = |from: usize, mark: &[char]| {
@@ -69,7 +66,6 @@ impl Incoming {
         let query = after(path, &['?', '#']).unwrap_or(url.len());
         Self {
             authorization,
-            signs,
             id: OnceCell::new(),
             method: OnceCell::new(),
             request,
@@ -103,31 +99,9 @@ impl Incoming {
             .unwrap_or_default()
     }
 
-    /// Path and query, as they came.
-    pub(crate) fn target(&self) -> &str {
-        self.url.get(self.path..).unwrap_or_default()
-    }
-
     /// A header's value; several of one name joined by `, `.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).ok().flatten()
-    }
-
-    /// Any other upgrade is an offer, and ignored (RFC 9110 section 7.8): Java's
-    /// client asks for HTTP/2 so.
-    pub(crate) fn asks_for_web_socket(&self) -> bool {
-        let headers: &HeaderMap = self.headers.unchecked_ref();
-        let upgrade = header::UPGRADE.with(|name| headers.get(name));
-        upgrade.is_some_and(|upgrade| upgrade.trim().eq_ignore_ascii_case("websocket"))
-    }
-
-    /// What shows that a browser sent it.
-    pub(crate) fn browser_sign(&self) -> Option<BrowserSign> {
-        browser_sign(
-            self.signs & 1 != 0,
-            self.signs & 2 != 0,
-            self.signs & 4 != 0,
-        )
     }
 
     /// Whose relays are near.
@@ -139,7 +113,9 @@ impl Incoming {
             let longitude = cf
                 .as_ref()
                 .and_then(Cf::longitude)
-                .and_then(|degrees| degrees.parse().ok());
+                // Whole degrees will do: reading a fraction takes 5 kB of code.
+                .and_then(|degrees| degrees.split('.').next()?.parse().ok())
+                .map(|degrees: i32| f64::from(degrees));
             region_near(continent.as_deref(), country.as_deref(), longitude)
         })
     }
@@ -170,31 +146,6 @@ impl Incoming {
     ) -> Result<web_sys::Response, JsValue> {
         let id = self.id.get().map(String::as_str);
         bindings::refusal(head, document, &self.headers, id)
-    }
-
-    /// The body, if it is JSON and of at most 64 KiB. What comes after is never held.
-    pub(crate) async fn json_body(&self) -> Result<Vec<u8>, Problem> {
-        let media_type = self.header("content-type").unwrap_or_default();
-        let essence = media_type.split(';').next().unwrap_or_default().trim();
-        let takes = ["application/json", "application/merge-patch+json"];
-        if !takes
-            .iter()
-            .any(|known| essence.eq_ignore_ascii_case(known))
-        {
-            return Err(Code::UnsupportedMediaType.into());
-        }
-        self.body().await
-    }
-
-    /// The same where there need be none: an empty body needs no media type.
-    pub(crate) async fn json_body_or_empty(&self) -> Result<Vec<u8>, Problem> {
-        if self.header("content-type").is_some() {
-            return self.json_body().await;
-        }
-        match self.body().await? {
-            body if body.is_empty() => Ok(body),
-            _ => Err(Code::UnsupportedMediaType.into()),
-        }
     }
 
     /// The body, of at most 64 KiB.

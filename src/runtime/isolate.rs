@@ -6,12 +6,14 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::worker_sys::Context;
+use wasm_bindgen_futures::JsFuture;
 
-use crate::runtime::bindings::binding;
+use crate::runtime::bindings::{Context, binding};
 use crate::runtime::objects::variable;
-use crate::settings::{Given, Settings, names};
+use crate::runtime::promise::promise;
+#[cfg(feature = "control")]
+use crate::settings::RawControlSettings;
+use crate::settings::{RawSettings, Settings, bindings};
 
 thread_local! {
     static SETTINGS: OnceCell<Option<Rc<Settings>>> = const { OnceCell::new() };
@@ -38,32 +40,35 @@ pub(crate) fn known() -> Option<Rc<Settings>> {
 }
 
 fn read(env: &JsValue) -> Option<Rc<Settings>> {
-    let given = Given {
-        root_keys: variable(env, names::ROOT_KEYS),
-        bootstrap_token: variable(env, names::BOOTSTRAP_TOKEN),
-        forward_auth_secret: variable(env, names::FORWARD_AUTH_SECRET),
-        assertion_secret: variable(env, names::ASSERTION_SECRET),
-        forward_auth_test_keys: variable(env, names::FORWARD_AUTH_TEST_KEYS),
-        key_transfer: variable(env, names::KEY_TRANSFER),
-        client_scopes: variable(env, names::CLIENT_SCOPES),
-        retention_days: variable(env, names::RETENTION_DAYS),
-        audit_retention_days: variable(env, names::AUDIT_RETENTION_DAYS),
-        brand: variable(env, names::BRAND),
-        github_public_keys: variable(env, names::GITHUB_PUBLIC_KEYS),
-        log_sample_percent: variable(env, names::LOG_SAMPLE_PERCENT),
-        on_unproven: variable(env, names::ON_UNPROVEN),
-        unproven_at_most: variable(env, names::UNPROVEN_AT_MOST_MS),
-        routes: variable(env, names::ROUTES),
-        bound: variable(env, names::FRESHNESS_BOUND_MS),
-        at_most: variable(env, names::FRESHNESS_AT_MOST_MS),
-        relay_replicas: variable(env, names::RELAY_REPLICAS),
-        relay_region: variable(env, names::RELAY_REGION),
-        upstream_timeout: variable(env, names::UPSTREAM_TIMEOUT_MS),
-        upstream_url: variable(env, names::UPSTREAM_URL),
-        has_upstream: binding(env, names::UPSTREAM).is_some(),
-        has_upstream_test: binding(env, names::UPSTREAM_TEST).is_some(),
+    let raw = RawSettings {
+        root_keys: variable(env, bindings::ROOT_KEYS),
+        brand: variable(env, bindings::BRAND),
+        routes: variable(env, bindings::ROUTES),
+        at_most: variable(env, bindings::FRESHNESS_AT_MOST_MS),
+        on_unproven: variable(env, bindings::ON_UNPROVEN),
+        unproven_at_most: variable(env, bindings::UNPROVEN_AT_MOST_MS),
+        relay_replicas: variable(env, bindings::RELAY_REPLICAS),
+        relay_region: variable(env, bindings::RELAY_REGION),
+        log_sample_percent: variable(env, bindings::LOG_SAMPLE_PERCENT),
+        upstream_url: variable(env, bindings::UPSTREAM_URL),
+        upstream_timeout: variable(env, bindings::UPSTREAM_TIMEOUT_MS),
+        has_upstream: binding(env, bindings::UPSTREAM).is_some(),
+        has_upstream_test: binding(env, bindings::UPSTREAM_TEST).is_some(),
+        forward_auth_secret: variable(env, bindings::FORWARD_AUTH_SECRET),
+        forward_auth_test_keys: variable(env, bindings::FORWARD_AUTH_TEST_KEYS),
+        assertion_secret: variable(env, bindings::ASSERTION_SECRET),
+        #[cfg(feature = "control")]
+        control: RawControlSettings {
+            bootstrap_token: variable(env, bindings::BOOTSTRAP_TOKEN),
+            key_transfer: variable(env, bindings::KEY_TRANSFER),
+            client_scopes: variable(env, bindings::CLIENT_SCOPES),
+            retention_days: variable(env, bindings::RETENTION_DAYS),
+            audit_retention_days: variable(env, bindings::AUDIT_RETENTION_DAYS),
+            bound: variable(env, bindings::FRESHNESS_BOUND_MS),
+            github_public_keys: variable(env, bindings::GITHUB_PUBLIC_KEYS),
+        },
     };
-    match Settings::read(given) {
+    match Settings::read(raw) {
         Ok(settings) => Some(Rc::new(settings)),
         Err(error) => {
             crate::runtime::log::misconfigured(&error);
@@ -73,6 +78,15 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
 }
 
 impl Edge {
+    /// `None` where the settings cannot be used.
+    pub(crate) fn of(env: JsValue, context: Context) -> Option<Self> {
+        Some(Self {
+            settings: settings(&env)?,
+            env,
+            context: Rc::new(context),
+        })
+    }
+
     /// Does `work` after the answer has gone out.
     pub(crate) fn after(&self, work: impl Future<Output = ()> + 'static) {
         let _ = self.promise(work);
@@ -85,10 +99,11 @@ impl Edge {
     }
 
     fn promise(&self, work: impl Future<Output = ()> + 'static) -> Promise {
-        let promise = future_to_promise(async move {
+        let promise = promise(async move {
             work.await;
             Ok(JsValue::UNDEFINED)
         });
+        let promise: Promise = promise.unchecked_into();
         // Where the runtime takes no more work, it is simply not done.
         let _ = self.context.wait_until(&promise);
         promise

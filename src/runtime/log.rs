@@ -1,17 +1,58 @@
 //! One JSON object a line. Never a secret, a digest or a root key: no text gets into
 //! a line but through [`redacted`].
 
-use serde_json::{Value, json};
-
-use crate::http::{AdminPlace, Problem};
+use crate::http::Problem;
 use crate::key::redacted;
+use crate::runtime::bindings;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate;
 use crate::runtime::metrics;
 use crate::settings::SettingsError;
 use crate::verify::shown_id;
 
-fn shown_key(incoming: &Incoming) -> Option<String> {
+/// A line as it grows.
+pub(crate) struct Line(String);
+
+impl Line {
+    pub(crate) fn of(event: &str) -> Self {
+        Self(String::from("{")).text("event", event)
+    }
+
+    /// A text, without what looks like a secret in it.
+    pub(crate) fn text(self, name: &str, text: &str) -> Self {
+        let text = redacted(text);
+        let quoted = serde_json::to_string(text.as_ref()).unwrap_or_default();
+        self.member(name, &quoted)
+    }
+
+    /// A text, or `null`.
+    pub(crate) fn text_or_null(self, name: &str, text: Option<&str>) -> Self {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self.member(name, "null"),
+        }
+    }
+
+    pub(crate) fn number(self, name: &str, number: u16) -> Self {
+        self.member(name, &number.to_string())
+    }
+
+    fn member(mut self, name: &str, value: &str) -> Self {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.extend(["\"", name, "\":", value]);
+        self
+    }
+
+    pub(crate) fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// The id of the key that a request shows, whether it is genuine or not.
+pub(crate) fn shown_key(incoming: &Incoming) -> Option<String> {
     Some(shown_id(incoming.authorization.as_deref()?)?.into())
 }
 
@@ -26,58 +67,17 @@ pub(crate) fn refused(incoming: &Incoming, problem: &Problem) {
     if js_sys::Math::random() * 100.0 >= f64::from(percent) {
         return;
     }
-    let line = line(json!({
-        "event": "refused",
-        "code": problem.code.as_str(),
-        "status": problem.status(),
-        "method": incoming.method(),
-        "key": shown_key(incoming),
-        "request_id": incoming.request_id(),
-    }));
-    worker::console_warn!("{line}");
-}
-
-/// An administrator changed something. The audit tells what; this line leads to
-/// its entry by the request's id.
-pub(crate) fn act(incoming: &Incoming, place: &AdminPlace<'_>, status: u16) {
-    let (route, organization, key) = place.parts();
-    let line = line(json!({
-        "event": "act",
-        "method": incoming.method(),
-        "route": route,
-        "organization": organization,
-        "key": key,
-        "status": status,
-        "actor": shown_key(incoming),
-        "request_id": incoming.request_id(),
-    }));
-    worker::console_log!("{line}");
-}
-
-fn error(members: Value) {
-    worker::console_error!("{}", line(members));
-}
-
-/// A line, without what looks like a secret in any of its texts.
-fn line(mut members: Value) -> Value {
-    for value in members
-        .as_object_mut()
-        .into_iter()
-        .flat_map(|line| line.values_mut())
-    {
-        if let Value::String(text) = value {
-            *text = redacted(text).into_owned();
-        }
-    }
-    members
+    let line = Line::of("refused")
+        .text("code", problem.code.as_str())
+        .number("status", problem.status())
+        .text("method", incoming.method())
+        .text_or_null("key", shown_key(incoming).as_deref())
+        .text("request_id", incoming.request_id());
+    bindings::console_warn(&line.end());
 }
 
 /// The Worker cannot serve as it is set up.
 pub(crate) fn misconfigured(reason: &SettingsError) {
-    error(json!({ "event": "misconfigured", "reason": reason.to_string() }));
-}
-
-/// An object's storage failed.
-pub(crate) fn storage_failed(class: &str, reason: &crate::sql::SqlError) {
-    error(json!({ "event": "storage_failed", "class": class, "reason": reason.to_string() }));
+    let line = Line::of("misconfigured").text("reason", &reason.to_string());
+    bindings::console_error(&line.end());
 }

@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::http::Code;
 use crate::runtime::bindings::{self, Dataset};
-use crate::settings::names;
+use crate::settings::bindings::METRICS;
 
 thread_local! {
     static REFUSED: RefCell<BTreeMap<&'static str, u64>> = const { RefCell::new(BTreeMap::new()) };
@@ -27,7 +27,7 @@ pub(crate) fn refused(code: Code) {
 /// outcome, second blob the version, first double the count.
 pub(crate) fn write(env: &JsValue, allowed: u64) {
     let counts = REFUSED.take();
-    let Some(dataset) = bindings::binding(env, names::METRICS) else {
+    let Some(dataset) = bindings::binding(env, METRICS) else {
         return;
     };
     let dataset: Dataset = dataset.unchecked_into();

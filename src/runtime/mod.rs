@@ -4,12 +4,11 @@
 //! | file | what it carries |
 //! |---|---|
 //! | `registry`, `objects`, `kv` | questions to what is elsewhere |
-//! | `secrets` | whether a presented secret is the right one |
+//! | `secrets`, `turns` | whether a presented secret is the right one, one look-up at a time |
 //! | `log`, `metrics` | what the operator sees |
-//! | `isolate`, `incoming`, `respond`, `bindings`, `deadline`, `host` | the runtime's parts |
+//! | `isolate`, `incoming`, `respond`, `bindings`, `promise`, `host` | the runtime's parts |
 
 pub(crate) mod bindings;
-pub(crate) mod deadline;
 pub(crate) mod host;
 pub(crate) mod incoming;
 pub(crate) mod isolate;
@@ -17,6 +16,8 @@ pub(crate) mod kv;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod objects;
+pub(crate) mod promise;
 pub(crate) mod registry;
 pub(crate) mod respond;
 pub(crate) mod secrets;
+pub(crate) mod turns;

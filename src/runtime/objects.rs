@@ -13,7 +13,11 @@ use crate::freshness::message::{RelayReply, RelayRequest};
 use crate::http::{Code, Problem};
 use crate::json;
 use crate::runtime::bindings;
-use crate::settings::names;
+use crate::settings::bindings::RELAY;
+
+/// The one change log's name. Sharding would go here: a log per group of
+/// organization tags, each with its own leases.
+pub(crate) const CHANGE_LOG: &str = "log";
 
 /// Why an object gave no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +41,7 @@ pub(crate) struct Address<'a> {
     class: &'a str,
     name: &'a str,
     location_hint: Option<&'a str>,
-    yields: bool,
+    sheddable: bool,
     deadline: Option<Duration>,
 }
 
@@ -48,7 +52,7 @@ impl<'a> Address<'a> {
             class,
             name,
             location_hint: None,
-            yields: false,
+            sheddable: false,
             deadline: None,
         }
     }
@@ -62,8 +66,8 @@ impl<'a> Address<'a> {
     }
 
     /// Whether this may be refused first where the object has too much to do.
-    pub(crate) const fn yielding(self, yields: bool) -> Self {
-        Self { yields, ..self }
+    pub(crate) const fn sheddable(self, sheddable: bool) -> Self {
+        Self { sheddable, ..self }
     }
 
     /// How long it may take.
@@ -90,7 +94,7 @@ pub(crate) async fn ask<R: DeserializeOwned>(
         &namespace,
         to.name,
         to.location_hint,
-        to.yields,
+        to.sheddable,
         &message,
         deadline,
     );
@@ -112,7 +116,7 @@ pub(crate) async fn ask_relay(
     deadline: Duration,
 ) -> Result<RelayReply, Unanswered> {
     let name = relay.to_string();
-    let to = Address::of(names::RELAY, &name)
+    let to = Address::of(RELAY, &name)
         .near(relay.region.hint())
         .within(deadline);
     ask(env, to, message).await
@@ -121,33 +125,6 @@ pub(crate) async fn ask_relay(
 /// What the shim answers for an object that has no place left (RFC 9110 section
 /// 15.6.4).
 const OVERLOADED: f64 = 503.0;
-
-/// What an object says: a text, or a status (RFC 9110 section 15).
-pub(crate) enum ObjectAnswer {
-    /// The reply.
-    Text(String),
-    /// It cannot serve: 500.
-    Failed,
-    /// The message could not be read: 400. It may be one of a newer version, and
-    /// what is wrong with it is not said: that might quote what it carries.
-    Unread,
-}
-
-impl ObjectAnswer {
-    pub(crate) fn reply(reply: &impl Serialize) -> Self {
-        serde_json::to_string(reply).map_or(Self::Failed, Self::Text)
-    }
-}
-
-impl From<ObjectAnswer> for JsValue {
-    fn from(answer: ObjectAnswer) -> Self {
-        match answer {
-            ObjectAnswer::Text(text) => text.into(),
-            ObjectAnswer::Failed => 500.into(),
-            ObjectAnswer::Unread => 400.into(),
-        }
-    }
-}
 
 /// A variable's text: a string as it is, anything else as JSON.
 pub(crate) fn variable(env: &JsValue, name: &str) -> Option<String> {

@@ -8,8 +8,8 @@ use rustc_hash::FxHashMap;
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Response, ResponseInit};
 
-use crate::http::{Answer, Body, NDJSON, Problem, ProblemKind};
-use crate::runtime::bindings::{self, HeaderMap, header};
+use crate::http::{Answer, Body, Code, NDJSON, Problem, ProblemKind};
+use crate::runtime::bindings;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::log;
 
@@ -29,7 +29,7 @@ pub(crate) fn respond(answer: &Answer) -> Result<JsValue, JsValue> {
     }
 }
 
-fn build(
+pub(crate) fn build(
     answer: &Answer,
     media_type: Option<&str>,
     text: Option<&str>,
@@ -46,55 +46,6 @@ fn build(
     init.set_status(answer.status);
     init.set_headers(&built);
     Response::new_with_opt_str_and_init(text, &init)
-}
-
-/// An answer that is given over and over. Status and headers are handed to the
-/// runtime once, as a `Response` without a body that the next ones take them
-/// from: eight headers for less than the price of setting one.
-pub(crate) struct Made {
-    head: Response,
-    headers: HeaderMap,
-    /// Text that JavaScript holds already.
-    body: Option<JsString>,
-    decision: String,
-}
-
-#[wasm_bindgen]
-extern "C" {
-    type Bodied;
-
-    #[wasm_bindgen(catch, constructor, js_class = "Response")]
-    fn new(body: &JsString, init: &Response) -> Result<Bodied, JsValue>;
-}
-
-impl Made {
-    pub(crate) fn of(answer: &Answer) -> Result<Self, JsValue> {
-        let (media_type, body) = match &answer.body {
-            Body::Empty => (None, None),
-            Body::Text(media_type, text) => (Some(*media_type), Some(text.as_str().into())),
-            Body::Lines(..) => return Err(JsValue::from_str("a listing is not kept")),
-        };
-        let head = build(answer, media_type, None)?;
-        Ok(Self {
-            headers: JsValue::from(head.headers()).unchecked_into(),
-            head,
-            body,
-            decision: String::new(),
-        })
-    }
-
-    /// Once more, with its decision. Without a body it is the very same `Response`
-    /// each time, which has no state but its headers.
-    pub(crate) fn again(&mut self, decision: String) -> Result<JsValue, JsValue> {
-        if self.decision != decision {
-            header::KATALO_DECISION.with(|name| self.headers.set(name, &decision));
-            self.decision = decision;
-        }
-        match &self.body {
-            None => Ok(JsValue::from(&self.head)),
-            Some(body) => Bodied::new(body, &self.head).map(JsValue::from),
-        }
-    }
 }
 
 /// How much a generation keeps. The older one goes when the younger is full.
@@ -206,4 +157,25 @@ pub(crate) fn refuse(
 ) -> Result<JsValue, JsValue> {
     log::refused(incoming, &problem);
     refusal(incoming, problem, added)
+}
+
+/// The answer, or the refusal counted and logged.
+pub(crate) fn finish(
+    incoming: &Incoming,
+    answer: Result<Answer, Problem>,
+) -> Result<JsValue, JsValue> {
+    match answer {
+        Ok(answer) => respond(&answer),
+        Err(problem) => refuse(incoming, problem, None),
+    }
+}
+
+/// The settings cannot be used; why is in the log.
+pub(crate) fn not_set_up() -> Problem {
+    Problem::from(Code::InternalError).because("The service is not set up yet.")
+}
+
+/// The path is none that every server behind reads alike.
+pub(crate) fn path_is_ambiguous() -> Problem {
+    Problem::invalid("path", "The path could be read in more than one way.")
 }

@@ -1,5 +1,7 @@
 //! The one place that says yes.
 
+use std::rc::Rc;
+
 use super::address::ClientAddress;
 use crate::key::{Environment, KeyDigest, KeyRecord, KeyState, OrganizationRecord};
 use crate::time::Timestamp;
@@ -68,25 +70,25 @@ pub enum Denial {
     BrowserCallRefused,
 }
 
-/// A granted request: the only way to get one is [`decide`].
-#[derive(Clone, Copy, Debug)]
-pub struct Grant<'a> {
-    key: &'a KeyRecord,
-    organization: &'a OrganizationRecord,
+/// That a request is granted, and on which records: [`decide`] alone makes one.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    key: Rc<KeyRecord>,
+    organization: Rc<OrganizationRecord>,
     state: KeyState,
 }
 
-impl<'a> Grant<'a> {
+impl Grant {
     /// The key's record.
     #[must_use]
-    pub const fn key(&self) -> &'a KeyRecord {
-        self.key
+    pub const fn key(&self) -> &Rc<KeyRecord> {
+        &self.key
     }
 
     /// Its organization's record.
     #[must_use]
-    pub const fn organization(&self) -> &'a OrganizationRecord {
-        self.organization
+    pub const fn organization(&self) -> &Rc<OrganizationRecord> {
+        &self.organization
     }
 
     /// `active` or `retiring`.
@@ -112,14 +114,14 @@ pub fn secret_is_wrong(presented: &KeyDigest, key: &KeyRecord) -> bool {
 ///
 /// # Errors
 /// The [`Denial`].
-pub fn decide<'a>(
+pub fn decide(
     presented: &KeyDigest,
-    key: Option<&'a KeyRecord>,
-    organization: Option<&'a OrganizationRecord>,
+    key: Option<&Rc<KeyRecord>>,
+    organization: Option<&Rc<OrganizationRecord>>,
     demand: &Demand<'_>,
     client: &dyn Fn() -> ClientAddress,
     now: Timestamp,
-) -> Result<Grant<'a>, Denial> {
+) -> Result<Grant, Denial> {
     let (Some(key), Some(organization)) = (key, organization) else {
         return Err(Denial::InvalidKey);
     };
@@ -157,8 +159,8 @@ pub fn decide<'a>(
             Denial::InsufficientScope(scope.to_owned())
         }),
         _ => Ok(Grant {
-            key,
-            organization,
+            key: Rc::clone(key),
+            organization: Rc::clone(organization),
             state,
         }),
     }
@@ -215,14 +217,15 @@ mod tests {
         organization: &OrganizationRecord,
         scope: Option<&str>,
     ) -> Result<KeyState, Denial> {
+        let (key, organization) = (Rc::new(key.clone()), Rc::new(organization.clone()));
         let demand = Demand {
             audience: Audience::Clients { test_keys: true },
             scope,
         };
         decide(
             &digest(0),
-            Some(key),
-            Some(organization),
+            Some(&key),
+            Some(&organization),
             &demand,
             &|| HOME,
             NOW,
@@ -294,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_grant_shows_what_it_was_given_on() {
-        let (key, organization) = (key(), organization());
+        let (key, organization) = (Rc::new(key()), Rc::new(organization()));
         let demand = Demand {
             audience: Audience::Clients { test_keys: true },
             scope: None,
@@ -309,8 +312,8 @@ mod tests {
             NOW,
         )
         .unwrap();
-        assert!(std::ptr::eq(grant.key(), &key));
-        assert!(std::ptr::eq(grant.organization(), &organization));
+        assert!(Rc::ptr_eq(grant.key(), &key));
+        assert!(Rc::ptr_eq(grant.organization(), &organization));
         assert_eq!(grant.state(), KeyState::Active);
         assert!(secret_is_wrong(&digest(1), &key));
         assert!(!secret_is_wrong(&digest(0), &key));
@@ -328,11 +331,11 @@ mod tests {
 
     #[test]
     fn a_test_key_is_told_where_none_is_taken() {
-        let key = KeyRecord {
+        let key = Rc::new(KeyRecord {
             environment: Environment::Test,
             ..key()
-        };
-        let organization = organization();
+        });
+        let organization = Rc::new(organization());
         let on = |test_keys| {
             let demand = Demand {
                 audience: Audience::Clients { test_keys },
@@ -363,16 +366,16 @@ mod tests {
     /// Whatever else is wrong with a key: without its secret there is one answer.
     #[test]
     fn only_the_secret_buys_a_reason() {
-        let organization = OrganizationRecord {
+        let organization = Rc::new(OrganizationRecord {
             api_access: false,
             ..organization()
-        };
-        let key = KeyRecord {
+        });
+        let key = Rc::new(KeyRecord {
             revoked: true,
             disabled: true,
             expires_at: Some(NOW),
             ..key()
-        };
+        });
         let demand = Demand {
             audience: Audience::Clients { test_keys: true },
             scope: Some("billing"),
@@ -408,8 +411,8 @@ mod tests {
         let on = |key: &KeyRecord, organization: &OrganizationRecord| {
             decide(
                 &digest(0),
-                Some(key),
-                Some(organization),
+                Some(&Rc::new(key.clone())),
+                Some(&Rc::new(organization.clone())),
                 &demand,
                 &|| HOME,
                 NOW,

@@ -27,12 +27,16 @@ const LOOK_UPS: Bounds = Bounds {
     lasts: 6_000,
 };
 
+/// The turns of look-ups.
+#[must_use]
+pub fn look_ups() -> KeyedSemaphore<PublicKeyId> {
+    KeyedSemaphore::new(LOOK_UPS)
+}
+
 /// What is known of secrets, by key id. Only ids that are genuine come here.
 pub struct Secrets {
     digests: FxHashMap<PublicKeyId, KeyDigest>,
     unknown: ExpiringSet<PublicKeyId>,
-    /// The look-ups under way.
-    pub look_ups: KeyedSemaphore<PublicKeyId>,
 }
 
 impl Default for Secrets {
@@ -40,7 +44,6 @@ impl Default for Secrets {
         Self {
             digests: FxHashMap::default(),
             unknown: ExpiringSet::new(UNKNOWN_MOST, UNKNOWN_FOR),
-            look_ups: KeyedSemaphore::new(LOOK_UPS),
         }
     }
 }
@@ -95,22 +98,21 @@ mod tests {
         }
     }
 
-    /// Every request of a flood at one instant, as the rim carries it: of those that
+    /// Every request of a flood at one instant, as the runtime carries it: of those that
     /// find nothing known, one looks up, and the others find it known then.
     #[test]
     fn a_flood_of_wrong_secrets_costs_one_look_up() {
         let mut secrets = Secrets::default();
-        let flood: Vec<_> = (0..1_000)
-            .filter_map(|_| secrets.look_ups.enter(id(1), 0))
-            .collect();
+        let mut turns = look_ups();
+        let flood: Vec<_> = (0..1_000).filter_map(|_| turns.enter(id(1), 0)).collect();
         let mut look_ups = 0;
         for permit in flood {
-            assert!(secrets.look_ups.may_go(&permit, 0));
+            assert!(turns.may_go(&permit, 0));
             if secrets.proves(&id(1), &digest('B'), 0).is_none() {
                 look_ups += 1;
                 secrets.learn(id(1), Some(digest('A')), 0);
             }
-            secrets.look_ups.leave(permit);
+            turns.leave(permit);
         }
         assert_eq!(look_ups, 1);
     }

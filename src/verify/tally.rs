@@ -38,9 +38,6 @@ pub struct Count {
 pub struct Tally<O> {
     counts: FxHashMap<(Counted<O>, u64), Count>,
     dropped: u64,
-    /// Until when somebody is going to flush. Expires by itself: the one who
-    /// promised may be cancelled.
-    flush_by: Option<Timestamp>,
 }
 
 impl<O> Default for Tally<O> {
@@ -48,7 +45,6 @@ impl<O> Default for Tally<O> {
         Self {
             counts: FxHashMap::default(),
             dropped: 0,
-            flush_by: None,
         }
     }
 }
@@ -75,27 +71,9 @@ impl<O: Copy + Eq + std::hash::Hash> Tally<O> {
         }
     }
 
-    /// Whether the caller is the one to flush, `after` milliseconds from now.
-    /// Nobody else is then told so until that is long over.
-    pub fn take_flush(&mut self, now: Timestamp, after: u64) -> bool {
-        !self.counts.is_empty() && self.promise_flush(now, after)
-    }
-
-    /// The same where there is something else to flush.
-    pub fn promise_flush(&mut self, now: Timestamp, after: u64) -> bool {
-        let promised = self
-            .flush_by
-            .is_some_and(|by| now < by && by.0 <= now.0 + 3 * after);
-        if !promised {
-            self.flush_by = Some(now.plus(2 * after));
-        }
-        !promised
-    }
-
     /// Takes all counts out, by organization, and how many were dropped.
     #[expect(clippy::type_complexity, reason = "read once, at once")]
     pub fn drain(&mut self) -> (HashMap<OrganizationTag, Vec<(Counted<O>, Count)>>, u64) {
-        self.flush_by = None;
         let mut by_organization: HashMap<_, Vec<_>> = HashMap::new();
         for ((counted, _), count) in self.counts.drain() {
             by_organization
@@ -155,36 +133,6 @@ mod tests {
         };
         let tag = key('0').organization_tag();
         assert_eq!(drained[&tag], [(counted('0'), expected)]);
-    }
-
-    #[test]
-    fn a_promise_holds_twice_as_long_as_announced_and_no_clock_keeps_it_longer() {
-        let mut tally = Tally::<u8>::default();
-        assert!(tally.promise_flush(Timestamp(100), 10), "also of nothing");
-        for now in [100, 119] {
-            assert!(!tally.promise_flush(Timestamp(now), 10), "at {now}");
-        }
-        // A clock that was set back: the promise is for 120.
-        assert!(!tally.promise_flush(Timestamp(90), 10));
-        assert!(tally.promise_flush(Timestamp(89), 10));
-        // Whoever drains has kept it.
-        tally.drain();
-        assert!(tally.promise_flush(Timestamp(90), 10));
-    }
-
-    #[test]
-    fn one_flusher_at_a_time_and_a_lost_one_is_replaced() {
-        let mut tally = Tally::default();
-        assert!(!tally.take_flush(Timestamp(0), 10), "nothing to flush");
-        tally.count(counted('0'), Timestamp(0));
-        assert!(tally.take_flush(Timestamp(0), 10));
-        assert!(!tally.take_flush(Timestamp(19), 10));
-        assert!(tally.take_flush(Timestamp(20), 10));
-        // A clock that was set back does not hold the promise for ever.
-        let mut tally = Tally::default();
-        tally.count(counted('0'), Timestamp(0));
-        assert!(tally.take_flush(Timestamp(1_000_000), 10));
-        assert!(tally.take_flush(Timestamp(5), 10));
     }
 
     #[test]

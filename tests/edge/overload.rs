@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use katalo_keys::{
     freshness::{Question, Subject, ask::Version, message::RelayRequest},
     key::PublicKeyId,
-    registry::message::{Actor, Command, MESSAGE_VERSION, Request, Required},
+    registry::message::{Actor, Command, MESSAGE_VERSION, Request, RequiredRevisions},
 };
 use katalo_rig::{Caller, Class, PATIENCE, Rig};
 use serde::Serialize;
@@ -113,7 +113,7 @@ fn strong_read(key: PublicKeyId) -> Result<String> {
         idempotency: None,
         command: Command::Records {
             key,
-            required: Required::default(),
+            required: RequiredRevisions::default(),
         },
     };
     let tag = key.organization_tag();

@@ -47,18 +47,25 @@ fn the_request_after_a_trap_works() -> Result<()> {
     Ok(())
 }
 
+/// A trap ends the requests under way in its own plane, whose instance is lost, and
+/// none of the other plane's.
 #[test]
 fn requests_under_way_when_another_traps_are_answered() -> Result<()> {
-    let rig = Rig::builder().start()?;
+    let rig = Rig::builder().strict().start()?;
     let (admin, key) = acme(&rig)?;
     let link = rig.link(Caller::Edge(0), Class::Registry);
-    link.hang()?;
+    link.hold()?;
     // No deadline can answer in the trap's place.
     rig.clock(0).stop()?;
     std::thread::scope(|scope| {
         let before = link.calls()?.fetches;
-        let waiting = scope.spawn(|| admin.call("GET", "/organizations/acme").send());
-        link.wait_for(before + 1)?;
+        let client = || {
+            let call = rig.edge(0).call("GET", "/v1/catalogs/c1");
+            call.bearer(&key.secret).send()
+        };
+        let waiting = scope.spawn(client);
+        let managing = scope.spawn(|| admin.call("GET", "/organizations/acme").send());
+        link.wait_for(before + 2)?;
         let trapping = rig
             .edge(0)
             .call("GET", "/healthz")
@@ -68,7 +75,9 @@ fn requests_under_way_when_another_traps_are_answered() -> Result<()> {
         let waited = waiting.join().expect("the thread ends")?;
         assert_problem(&waited, 500, "internal_error");
         link.heal()?;
-        assert_eq!(own_key(rig.edge(0), &key.secret)?.status, 200);
+        let managed = managing.join().expect("the thread ends")?;
+        assert_eq!(managed.status, 200, "{managed:?}");
+        assert_eq!(client()?.status, 200);
         assert_eq!(admin.call("GET", "/organizations/acme").send()?.status, 200);
         Ok(())
     })

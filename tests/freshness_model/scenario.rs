@@ -9,7 +9,6 @@ use katalo_keys::freshness::{Bound, Subject};
 use stateright::{Model, Property};
 
 use super::world::action::Action;
-use super::world::edge::Brought;
 use super::world::net::Node;
 use super::world::oracle::{GUARANTEE, WENT_BACK};
 use super::world::registry::FIRST;
@@ -40,14 +39,12 @@ pub struct Scenario {
     warm: bool,
     /// The key begins as revoked, enforced.
     revoked: bool,
-    /// Whom edges ask.
-    via: Vec<Node>,
     /// What changes.
     subjects: Vec<Subject>,
     changes: u8,
     tick: u64,
     pub ticks: u8,
-    /// Messages lost, refused or delivered twice.
+    /// Messages lost, refused, delivered twice or later than their deadline.
     messages: u8,
     faults: u8,
     fault: Vec<Action>,
@@ -97,8 +94,8 @@ impl Scenario {
                 registries: 1,
                 keys: 1,
                 view_limit: 1 << 20,
-                waiting: 1,
-                loads: 1,
+                requests: 1,
+                calls: 0,
                 in_flight: 4,
                 confirmations: false,
                 older: Vec::new(),
@@ -107,7 +104,6 @@ impl Scenario {
             at_most: None,
             warm: true,
             revoked: false,
-            via: vec![Node::Relay(0)],
             subjects: vec![KEY()],
             changes: 1,
             tick: TICK,
@@ -179,47 +175,28 @@ impl Scenario {
         let ready =
             |edge| (world.edges[usize::from(edge)]).could_decide(&self.setup, world.now, KEY());
         match action {
-            // Made in every state.
-            Action::Call { .. } => false,
+            // Made in every state; but it takes a call to ask the log.
+            Action::Call { registry, .. } => {
+                self.setup.confirmations && quiet(Node::Registry(*registry))
+            }
             // Counted in every state, unless it has something to wait for.
             Action::Arrive { edge, .. } => {
-                world.edges[usize::from(*edge)].waiting.is_empty() && !ready(*edge)
+                world.edges[usize::from(*edge)].requests.is_empty() && !ready(*edge)
             }
             // Where records are here and unproven, a request asks the same.
             Action::Refresh { edge, .. } => {
                 ready(*edge) || !world.edges[usize::from(*edge)].view.holds(&KEY())
             }
-            Action::Seek { edge, .. } => {
-                quiet(Node::Edge(*edge)) && world.edges[usize::from(*edge)].loads.is_empty()
-            }
-            Action::Resync { edge, .. } => quiet(Node::Edge(*edge)),
-            Action::ReadStrong { edge } => {
-                quiet(Node::Edge(*edge)) && !world.edges[usize::from(*edge)].is_reading()
-            }
             // One after the other; what never changes is found at once.
             Action::ReadKv { subject, value, .. } if !self.subjects.contains(subject) => {
                 value.is_some()
             }
-            Action::ReadKv { edge, load, .. } => {
-                let left = &world.edges[usize::from(*edge)].loads[*load].left;
-                left.iter().all(|(subject, brought)| {
-                    self.subjects.contains(subject) || *brought != Brought::Nothing
-                })
+            Action::ReadKv { edge, .. } => {
+                let reads = world.edges[usize::from(*edge)].kv_reads();
+                (reads.iter()).all(|(_, subject)| self.subjects.contains(subject))
             }
             Action::Wake { relay } => quiet(Node::Relay(*relay)),
-            // Only for what has not settled.
-            Action::Await { registry } => {
-                let rows = &world.registries[usize::from(*registry)].stored.rows;
-                (rows.iter())
-                    .any(|(subject, row)| !world.oracle.is_enforced(*subject, row.revision))
-            }
-            Action::Append { registry } | Action::CheckRestored { registry } => {
-                quiet(Node::Registry(*registry))
-            }
-            Action::Settle { registry } => {
-                let rows = &world.registries[usize::from(*registry)].stored.rows;
-                (rows.iter()).any(|(subject, row)| world.oracle.is_enforced(*subject, row.revision))
-            }
+            Action::Alarm { registry } => quiet(Node::Registry(*registry)),
             _ => true,
         }
     }
@@ -294,7 +271,7 @@ impl Model for Scenario {
         if left.ticks > 0 {
             actions.push(Action::Tick(self.tick));
         }
-        for action in world.possible(&self.setup, &self.via) {
+        for action in world.possible(&self.setup) {
             if self.is_taken(world, &action) && !actions.contains(&action) {
                 actions.push(action);
             }
@@ -313,6 +290,11 @@ impl Model for Scenario {
                     actions.push(Action::Refuse(id));
                 }
             }
+            for edge in 0..self.setup.edges {
+                let late = world.deadlines(edge).into_iter();
+                let late = late.filter(|(_, is_under_way)| *is_under_way);
+                actions.extend(late.map(|(which, _)| Action::TimeOut { edge, which }));
+            }
         }
         if left.faults > 0 {
             actions.extend(&self.fault);
@@ -328,6 +310,9 @@ impl Model for Scenario {
             Action::Tick(_) => left.ticks -= 1,
             Action::Change { .. } => left.changes -= 1,
             Action::Lose(_) | Action::Refuse(_) | Action::Duplicate(_) => left.messages -= 1,
+            Action::TimeOut { edge, which } if world.deadlines(edge).contains(&(which, true)) => {
+                left.messages -= 1;
+            }
             _ if self.fault.contains(&action) => left.faults -= 1,
             _ => {}
         }
@@ -526,7 +511,7 @@ pub fn two_confirm() -> Scenario {
 pub fn two_relays() -> Scenario {
     let mut scenario = confirmed("two relays");
     scenario.setup.relays = 2;
-    scenario.via.push(Node::Relay(1));
+    scenario.messages = 1;
     scenario.narrow()
 }
 
@@ -643,10 +628,11 @@ pub fn relay_steps_ahead() -> Scenario {
     }
 }
 
-/// An edge may ask the log as well as its relay, whose answers overtake each
-/// other.
+/// A relay has no room, so that an edge turns to the log, and what the relay says
+/// after all comes too late.
 pub fn two_ways() -> Scenario {
     let mut scenario = Scenario::new("two ways");
-    scenario.via.push(Node::Log);
-    scenario
+    scenario.setup.requests = 2;
+    scenario.messages = 2;
+    scenario.narrow()
 }

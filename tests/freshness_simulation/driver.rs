@@ -7,8 +7,8 @@ use katalo_keys::freshness::{Bound, Subject};
 
 use super::world::action::Action;
 use super::world::clock::Clock;
-use super::world::edge::Brought;
 use super::world::net::Node;
+use super::world::oracle::Decisions;
 use super::world::{Mutant, Rec, START, Setup, World, key, organization};
 
 /// What must not be once the faults have stopped.
@@ -55,7 +55,7 @@ impl Dice {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub steps: u64,
-    pub decisions: u64,
+    pub decisions: Decisions,
     pub promises: u64,
     pub simulated_ms: u64,
 }
@@ -63,7 +63,9 @@ pub struct Tally {
 impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.steps += other.steps;
-        self.decisions += other.decisions;
+        self.decisions.memory += other.decisions.memory;
+        self.decisions.kv += other.decisions.kv;
+        self.decisions.registry += other.decisions.registry;
         self.promises += other.promises;
         self.simulated_ms += other.simulated_ms;
     }
@@ -99,8 +101,8 @@ impl Run {
             } else {
                 1 << 20
             },
-            waiting: 3,
-            loads: 4,
+            requests: 3,
+            calls: 3,
             in_flight: dice.of(&[8, 40]).unwrap(),
             confirmations: dice.below(4) > 0,
             older: Vec::new(),
@@ -193,13 +195,6 @@ impl Run {
         self.dice.below(self.setup.registries.into()) as u8
     }
 
-    fn via(&mut self) -> Node {
-        if self.dice.one_in(12) {
-            return Node::Log;
-        }
-        Node::Relay(self.relay())
-    }
-
     fn key(&mut self) -> (u8, Subject) {
         let registry = self.registry();
         let k = self.dice.below(self.setup.keys.into()) as u8;
@@ -222,23 +217,30 @@ impl Run {
         match self.dice.below(100) {
             0..30 => self.deliver(),
             30..44 => {
-                let (edge, (_, key), via) = (self.edge(), self.key(), self.via());
-                self.act(Action::Arrive { edge, key, via });
+                let (edge, (_, key)) = (self.edge(), self.key());
+                let strict = self.dice.one_in(20);
+                self.act(Action::Arrive { edge, key, strict });
             }
             44..56 => self.pass_time(),
             56..68 => self.read_kv(),
             68..73 => {
-                let (edge, via) = (self.edge(), self.via());
+                let edge = self.edge();
                 let frozen = self.dice.one_in(3);
-                self.act(Action::Refresh { edge, via, frozen });
+                self.act(Action::Refresh { edge, frozen });
             }
             73..77 => {
-                let (edge, via) = (self.edge(), self.via());
-                self.act(Action::Seek { edge, via });
+                let edge = self.edge();
+                let waiting = self.world.edges[usize::from(edge)].waiting();
+                if let Some(request) = self.dice.of(&waiting) {
+                    self.act(Action::Look { edge, request });
+                }
             }
             77..79 => {
                 let edge = self.edge();
-                self.act(Action::ReadStrong { edge });
+                let deadlines = self.world.deadlines(edge);
+                if let Some((which, _)) = self.dice.of(&deadlines) {
+                    self.act(Action::TimeOut { edge, which });
+                }
             }
             79..81 => {
                 let relay = self.relay();
@@ -262,7 +264,10 @@ impl Run {
             }
             4..7 => {
                 let registry = self.registry();
-                self.act(Action::Await { registry });
+                let awaited = self.world.could_await(registry);
+                if let Some(subject) = self.dice.of(&awaited) {
+                    self.call(registry, subject);
+                }
             }
             _ => {
                 let relay = self.relay();
@@ -274,12 +279,8 @@ impl Run {
     fn registry_step(&mut self) {
         let (registry, subject) = self.subject();
         match self.dice.below(8) {
-            0 => self.act(Action::Settle { registry }),
-            1 => {
-                self.act(Action::CheckRestored { registry });
-                self.act(Action::Recover { registry });
-            }
-            2..5 => self.act(Action::Append { registry }),
+            0..4 => self.act(Action::Alarm { registry }),
+            4 => self.hear(registry, Action::Resume { registry }),
             _ if self.world.registries[usize::from(registry)].may_serve(&self.setup) => {
                 self.call(registry, subject);
             }
@@ -287,17 +288,23 @@ impl Run {
         }
     }
 
-    /// A client calls; and once it hears `enforced`, requests come everywhere.
+    /// A client calls.
     fn call(&mut self, registry: u8, subject: Subject) {
+        self.hear(registry, Action::Call { registry, subject });
+    }
+
+    /// Once a client hears `enforced`, requests come everywhere.
+    fn hear(&mut self, registry: u8, action: Action) {
         let before = self.world.oracle.promises;
-        self.act(Action::Call { registry, subject });
+        self.act(action);
         if self.world.oracle.promises == before {
             return;
         }
         for edge in 0..self.setup.edges {
             for k in 0..self.setup.keys {
-                let (key, via) = (key(registry, k), self.via());
-                self.act(Action::Arrive { edge, key, via });
+                let key = key(registry, k);
+                let strict = false;
+                self.act(Action::Arrive { edge, key, strict });
             }
         }
     }
@@ -338,20 +345,10 @@ impl Run {
     /// KV gives its newest value, one however old, or a miss.
     fn read_kv(&mut self) {
         let edge = self.edge();
-        let loads = &self.world.edges[usize::from(edge)].loads;
-        let mut reads = Vec::new();
-        for (load, loading) in loads.iter().enumerate() {
-            for (subject, brought) in &loading.left {
-                reads.push((load, *subject, *brought));
-            }
-        }
-        let Some((load, subject, brought)) = self.dice.of(&reads) else {
+        let reads = self.world.edges[usize::from(edge)].kv_reads();
+        let Some((request, subject)) = self.dice.of(&reads) else {
             return;
         };
-        if let Brought::Unanswered(_) = brought {
-            let via = self.via();
-            return self.act(Action::Resync { edge, load, via });
-        }
         let values = &self.world.kv[&subject];
         let value = match self.dice.below(10) {
             0 => None,
@@ -360,7 +357,7 @@ impl Run {
         };
         self.act(Action::ReadKv {
             edge,
-            load,
+            request,
             subject,
             value,
         });

@@ -2,33 +2,36 @@
 
 use katalo_keys::freshness::change_log::ChangeLog;
 use katalo_keys::freshness::{Bound, Incarnation, Reading, Subject};
+use katalo_keys::verify::Freshness;
 
 use super::clock::Clock;
-use super::edge::{Brought, Edge};
-use super::net::{Body, Node};
+use super::net::{Body, Context, Node};
 use super::{Mutant, Rec, Setup, World, key};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
     /// True time passes, in milliseconds.
     Tick(u64),
-    /// A request for a key arrives at an edge, which asks at `via`.
-    Arrive { edge: u8, key: Subject, via: Node },
-    /// A waiting request looks again.
-    Seek { edge: u8, via: Node },
+    /// A request for a key arrives at an edge; `strict`: it is to be decided by the
+    /// registry.
+    Arrive {
+        edge: u8,
+        key: Subject,
+        strict: bool,
+    },
+    /// A request's timer runs out.
+    Look { edge: u8, request: usize },
     /// A background refresh; `frozen`: on a clock that stands still.
-    Refresh { edge: u8, via: Node, frozen: bool },
-    /// A load asks once more.
-    Resync { edge: u8, load: usize, via: Node },
-    /// KV answers a load: a value of any age, or a miss.
+    Refresh { edge: u8, frozen: bool },
+    /// KV gives a value of any age, or a miss.
     ReadKv {
         edge: u8,
-        load: usize,
+        request: usize,
         subject: Subject,
         value: Option<Rec>,
     },
-    /// A waiting request turns to the registry.
-    ReadStrong { edge: u8 },
+    /// The deadline passes of what a request has sent, or a refresh.
+    TimeOut { edge: u8, which: usize },
     /// A waiting question at a relay looks again.
     Wake { relay: u8 },
     /// An edge's carrier goes on, or begins.
@@ -37,8 +40,6 @@ pub enum Action {
     EndCarrier { edge: u8 },
     /// The hold of every watch at a relay is over, and of the relay's at the log.
     EndHolds { relay: u8 },
-    /// A registry asks whether anybody still decides below its changes.
-    Await { registry: u8 },
     /// A message arrives.
     Deliver(u64),
     /// A message arrives, and will arrive again.
@@ -49,16 +50,12 @@ pub enum Action {
     Refuse(u64),
     /// A subject's right is taken, or given back.
     Change { registry: u8, subject: Subject },
-    /// The registry sends an append.
-    Append { registry: u8 },
+    /// The registry's alarm goes off.
+    Alarm { registry: u8 },
     /// A client calls, or calls again, to hear whether it is enforced.
     Call { registry: u8, subject: Subject },
-    /// The registry deletes rows whose wait is over.
-    Settle { registry: u8 },
-    /// The registry asks the log where it stands.
-    CheckRestored { registry: u8 },
-    /// The registry recovers from having been restored.
-    Recover { registry: u8 },
+    /// A call that waits looks again.
+    Resume { registry: u8 },
     /// The registry's process ends; another starts.
     Crash { registry: u8 },
     /// The registry is copied.
@@ -83,123 +80,119 @@ pub enum Action {
 
 impl World {
     /// What may happen without a fault, apart from time and new changes.
-    pub fn possible(&self, setup: &Setup, via: &[Node]) -> Vec<Action> {
+    pub fn possible(&self, setup: &Setup) -> Vec<Action> {
         let mut actions = Vec::new();
         actions.extend(self.net.iter().map(|(id, _)| Action::Deliver(id)));
-        for (number, edge) in (0..).zip(&self.edges) {
-            self.possible_at_edge(setup, number, edge, via, &mut actions);
+        for edge in 0..setup.edges {
+            self.possible_at_edge(setup, edge, &mut actions);
         }
         for (relay, node) in (0..).zip(&self.relays) {
             if !node.parked.is_empty() {
                 actions.push(Action::Wake { relay });
             }
         }
+        for (registry, node) in (0..).zip(&self.registries) {
+            let may_serve = node.commit.may_serve();
+            if !may_serve || !node.stored.rows.is_empty() || !node.owed.is_empty() {
+                actions.push(Action::Alarm { registry });
+            }
+            if !node.calls.is_empty() {
+                actions.push(Action::Resume { registry });
+            }
+            if setup.confirmations {
+                let call = |subject| Action::Call { registry, subject };
+                actions.extend(self.could_await(registry).into_iter().map(call));
+            }
+        }
         if setup.confirmations {
             let edges = (0..setup.edges).filter(|edge| self.could_carry(setup, *edge));
             actions.extend(edges.map(|edge| Action::Carry { edge }));
-            let registries = (0..setup.registries).filter(|registry| self.could_await(*registry));
-            actions.extend(registries.map(|registry| Action::Await { registry }));
         }
-        for (registry, node) in (0..).zip(&self.registries) {
-            if node.commit.restore_check().is_some() {
-                actions.push(Action::CheckRestored { registry });
-            }
-            if node.commit.recovery().is_some() {
-                actions.push(Action::Recover { registry });
-            }
-            if node.commit.next_append().is_some() || !node.owed.is_empty() {
-                actions.push(Action::Append { registry });
-            }
-            for (subject, row) in &node.stored.rows {
-                actions.push(Action::Settle { registry });
-                if !self.oracle.is_enforced(*subject, row.revision) {
-                    let subject = *subject;
-                    actions.push(Action::Call { registry, subject });
-                }
-            }
-        }
-        actions.dedup();
         actions
     }
 
-    fn possible_at_edge(
-        &self,
-        setup: &Setup,
-        number: u8,
-        edge: &Edge,
-        via: &[Node],
-        actions: &mut Vec<Action>,
-    ) {
-        for via in via.iter().copied() {
-            for registry in 0..setup.registries {
-                for k in 0..setup.keys {
-                    let key = key(registry, k);
-                    let edge = number;
-                    actions.push(Action::Arrive { edge, key, via });
-                }
-            }
-            if !edge.waiting.is_empty() {
-                actions.push(Action::Seek { edge: number, via });
-            }
-            let read = edge.clock.clone().read(self.now, setup);
-            if edge.view.should_refresh(Reading::at(read)) {
-                actions.push(Action::Refresh {
+    fn possible_at_edge(&self, setup: &Setup, number: u8, actions: &mut Vec<Action>) {
+        let edge = &self.edges[usize::from(number)];
+        for registry in 0..setup.registries {
+            for k in 0..setup.keys {
+                actions.push(Action::Arrive {
                     edge: number,
-                    via,
-                    frozen: false,
+                    key: key(registry, k),
+                    strict: false,
                 });
             }
         }
-        for (load, loading) in edge.loads.iter().enumerate() {
-            for (subject, brought) in &loading.left {
-                match brought {
-                    Brought::Nothing => {
-                        let values = self.kv.get(subject).into_iter().flatten();
-                        for value in values.copied().map(Some).chain([None]) {
-                            actions.push(Action::ReadKv {
-                                edge: number,
-                                load,
-                                subject: *subject,
-                                value,
-                            });
-                        }
-                    }
-                    Brought::Unanswered(_) => {
-                        actions.extend(via.iter().map(|via| Action::Resync {
-                            edge: number,
-                            load,
-                            via: *via,
-                        }));
-                    }
-                    Brought::Behind => {}
-                }
+        let read = edge.clock.clone().read(self.now, setup);
+        if edge.view.should_refresh(Reading::at(read)) {
+            actions.push(Action::Refresh {
+                edge: number,
+                frozen: false,
+            });
+        }
+        for request in edge.waiting() {
+            actions.push(Action::Look {
+                edge: number,
+                request,
+            });
+        }
+        for (request, subject) in edge.kv_reads() {
+            let values = self.kv.get(&subject).into_iter().flatten();
+            for value in values.copied().map(Some).chain([None]) {
+                actions.push(Action::ReadKv {
+                    edge: number,
+                    request,
+                    subject,
+                    value,
+                });
             }
         }
-        if !edge.waiting.is_empty() {
-            actions.push(Action::ReadStrong { edge: number });
+        for (which, is_under_way) in self.deadlines(number) {
+            if !is_under_way {
+                actions.push(Action::TimeOut {
+                    edge: number,
+                    which,
+                });
+            }
         }
+    }
+
+    /// What has a deadline at an edge, each with whether what was sent, or an answer
+    /// to it, is under way.
+    pub fn deadlines(&self, number: u8) -> Vec<(usize, bool)> {
+        self.edges[usize::from(number)].deadlines(|sent| {
+            let parked = self.relays.iter().flat_map(|relay| &relay.parked);
+            let mut parked = parked.map(|parked| &parked.context);
+            let mut messages = self.net.iter().map(|(_, message)| &message.context);
+            let is_it = |context: &Context| context == sent;
+            messages.any(is_it) || parked.any(is_it)
+        })
     }
 
     /// Lets it happen.
     pub fn apply(&mut self, setup: &Setup, action: Action) {
         match action {
             Action::Tick(ms) => self.now += ms,
-            Action::Arrive { edge, key, via } => self.arrive(setup, edge, key, via),
-            Action::Seek { edge, via } => self.seek(setup, edge, via),
-            Action::Refresh { edge, via, frozen } => self.refresh(setup, edge, via, frozen),
-            Action::Resync { edge, load, via } => self.resync(setup, edge, load, via),
+            Action::Arrive { edge, key, strict } => {
+                let freshness = if strict {
+                    Freshness::Strict
+                } else {
+                    Freshness::Bounded
+                };
+                self.arrive(setup, edge, key, freshness);
+            }
+            Action::Look { edge, request } => self.look(setup, edge, request),
+            Action::Refresh { edge, frozen } => self.refresh(setup, edge, frozen),
             Action::ReadKv {
                 edge,
-                load,
+                request,
                 subject,
                 value,
-            } => self.read_kv(setup, edge, load, subject, value),
-            Action::ReadStrong { edge } => self.read_strong(setup, edge),
+            } => self.read_kv(setup, edge, request, subject, value),
+            Action::TimeOut { edge, which } => self.time_out(setup, edge, which),
             Action::Wake { relay } => self.serve_parked(setup, relay),
             Action::Carry { edge } => self.carry(setup, edge),
             Action::EndCarrier { edge } => self.carriers[usize::from(edge)] = None,
             Action::EndHolds { relay } => self.end_holds(setup, relay),
-            Action::Await { registry } => self.await_floor(setup, registry),
             Action::Deliver(id) => {
                 if let Some(message) = self.net.take(id) {
                     self.deliver(setup, message);
@@ -224,13 +217,9 @@ impl World {
                 self.changed_at = self.now;
                 self.change(setup, registry, subject);
             }
-            Action::Append { registry } => self.append(setup, registry),
-            Action::Call { registry, subject } => {
-                self.call(setup, registry, subject);
-            }
-            Action::Settle { registry } => self.settle(setup, registry),
-            Action::CheckRestored { registry } => self.check_restored(setup, registry),
-            Action::Recover { registry } => self.recover(setup, registry),
+            Action::Alarm { registry } => self.alarm(setup, registry),
+            Action::Call { registry, subject } => self.call(setup, registry, subject),
+            Action::Resume { registry } => self.resume(setup, registry),
             Action::Crash { registry } => self.restart(setup, Node::Registry(registry)),
             Action::Backup { registry } => {
                 let registry = &mut self.registries[usize::from(registry)];
@@ -298,15 +287,16 @@ impl World {
         }
         self.change(setup, registry, subject);
         for _ in 0..6 {
-            self.append(setup, registry);
-            self.deliver_everything(setup);
-            for edge in 0..setup.edges {
-                self.carry(setup, edge);
+            for _ in 0..2 {
+                self.call(setup, registry, subject);
+                self.deliver_everything(setup);
+                for edge in 0..setup.edges {
+                    self.carry(setup, edge);
+                }
+                self.deliver_everything(setup);
             }
-            self.deliver_everything(setup);
-            self.await_floor(setup, registry);
-            self.deliver_everything(setup);
-            if self.call(setup, registry, subject) {
+            let revision = self.registries[0].stored.records[&subject].revision;
+            if self.oracle.is_enforced(subject, revision) {
                 return true;
             }
             self.now += 40;
@@ -316,31 +306,41 @@ impl World {
 
     /// One round in which every message arrives.
     pub fn carry_everything(&mut self, setup: &Setup) {
-        let via = Node::Relay(0);
         for registry in 0..setup.registries {
-            self.check_restored(setup, registry);
-            self.recover(setup, registry);
-            for _ in 0..4 {
-                self.append(setup, registry);
-            }
-            self.await_floor(setup, registry);
-            self.settle(setup, registry);
+            self.alarm(setup, registry);
         }
+        self.deliver_everything(setup);
         for edge in 0..setup.edges {
             for registry in 0..setup.registries {
                 for k in 0..setup.keys {
-                    self.edges[usize::from(edge)].cancel_loads();
-                    self.arrive(setup, edge, key(registry, k), via);
-                    self.carry_loads(setup, edge, via);
-                    self.deliver_everything(setup);
-                    self.carry_loads(setup, edge, via);
-                    self.deliver_everything(setup);
+                    self.edges[usize::from(edge)].requests.clear();
+                    self.arrive(setup, edge, key(registry, k), Freshness::Bounded);
+                    for _ in 0..4 {
+                        self.carry_requests(setup, edge);
+                    }
                 }
             }
-            self.refresh(setup, edge, via, false);
+            self.refresh(setup, edge, false);
             self.carry(setup, edge);
         }
         self.deliver_everything(setup);
+    }
+
+    /// Whatever the requests of an edge wait for comes.
+    fn carry_requests(&mut self, setup: &Setup, edge: u8) {
+        for (request, subject) in self.edges[usize::from(edge)].kv_reads() {
+            let value = self.kv[&subject].last().copied();
+            self.read_kv(setup, edge, request, subject, value);
+        }
+        self.deliver_everything(setup);
+        for (which, is_under_way) in self.deadlines(edge).into_iter().rev() {
+            if !is_under_way {
+                self.time_out(setup, edge, which);
+            }
+        }
+        for request in self.edges[usize::from(edge)].waiting().into_iter().rev() {
+            self.look(setup, edge, request);
+        }
     }
 
     fn deliver_everything(&mut self, setup: &Setup) {
@@ -355,32 +355,6 @@ impl World {
             for id in ids {
                 self.apply(setup, Action::Deliver(id));
             }
-        }
-    }
-
-    fn carry_loads(&mut self, setup: &Setup, edge: u8, via: Node) {
-        let mut actions = Vec::new();
-        self.possible_at_edge(
-            setup,
-            edge,
-            &self.edges[usize::from(edge)],
-            &[via],
-            &mut actions,
-        );
-        let newest = |world: &Self, subject: &Subject| world.kv[subject].last().copied();
-        for action in actions {
-            match action {
-                Action::ReadKv { subject, value, .. } if value != newest(self, &subject) => {}
-                Action::ReadKv { .. } | Action::Resync { .. } => self.apply(setup, action),
-                _ => {}
-            }
-        }
-        let behind = |edge: &Edge| {
-            let left = edge.loads.iter().flat_map(|loading| loading.left.values());
-            left.into_iter().any(|brought| *brought == Brought::Behind)
-        };
-        if behind(&self.edges[usize::from(edge)]) {
-            self.read_strong(setup, edge);
         }
     }
 

@@ -18,6 +18,7 @@ pub struct Clock {
     /// How far behind the last reading the next one is: a step back that
     /// shows.
     behind: Option<u64>,
+    frozen: bool,
 }
 
 impl Clock {
@@ -30,12 +31,16 @@ impl Clock {
             lag: 0,
             last: 0,
             behind: None,
+            frozen: false,
         }
     }
 
     /// A reading at true time `now`. Only for a machine that takes note of it:
     /// what it has not seen, it cannot miss.
     pub fn read(&mut self, now: u64, setup: &Setup) -> u64 {
+        if self.frozen {
+            return self.last;
+        }
         if let Some(by) = self.behind.take() {
             self.origin = self.last.saturating_sub(by);
             self.since = now;
@@ -50,8 +55,13 @@ impl Clock {
         self.last
     }
 
-    /// The last reading: what a clock shows that stands still since.
-    pub fn frozen(&self) -> u64 {
+    /// Stands still at the last reading.
+    pub fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// The last reading.
+    pub fn last(&self) -> u64 {
         self.last
     }
 

@@ -1,16 +1,19 @@
 //! Watches, confirmations, and what waits for them: around the real carriers and
 //! accounts.
 
-use katalo_keys::freshness::account::{Account, HolderId, Holding};
-use katalo_keys::freshness::append::Await;
+use katalo_keys::freshness::account::Account;
 use katalo_keys::freshness::carrier::{Carrier, Step};
-use katalo_keys::freshness::failover::{Hop, Region, RelayName};
+use katalo_keys::freshness::enforcer::EnforcerEvent;
+use katalo_keys::freshness::failover::Hop;
+use katalo_keys::freshness::follower::Accepted;
+use katalo_keys::freshness::holding::{HolderId, Holding};
 use katalo_keys::freshness::relay::{Serve, Upkeep};
 use katalo_keys::freshness::sync::{Confirm, Version};
 use katalo_keys::freshness::{
-    Clock, Cursor, LogClock, Millis, Reading, RelayClock, SyncReply, SyncRequest,
+    Clock, Cursor, LogClock, Reading, RelayClock, Subject, SyncReply, SyncRequest,
 };
 
+use super::edge::node_of;
 use super::net::{Body, Context, Message, Node};
 use super::{Mutant, Parked, RelayNode, Setup, World};
 
@@ -28,24 +31,6 @@ pub struct Carrying {
 pub struct Held {
     message: Message,
     arrived: Reading<LogClock>,
-}
-
-/// The place of a machine, as an edge names it.
-pub fn hop(node: Node) -> Hop {
-    match node {
-        Node::Relay(replica) => Hop::Relay(RelayName {
-            region: Region::Weur,
-            replica,
-        }),
-        _ => Hop::ChangeLog,
-    }
-}
-
-fn node(hop: Hop) -> Node {
-    match hop {
-        Hop::Relay(name) => Node::Relay(name.replica),
-        _ => Node::Log,
-    }
 }
 
 /// The holder that one life of a machine is.
@@ -96,12 +81,15 @@ impl World {
                     return;
                 }
             };
-            sent.push(Message {
-                from: Node::Edge(number),
-                to: node(to),
-                body,
-                context,
-            });
+            // Where nothing stands nothing was lent.
+            if let Some(to) = node_of(setup, to) {
+                sent.push(Message {
+                    from: Node::Edge(number),
+                    to,
+                    body,
+                    context,
+                });
+            }
         }
         self.carriers[index] = Some(carrying);
         self.send_all(setup, sent);
@@ -122,10 +110,10 @@ impl World {
     pub fn deliver_to_carrier(&mut self, setup: &Setup, number: u8, message: Message) {
         let index = usize::from(number);
         match message.context {
-            Context::EdgeWatch(life, begun, sync) => {
+            Context::EdgeWatch(life, ..) if life != self.edges[index].life => {}
+            Context::EdgeWatch(_, begun, _) => {
                 let answered = matches!(message.body, Body::SyncReply(_));
                 if let Some(carrying) = &mut self.carriers[index]
-                    && life == self.edges[index].life
                     && carrying.number == begun
                 {
                     carrying.watching = false;
@@ -136,8 +124,7 @@ impl World {
                     }
                 }
                 if answered {
-                    let context = Context::Edge(life, *sync);
-                    self.deliver_sync_reply(setup, number, Message { context, ..message });
+                    self.deliver_sync_reply(setup, number, message);
                     self.carry(setup, number);
                 }
             }
@@ -164,13 +151,33 @@ impl World {
             }
             said = Some(reply.cursor);
         }
-        self.deliver_to_edge(setup, number, message);
+        match (message.context, message.body) {
+            (Context::EdgeWatch(_, _, sync), Body::SyncReply(reply)) => {
+                let edge = &mut self.edges[usize::from(number)];
+                let now = Reading::at(edge.clock.read(self.now, setup));
+                if edge.view.accept(&sync, &reply, now) == Accepted::Reset {
+                    edge.forget_shown();
+                }
+            }
+            (context, body) => {
+                let message = Message {
+                    context,
+                    body,
+                    from: message.from,
+                    to: message.to,
+                };
+                self.deliver_to_edge(setup, number, message);
+            }
+        }
         let edge = &mut self.edges[usize::from(number)];
         let now = Reading::at(edge.clock.read(self.now, setup));
         let life = edge.life;
         let mut sent = Vec::new();
         while let Some((to, confirm)) = edge.view.next_confirmation(now) {
-            sent.push((node(to), confirm, to));
+            // Where nothing stands nothing was lent.
+            if let Some(node) = node_of(setup, to) {
+                sent.push((node, confirm, to));
+            }
         }
         if setup.mutant == Some(Mutant::DiscardedConfirmed)
             && let (Some(said), Some(cursor)) = (said, edge.view.cursor())
@@ -181,7 +188,7 @@ impl World {
                 floor: Some(said),
             };
             let v = Version::CURRENT;
-            sent.push((from, Confirm { v, holding }, hop(from)));
+            sent.push((from, Confirm { v, holding }, Hop::ChangeLog));
         }
         for (to, confirm, place) in sent {
             let message = Message {
@@ -344,59 +351,48 @@ impl World {
         }
     }
 
-    /// The registry asks whether anybody still decides below its changes.
-    pub fn await_floor(&mut self, setup: &Setup, number: u8) {
+    /// Subjects of a registry of which the log could say that nobody decides below
+    /// their changes, and whom nobody asks.
+    pub fn could_await(&self, number: u8) -> Vec<Subject> {
         let registry = &self.registries[usize::from(number)];
-        let subjects = registry.stored.rows.keys();
-        let places = subjects.filter_map(|subject| registry.commit.awaited_place(subject));
-        let Some(place) = places.max_by_key(|place| place.seq) else {
-            return;
-        };
-        let body = Body::Await(Await {
-            v: Version::CURRENT,
-            place,
-            hold_ms: Millis::ZERO,
-        });
-        let message = Message {
-            from: Node::Registry(number),
-            to: Node::Log,
-            body,
-            context: Context::RegistryAwait(registry.life),
-        };
-        self.send(setup, message);
-    }
-
-    /// Whether the registry has something to await, and is not at it.
-    pub fn could_await(&self, number: u8) -> bool {
-        let registry = &self.registries[usize::from(number)];
-        let mut subjects = registry.stored.rows.keys();
         let under_way = (self.net.iter()).any(|(_, message)| {
-            message.context == Context::RegistryAwait(registry.life)
+            matches!(&message.context, Context::Await(life, ..) if *life == registry.life)
                 && [message.from, message.to].contains(&Node::Registry(number))
         });
-        !under_way && subjects.any(|subject| registry.commit.awaited_place(subject).is_some())
+        let subjects = registry.stored.rows.keys().copied();
+        let awaited = |subject: &Subject| registry.commit.awaited_place(subject).is_some();
+        subjects
+            .filter(|subject| !under_way && awaited(subject))
+            .collect()
     }
 
-    /// The log says what nobody decides below any more.
-    pub fn deliver_floor(&mut self, setup: &Setup, number: u8, message: &Message) {
-        let (meta, _) = (self.log.status(Reading::at(self.log_clock.frozen())))
+    /// The log says what nobody decides below any more, or does not.
+    pub fn deliver_floor(&mut self, setup: &Setup, number: u8, message: Message) {
+        let (meta, _) = (self.log.status(Reading::at(self.log_clock.last())))
             .unwrap_or_else(|never| match never {});
-        let registry = &mut self.registries[usize::from(number)];
-        if let (Body::Floor(floor), Context::RegistryAwait(life)) =
-            (&message.body, &message.context)
-            && *life == registry.life
-            && let Some(mut floor) = floor.floor
-        {
-            if setup.mutant == Some(Mutant::LivesCompared) {
-                floor.incarnation = meta.incarnation;
-            }
-            registry.commit.confirmed(floor);
+        let Context::Await(life, enforcer, subject) = message.context else {
+            unreachable!("only the floor is awaited");
+        };
+        if life != self.registries[usize::from(number)].life {
+            return;
         }
+        let event = match message.body {
+            Body::Floor(mut said) => {
+                if setup.mutant == Some(Mutant::LivesCompared)
+                    && let Some(floor) = &mut said.floor
+                {
+                    floor.incarnation = meta.incarnation;
+                }
+                EnforcerEvent::Floor(said)
+            }
+            _ => EnforcerEvent::NoFloor,
+        };
+        self.enforce(setup, number, enforcer, event, Some(subject));
     }
 
     /// What a fault does to the ends of the leases in a relay's account.
     pub fn alter_terms(&mut self, setup: &Setup, number: u8) {
-        let (meta, _) = (self.log.status(Reading::at(self.log_clock.frozen())))
+        let (meta, _) = (self.log.status(Reading::at(self.log_clock.last())))
             .unwrap_or_else(|never| match never {});
         let node = &mut self.relays[usize::from(number)];
         let Some(lending) = &mut node.relay.account else {
@@ -462,7 +458,7 @@ impl RelayNode {
     }
 
     fn forget_own_cursor(&mut self, body: &mut Body) {
-        let now = Reading::at(self.clock.frozen());
+        let now = Reading::at(self.clock.last());
         let holding = match body {
             Body::SyncRequest(request) | Body::Watch(request) => request.holding.as_mut(),
             Body::Confirm(confirm) => Some(&mut confirm.holding),

@@ -1,63 +1,103 @@
-//! An isolate around the real view: requests, loads and refreshes.
+//! An isolate around the real view: the deployed machines of its requests and of
+//! its refreshes, and what each of them waits for.
 
 use std::collections::BTreeMap;
 
-use katalo_keys::freshness::follower::{Accepted, PendingSync};
-use katalo_keys::freshness::view::{Inserted, Load, Lookup, Refresh, View};
-use katalo_keys::freshness::{Bound, EdgeClock, Reading, Revision, Subject};
+use katalo_keys::expiring_semaphore::ExpiringSemaphore;
+use katalo_keys::freshness::failover::{Failover, Hop, Region};
+use katalo_keys::freshness::follower::Accepted;
+use katalo_keys::freshness::view::{Lookup, View};
+use katalo_keys::freshness::{Bound, EdgeClock, Millis, Reading, Revision, Subject, SyncReply};
+use katalo_keys::verify::authorization::sync::{FailoverSync, SyncStep};
+use katalo_keys::verify::authorization::{
+    Authorization, Event, Isolate, RegistryRecords, Source, Step, Verifier,
+};
+use katalo_keys::verify::{Denial, Freshness};
 
 use super::clock::Clock;
-use super::confirmations::hop;
 use super::net::{Body, Context, Message, Node};
 use super::oracle::{Promise, WENT_BACK};
 use super::{Mutant, Rec, Setup, World};
 
-/// A request that waits to be decided, and what was promised before it came.
+/// Reads at registries under way from one isolate.
+const REGISTRY_READS: usize = 4;
+
+/// A request under way, and what was promised before it came.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Request {
     pub key: Subject,
-    pub arrived: Reading<EdgeClock>,
-    pub promise: Promise,
+    arrived: Reading<EdgeClock>,
+    promise: Promise,
+    machine: Authorization<Rec>,
+    pub awaits: Awaits,
 }
 
-/// A load in progress.
+/// What a request waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Loading {
-    pub load: Load,
-    /// Subjects whose record is not in the view yet, and what KV gave.
-    pub left: BTreeMap<Subject, Brought>,
+pub enum Awaits {
+    /// Its own timer.
+    Timer,
+    /// A sync.
+    Sync(Syncing),
+    /// Reads of Workers KV, each with what it gave, and a sync.
+    Load(BTreeMap<Subject, Option<Option<Rec>>>, Syncing),
+    /// The registry.
+    Registry,
 }
 
-/// How far the load of one record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Brought {
-    /// KV is being read.
-    Nothing,
-    /// It is here, but what is required is not known.
-    Unanswered(Rec),
-    /// KV missed it or lags: only the registry can say.
-    Behind,
+/// How far a sync is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Syncing {
+    UnderWay(FailoverSync),
+    /// Whether anybody answered.
+    Over(bool),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edge {
     pub view: View<Rec>,
+    registry_reads: ExpiringSemaphore,
     pub clock: Clock,
     pub life: u32,
-    pub waiting: Vec<Request>,
-    pub loads: Vec<Loading>,
-    /// The revision last decided on, since the view last began anew.
+    pub requests: Vec<Request>,
+    /// Syncs in the background.
+    pub refreshes: Vec<FailoverSync>,
+    /// The revision last decided on from memory, since the view last began anew.
     shown: BTreeMap<Subject, Revision>,
+}
+
+/// Grants on whatever there is: what may be decided on is the oracle's to judge.
+struct Judge;
+
+impl Verifier<Rec> for Judge {
+    type Granted = ([Rec; 2], Source);
+
+    fn refutes(&mut self, _: Option<&Rec>, _: Reading<EdgeClock>) -> bool {
+        false
+    }
+
+    fn decide(
+        &self,
+        key: Option<&Rec>,
+        organization: Option<&Rec>,
+        source: Source,
+        _: Millis,
+    ) -> Result<Self::Granted, Denial> {
+        let missing = Denial::InvalidKey;
+        let key = *key.ok_or(missing.clone())?;
+        Ok(([key, *organization.ok_or(missing)?], source))
+    }
 }
 
 impl Edge {
     pub fn new(setup: &Setup) -> Self {
         Self {
             view: View::new(setup.view_limit, Bound::MAX),
+            registry_reads: ExpiringSemaphore::new(REGISTRY_READS, 2 * Failover::TOTAL.0),
             clock: Clock::default(),
             life: 0,
-            waiting: Vec::new(),
-            loads: Vec::new(),
+            requests: Vec::new(),
+            refreshes: Vec::new(),
             shown: BTreeMap::new(),
         }
     }
@@ -75,17 +115,50 @@ impl Edge {
         matches!(found, Lookup::Ready { .. })
     }
 
-    /// Whether KV is being read.
-    pub fn is_reading(&self) -> bool {
-        let mut left = self.loads.iter().flat_map(|loading| loading.left.values());
-        left.any(|brought| *brought == Brought::Nothing)
+    /// The reads of Workers KV that are under way: of which request, and what.
+    pub fn kv_reads(&self) -> Vec<(usize, Subject)> {
+        let mut reads = Vec::new();
+        for (number, request) in self.requests.iter().enumerate() {
+            if let Awaits::Load(read, _) = &request.awaits {
+                let open = read.iter().filter(|(_, value)| value.is_none());
+                reads.extend(open.map(|(subject, _)| (number, *subject)));
+            }
+        }
+        reads
     }
 
-    /// Every load in progress is given up.
-    pub fn cancel_loads(&mut self) {
-        for loading in std::mem::take(&mut self.loads) {
-            self.view.abandon(&loading.load);
+    /// The requests that wait for their timer.
+    pub fn waiting(&self) -> Vec<usize> {
+        let requests = self.requests.iter().enumerate();
+        let waits = requests.filter(|(_, request)| request.awaits == Awaits::Timer);
+        waits.map(|(number, _)| number).collect()
+    }
+
+    /// What has a deadline: requests, then refreshes after them. With each, whether
+    /// `is_under_way` is said of what it has sent.
+    pub fn deadlines(&self, is_under_way: impl Fn(&Context) -> bool) -> Vec<(usize, bool)> {
+        let mut deadlines = Vec::new();
+        for (number, request) in self.requests.iter().enumerate() {
+            let sent = match &request.awaits {
+                Awaits::Sync(Syncing::UnderWay(sync))
+                | Awaits::Load(_, Syncing::UnderWay(sync)) => {
+                    Context::Edge(self.life, sync.clone())
+                }
+                Awaits::Registry => Context::EdgeRead(self.life, request.key, request.arrived),
+                Awaits::Timer | Awaits::Sync(_) | Awaits::Load(..) => continue,
+            };
+            deadlines.push((number, is_under_way(&sent)));
         }
+        for (number, sync) in self.refreshes.iter().enumerate() {
+            let sent = Context::Edge(self.life, sync.clone());
+            deadlines.push((self.requests.len() + number, is_under_way(&sent)));
+        }
+        deadlines
+    }
+
+    /// The view began anew.
+    pub fn forget_shown(&mut self) {
+        self.shown.clear();
     }
 
     /// The isolate ends; another takes its place on the same machine.
@@ -98,60 +171,153 @@ impl Edge {
     }
 }
 
+/// The order of asking of an edge. All of them stand in one region; of two relays
+/// and more the last one stands in the next.
+fn hops(setup: &Setup, number: u8) -> Failover {
+    let replicas = setup.relays.saturating_sub(1).max(1);
+    Failover::new(Region::Weur, number, replicas, Failover::TOTAL)
+}
+
+/// Where a hop leads; none where the world has nothing there.
+pub fn node_of(setup: &Setup, hop: Hop) -> Option<Node> {
+    match hop {
+        Hop::Relay(relay) if relay.region == Region::Weur => Some(Node::Relay(relay.replica)),
+        Hop::Relay(_) => (setup.relays > 1).then(|| Node::Relay(setup.relays - 1)),
+        Hop::ChangeLog => Some(Node::Log),
+    }
+}
+
 impl World {
-    /// A request arrives. What it lacks is asked for at `via`.
-    pub fn arrive(&mut self, setup: &Setup, number: u8, key: Subject, via: Node) {
+    /// A request arrives. One too many has the oldest one's client go away, and with
+    /// it all that drove that request.
+    pub fn arrive(&mut self, setup: &Setup, number: u8, key: Subject, freshness: Freshness) {
         let edge = &mut self.edges[usize::from(number)];
         let arrived = Reading::at(edge.clock.read(self.now, setup));
-        let promise = self.oracle.promised([key, key.organization()]);
-        edge.waiting.push(Request {
+        let request = self.request(setup, number, key, arrived, freshness);
+        let edge = &mut self.edges[usize::from(number)];
+        if edge.requests.len() >= setup.requests {
+            edge.requests.remove(0);
+        }
+        edge.requests.push(request);
+        let last = edge.requests.len() - 1;
+        self.advance(setup, number, last, Event::Look);
+    }
+
+    fn request(
+        &self,
+        setup: &Setup,
+        number: u8,
+        key: Subject,
+        arrived: Reading<EdgeClock>,
+        freshness: Freshness,
+    ) -> Request {
+        Request {
             key,
             arrived,
-            promise,
-        });
-        self.decide_waiting(setup, number);
-        self.seek(setup, number, via);
-        let edge = &mut self.edges[usize::from(number)];
-        if edge.waiting.len() > setup.waiting {
-            edge.waiting.remove(0);
+            promise: self.oracle.promised([key, key.organization()]),
+            machine: Authorization::new(key, arrived, freshness, hops(setup, number), None),
+            awaits: Awaits::Timer,
         }
     }
 
-    /// Decides every waiting request that the view can decide.
-    fn decide_waiting(&mut self, setup: &Setup, number: u8) {
-        let edge = &mut self.edges[usize::from(number)];
-        if edge.waiting.is_empty() {
-            return;
+    /// A request for a key arrives that is only counted if it can be decided
+    /// at once. The edge notices nothing.
+    pub fn arrive_unnoticed(&mut self, setup: &Setup, number: u8, key: Subject) {
+        let edge = &self.edges[usize::from(number)];
+        let (view, clock) = (edge.view.clone(), edge.clock.clone());
+        let now = Reading::at(edge.clock.clone().read(self.now, setup));
+        let mut request = self.request(setup, number, key, now, Freshness::Bounded);
+        if let Step::Decided(decided) = self.next(setup, number, &mut request, Event::Look) {
+            self.decided(setup, number, &request, decided.ok());
         }
+        let edge = &mut self.edges[usize::from(number)];
+        (edge.view, edge.clock) = (view, clock);
+    }
+
+    /// A request's timer has run out.
+    pub fn look(&mut self, setup: &Setup, number: u8, request: usize) {
+        let edge = &self.edges[usize::from(number)];
+        if (edge.requests.get(request)).is_some_and(|request| request.awaits == Awaits::Timer) {
+            self.advance(setup, number, request, Event::Look);
+        }
+    }
+
+    fn next(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        request: &mut Request,
+        event: Event<Rec>,
+    ) -> Step<([Rec; 2], Source)> {
+        let edge = &mut self.edges[usize::from(number)];
         let now = Reading::at(edge.clock.read(self.now, setup));
-        for request in std::mem::take(&mut edge.waiting) {
-            if !self.decide(setup, number, &request, now) {
-                self.edges[usize::from(number)].waiting.push(request);
-            }
-        }
+        let mut isolate = Isolate {
+            view: &mut edge.view,
+            registry_reads: &mut edge.registry_reads,
+        };
+        request.machine.next(&mut isolate, &mut Judge, event, now)
     }
 
-    /// Decides a request, if the view can.
-    fn decide(
+    /// Carries a request on as far as it comes without anybody else.
+    fn advance(&mut self, setup: &Setup, number: u8, place: usize, mut event: Event<Rec>) {
+        let mut request = self.edges[usize::from(number)].requests.remove(place);
+        request.awaits = loop {
+            match self.next(setup, number, &mut request, event) {
+                Step::Wait(_) => break Awaits::Timer,
+                Step::Sync(sync) => match self.send_sync(setup, number, sync, None) {
+                    Syncing::Over(answered) => event = Event::Synced(answered),
+                    under_way => break Awaits::Sync(under_way),
+                },
+                Step::Load {
+                    key,
+                    organization,
+                    sync,
+                } => {
+                    let wanted = [
+                        (request.key, key),
+                        (request.key.organization(), organization),
+                    ];
+                    let wanted = wanted.into_iter().filter(|(_, wanted)| *wanted);
+                    let reads = wanted.map(|(subject, _)| (subject, None)).collect();
+                    let syncing = match sync {
+                        Some(sync) => self.send_sync(setup, number, sync, None),
+                        None => Syncing::Over(true),
+                    };
+                    break Awaits::Load(reads, syncing);
+                }
+                Step::ReadRegistry([key, organization]) => {
+                    let both = [
+                        (request.key, key),
+                        (request.key.organization(), organization),
+                    ];
+                    self.read_registry(setup, number, &request, both);
+                    break Awaits::Registry;
+                }
+                Step::Decided(decided) => {
+                    self.decided(setup, number, &request, decided.ok());
+                    return;
+                }
+            }
+        };
+        let requests = &mut self.edges[usize::from(number)].requests;
+        requests.insert(place, request);
+    }
+
+    fn decided(
         &mut self,
         setup: &Setup,
         number: u8,
         request: &Request,
-        now: Reading<EdgeClock>,
-    ) -> bool {
-        let edge = &mut self.edges[usize::from(number)];
-        let organization = request.key.organization();
-        let found = edge
-            .view
-            .lookup(&request.key, &organization, request.arrived, now);
-        let Lookup::Ready {
-            key, organization, ..
-        } = found
-        else {
-            return false;
+        granted: Option<([Rec; 2], Source)>,
+    ) {
+        let Some((records, source)) = granted else {
+            return;
         };
-        let records = [*key, *organization];
-        self.oracle.decided(&request.promise, records);
+        self.oracle.decided(&request.promise, records, source);
+        if source == Source::Registry {
+            return;
+        }
+        let edge = &mut self.edges[usize::from(number)];
         for ((subject, _), record) in request.promise.iter().zip(records) {
             let before = edge.shown.insert(*subject, record.revision);
             let pruned = setup.view_limit < 10_000;
@@ -159,256 +325,278 @@ impl World {
                 self.oracle.violate(WENT_BACK);
             }
         }
-        true
     }
 
-    /// A request for a key arrives that is only counted if it can be decided
-    /// at once. The edge notices nothing.
-    pub fn arrive_unnoticed(&mut self, setup: &Setup, number: u8, key: Subject) {
-        let edge = &mut self.edges[usize::from(number)];
-        let (view, clock) = (edge.view.clone(), edge.clock.clone());
-        let now = Reading::at(edge.clock.read(self.now, setup));
-        let request = Request {
-            key,
-            arrived: now,
-            promise: self.oracle.promised([key, key.organization()]),
+    fn read_registry(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        request: &Request,
+        both: [(Subject, Revision); 2],
+    ) {
+        let of = |registry: &super::Registry| registry.organization == request.key.organization();
+        let registry = self.registries.iter().position(of).unwrap();
+        let life = self.edges[usize::from(number)].life;
+        let message = Message {
+            from: Node::Edge(number),
+            to: Node::Registry(registry as u8),
+            body: Body::Read(both),
+            context: Context::EdgeRead(life, request.key, request.arrived),
         };
-        self.decide(setup, number, &request, now);
-        let edge = &mut self.edges[usize::from(number)];
-        (edge.view, edge.clock) = (view, clock);
+        self.send(setup, message);
     }
 
-    /// Starts what the waiting requests lack: a load or a refresh.
-    pub fn seek(&mut self, setup: &Setup, number: u8, via: Node) {
-        let edge = &mut self.edges[usize::from(number)];
-        if edge.waiting.is_empty() {
-            return;
-        }
-        let now = Reading::at(edge.clock.read(self.now, setup));
-        let mut syncs = Vec::new();
-        for request in &edge.waiting {
-            let both = [request.key, request.key.organization()];
-            match edge.view.lookup(&both[0], &both[1], request.arrived, now) {
-                Lookup::Ready { .. } => {}
-                Lookup::Unproven => {
-                    if let Refresh::Send(sync) = edge.view.begin_refresh(now) {
-                        syncs.push(sync);
+    /// Carries a sync on, by the reply to what it sent last or by none.
+    fn send_sync(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        mut sync: FailoverSync,
+        mut reply: Option<&SyncReply>,
+    ) -> Syncing {
+        loop {
+            let edge = &mut self.edges[usize::from(number)];
+            let now = Reading::at(edge.clock.read(self.now, setup));
+            let hop = match sync.next(&mut edge.view, reply.take(), now) {
+                SyncStep::Send(hop, _) => hop,
+                SyncStep::Done(accepted) => {
+                    if accepted == Some(Accepted::Reset) {
+                        edge.shown.clear();
                     }
+                    return Syncing::Over(accepted.is_some());
                 }
-                Lookup::Missing => {
-                    if let Some(load) = edge.view.begin_load(&both, now) {
-                        syncs.extend(load.sync.clone());
-                        let left = load.subjects().map(|subject| (subject, Brought::Nothing));
-                        edge.loads.push(Loading {
-                            left: left.collect(),
-                            load,
-                        });
-                    }
-                }
-            }
-        }
-        // What another load has brought needs no second one.
-        let view = &edge.view;
-        (edge.loads).retain(|loading| loading.left.keys().any(|subject| !view.holds(subject)));
-        if edge.loads.len() > setup.loads {
-            edge.loads.remove(0);
-        }
-        for sync in syncs {
-            self.sync(setup, number, via, sync);
+            };
+            let Some(to) = node_of(setup, hop) else {
+                continue;
+            };
+            let message = Message {
+                from: Node::Edge(number),
+                to,
+                body: Body::SyncRequest(sync.request().clone()),
+                context: Context::Edge(edge.life, sync.clone()),
+            };
+            self.send(setup, message);
+            return Syncing::UnderWay(sync);
         }
     }
 
     /// Refreshes in the background. `frozen`: the clock stands since the last
     /// event.
-    pub fn refresh(&mut self, setup: &Setup, number: u8, via: Node, frozen: bool) {
+    pub fn refresh(&mut self, setup: &Setup, number: u8, frozen: bool) {
         let edge = &mut self.edges[usize::from(number)];
-        let shown = if frozen {
-            edge.clock.frozen()
-        } else {
-            edge.clock.clone().read(self.now, setup)
-        };
-        if !edge.view.should_refresh(Reading::at(shown)) {
-            return;
+        let clock = edge.clock.clone();
+        if frozen {
+            edge.clock.freeze();
         }
-        let now = Reading::at(if frozen {
-            shown
-        } else {
-            edge.clock.read(self.now, setup)
-        });
-        if let Refresh::Send(sync) = edge.view.begin_refresh(now) {
-            self.sync(setup, number, via, sync);
-        }
-    }
-
-    /// Asks again for a load whose answer was discarded.
-    pub fn resync(&mut self, setup: &Setup, number: u8, load: usize, via: Node) {
-        let edge = &mut self.edges[usize::from(number)];
-        if let Some(loading) = edge.loads.get(load) {
+        let shown = Reading::at(edge.clock.clone().read(self.now, setup));
+        if edge.view.should_refresh(shown) {
             let now = Reading::at(edge.clock.read(self.now, setup));
-            let sync = edge.view.resync(&loading.load, now);
-            self.sync(setup, number, via, sync);
+            let sync = FailoverSync::in_background(&mut edge.view, hops(setup, number), now);
+            let syncing = sync.map(|sync| self.send_sync(setup, number, sync, None));
+            self.keep_refresh(setup, number, syncing);
+        }
+        if frozen {
+            self.edges[usize::from(number)].clock = clock;
         }
     }
 
-    fn sync(&mut self, setup: &Setup, number: u8, via: Node, mut sync: PendingSync<EdgeClock>) {
-        let now = self.edges[usize::from(number)].clock.frozen();
-        sync.sent_to(hop(via), Reading::at(now));
-        let message = Message {
-            from: Node::Edge(number),
-            to: via,
-            body: Body::SyncRequest(sync.request.clone()),
-            context: Context::Edge(self.edges[usize::from(number)].life, sync),
-        };
-        self.send(setup, message);
+    fn keep_refresh(&mut self, setup: &Setup, number: u8, syncing: Option<Syncing>) {
+        let edge = &mut self.edges[usize::from(number)];
+        if let Some(Syncing::UnderWay(sync)) = syncing {
+            if edge.refreshes.len() >= setup.requests {
+                edge.refreshes.remove(0);
+            }
+            edge.refreshes.push(sync);
+        }
     }
 
-    /// KV answers a load with a value, or a miss.
+    /// KV gives a value, or a miss.
     pub fn read_kv(
         &mut self,
         setup: &Setup,
         number: u8,
-        load: usize,
+        place: usize,
         subject: Subject,
         value: Option<Rec>,
     ) {
-        self.bring(setup, number, load, subject, value);
-        self.decide_waiting(setup, number);
-    }
-
-    /// Sends a strong read for the oldest waiting request.
-    pub fn read_strong(&mut self, setup: &Setup, number: u8) {
         let edge = &mut self.edges[usize::from(number)];
-        let life = edge.life;
-        if edge.waiting.is_empty() {
-            return;
+        if let Some(request) = edge.requests.get_mut(place)
+            && let Awaits::Load(reads, _) = &mut request.awaits
+            && let Some(read) = reads.get_mut(&subject)
+        {
+            read.get_or_insert(value);
+            self.end_load(setup, number, place);
         }
-        let request = edge.waiting.remove(0);
-        let both = [request.key, request.key.organization()];
-        let required = both.map(|subject| (subject, edge.view.required(&subject)));
-        let of = |registry: &super::Registry| registry.organization == request.key.organization();
-        let registry = self.registries.iter().position(of).unwrap();
-        let message = Message {
-            from: Node::Edge(number),
-            to: Node::Registry(registry as u8),
-            body: Body::Read(required),
-            context: Context::EdgeRead(life, request),
-        };
-        self.send(setup, message);
     }
 
-    fn bring(
+    /// Goes on with a load once everything is here.
+    fn end_load(&mut self, setup: &Setup, number: u8, place: usize) {
+        let request = &self.edges[usize::from(number)].requests[place];
+        if let Awaits::Load(reads, Syncing::Over(synced)) = &request.awaits
+            && reads.values().all(Option::is_some)
+        {
+            let read = |subject| reads.get(&subject).copied().flatten().flatten();
+            let event = Event::Loaded {
+                key: read(request.key),
+                organization: read(request.key.organization()),
+                synced: *synced,
+            };
+            self.advance(setup, number, place, event);
+        }
+    }
+
+    /// What a request or a refresh has sent is not answered in time.
+    pub fn time_out(&mut self, setup: &Setup, number: u8, which: usize) {
+        let edge = &mut self.edges[usize::from(number)];
+        let requests = edge.requests.len();
+        match edge.requests.get(which).map(|request| &request.awaits) {
+            Some(Awaits::Sync(Syncing::UnderWay(sync)))
+            | Some(Awaits::Load(_, Syncing::UnderWay(sync))) => {
+                let sync = sync.clone();
+                self.go_on(setup, number, which, sync, None);
+            }
+            Some(Awaits::Registry) => {
+                self.advance(setup, number, which, Event::RegistryAnswered(None));
+            }
+            Some(Awaits::Timer | Awaits::Sync(_) | Awaits::Load(..)) => {}
+            None if which - requests < edge.refreshes.len() => {
+                let sync = edge.refreshes.remove(which - requests);
+                let syncing = self.send_sync(setup, number, sync, None);
+                self.keep_refresh(setup, number, Some(syncing));
+            }
+            None => {}
+        }
+    }
+
+    /// Goes on with the sync of a request.
+    fn go_on(
         &mut self,
         setup: &Setup,
         number: u8,
-        load: usize,
-        subject: Subject,
-        value: Option<Rec>,
+        place: usize,
+        sync: FailoverSync,
+        reply: Option<&SyncReply>,
     ) {
-        let edge = &mut self.edges[usize::from(number)];
-        let Some(loading) = edge.loads.get_mut(load) else {
-            return;
-        };
-        if !loading.left.contains_key(&subject) {
-            return;
-        }
-        let Some(record) = value else {
-            loading.left.insert(subject, Brought::Behind);
-            return;
-        };
-        let now = Reading::at(edge.clock.read(self.now, setup));
-        match edge.view.insert(&loading.load, &subject, record, now) {
-            Inserted::Stored => {
-                loading.left.remove(&subject);
+        let syncing = self.send_sync(setup, number, sync, reply);
+        let request = &mut self.edges[usize::from(number)].requests[place];
+        match &mut request.awaits {
+            Awaits::Load(_, pending) => {
+                *pending = syncing;
+                self.end_load(setup, number, place);
             }
-            Inserted::Stale => {
-                loading.left.insert(subject, Brought::Behind);
-            }
-            Inserted::RequirementUnknown(record) => {
-                loading.left.insert(subject, Brought::Unanswered(record));
-            }
-            Inserted::Evicted => loading.left.clear(),
-        }
-        if loading.left.is_empty() {
-            edge.loads.remove(load);
-        }
-    }
-
-    /// Tries once more to enter what KV brought before the answer came.
-    fn bring_unanswered(&mut self, setup: &Setup, number: u8) {
-        let edge = &self.edges[usize::from(number)];
-        let mut held = Vec::new();
-        for (load, loading) in edge.loads.iter().enumerate().rev() {
-            for (subject, brought) in &loading.left {
-                if let Brought::Unanswered(record) = brought {
-                    held.push((load, *subject, *record));
+            awaits => match syncing {
+                Syncing::UnderWay(_) => *awaits = Awaits::Sync(syncing),
+                Syncing::Over(answered) => {
+                    self.advance(setup, number, place, Event::Synced(answered));
                 }
-            }
-        }
-        for (load, subject, record) in held {
-            let loads = &self.edges[usize::from(number)].loads;
-            let waits = |loading: &Loading| {
-                loading.left.get(&subject) == Some(&Brought::Unanswered(record))
-            };
-            if loads.get(load).is_some_and(waits) {
-                self.bring(setup, number, load, subject, Some(record));
-            }
+            },
         }
     }
 
     pub fn deliver_to_edge(&mut self, setup: &Setup, number: u8, message: Message) {
-        let edge = &mut self.edges[usize::from(number)];
+        let life = self.edges[usize::from(number)].life;
         match (message.body, message.context) {
-            (Body::SyncReply(mut reply), Context::Edge(life, mut sync)) if life == edge.life => {
-                if setup.mutant == Some(Mutant::NoRaceFence) {
-                    reply
-                        .changes
-                        .retain(|change| edge.view.holds(&change.subject));
-                }
-                let now = Reading::at(edge.clock.read(self.now, setup));
-                match setup.mutant {
-                    Some(Mutant::ProvenAtArrival) => sync.sent_to(hop(message.from), now),
-                    Some(Mutant::ResetIgnored) => reply.reset = false,
-                    _ => {}
-                }
-                if edge.view.accept(&sync, &reply, now) == Accepted::Reset {
-                    edge.shown.clear();
-                }
-                self.bring_unanswered(setup, number);
+            (Body::SyncReply(reply), Context::Edge(of, sync)) if of == life => {
+                self.deliver_sync(setup, number, &sync, Some(reply));
             }
-            (Body::Unavailable, Context::Edge(life, sync)) if life == edge.life => {
-                let now = Reading::at(edge.clock.read(self.now, setup));
-                edge.view.failed(&sync, now);
+            (Body::Unavailable, Context::Edge(of, sync)) if of == life => {
+                self.deliver_sync(setup, number, &sync, None);
             }
-            (Body::Records(records), Context::EdgeRead(life, request)) if life == edge.life => {
-                let used = records.map(|(_, record, _)| record);
-                self.oracle.decided(&request.promise, used);
-                for (subject, record, keep) in records {
-                    self.bring_strong(setup, number, subject, record, keep);
-                }
+            (
+                Body::Records([key_record, organization], may_keep),
+                Context::EdgeRead(of, key, arrived),
+            ) if of == life => {
+                let read = RegistryRecords {
+                    key: Some(key_record),
+                    organization: Some(organization),
+                    may_keep: may_keep || setup.mutant == Some(Mutant::KeptBeforeAppend),
+                };
+                self.deliver_read(setup, number, key, arrived, Some(read));
+            }
+            (Body::Unavailable, Context::EdgeRead(of, key, arrived)) if of == life => {
+                self.deliver_read(setup, number, key, arrived, None);
             }
             _ => {}
         }
-        self.decide_waiting(setup, number);
     }
 
-    /// Enters a record read strongly into the load that waits for it.
-    fn bring_strong(
+    fn deliver_read(
         &mut self,
         setup: &Setup,
         number: u8,
-        subject: Subject,
-        record: Rec,
-        keep: bool,
+        key: Subject,
+        arrived: Reading<EdgeClock>,
+        read: Option<RegistryRecords<Rec>>,
     ) {
-        let edge = &mut self.edges[usize::from(number)];
-        let wants = |loading: &Loading| loading.left.contains_key(&subject);
-        if let Some(load) = edge.loads.iter().position(wants) {
-            if keep {
-                self.bring(setup, number, load, subject, Some(record));
-            } else {
-                let loading = edge.loads.remove(load);
-                edge.view.abandon(&loading.load);
+        let waits = |request: &Request| {
+            request.awaits == Awaits::Registry && (request.key, request.arrived) == (key, arrived)
+        };
+        let requests = &self.edges[usize::from(number)].requests;
+        if let Some(place) = requests.iter().position(waits) {
+            self.advance(setup, number, place, Event::RegistryAnswered(read));
+        }
+    }
+
+    /// A hop answers, or says that it cannot. Whoever has asked another one since
+    /// takes nothing from this one.
+    fn deliver_sync(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        sent: &FailoverSync,
+        mut reply: Option<SyncReply>,
+    ) {
+        let edge = &self.edges[usize::from(number)];
+        let is_it = |sync: &FailoverSync| match setup.mutant {
+            Some(Mutant::LateReplyAccepted) => sync.request() == sent.request(),
+            _ => sync == sent,
+        };
+        let pending = edge.requests.iter().position(|request| {
+            matches!(
+                &request.awaits,
+                Awaits::Sync(Syncing::UnderWay(sync)) | Awaits::Load(_, Syncing::UnderWay(sync))
+                    if is_it(sync)
+            )
+        });
+        if let Some(reply) = &mut reply {
+            match setup.mutant {
+                Some(Mutant::NoRaceFence) => {
+                    let view = &edge.view;
+                    reply.changes.retain(|change| view.holds(&change.subject));
+                }
+                Some(Mutant::ResetIgnored) => reply.reset = false,
+                _ => {}
             }
         }
+        let edge = &mut self.edges[usize::from(number)];
+        if let Some(place) = pending {
+            let sync = match &edge.requests[place].awaits {
+                Awaits::Sync(Syncing::UnderWay(sync))
+                | Awaits::Load(_, Syncing::UnderWay(sync)) => sync.clone(),
+                _ => return,
+            };
+            let sync = self.sent_at_arrival(setup, number, sync);
+            self.go_on(setup, number, place, sync, reply.as_ref());
+        } else if let Some(place) = edge.refreshes.iter().position(is_it) {
+            let sync = edge.refreshes.remove(place);
+            let sync = self.sent_at_arrival(setup, number, sync);
+            let syncing = self.send_sync(setup, number, sync, reply.as_ref());
+            self.keep_refresh(setup, number, Some(syncing));
+        }
+    }
+
+    /// The mutant that takes every reply for one to what goes out at its arrival.
+    fn sent_at_arrival(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        mut sync: FailoverSync,
+    ) -> FailoverSync {
+        if setup.mutant == Some(Mutant::ProvenAtArrival) {
+            let edge = &mut self.edges[usize::from(number)];
+            let now = Reading::at(edge.clock.read(self.now, setup));
+            sync.next(&mut edge.view.clone(), None, now);
+        }
+        sync
     }
 }

@@ -22,10 +22,10 @@ pub mod store;
 
 use std::collections::BTreeMap;
 
-use katalo_keys::freshness::account::HolderId;
 use katalo_keys::freshness::append::Floor;
 use katalo_keys::freshness::change_log::ChangeLog;
 use katalo_keys::freshness::follower::PendingSync;
+use katalo_keys::freshness::holding::HolderId;
 use katalo_keys::freshness::records::Record;
 use katalo_keys::freshness::relay::{Relay, Serve};
 use katalo_keys::freshness::sync::Version;
@@ -84,6 +84,10 @@ pub enum Mutant {
     AgeForgotten,
     /// A reset is taken for an answer like any other.
     ResetIgnored,
+    /// A reply that comes after its deadline is taken for one to the next sending.
+    LateReplyAccepted,
+    /// A record that the registry gave for one request alone is kept.
+    KeptBeforeAppend,
     /// A relay takes its own reply for the holder's confirmation.
     AnswerConfirms,
     /// A relay's floor leaves out the relay itself.
@@ -139,10 +143,10 @@ pub struct Setup {
     pub keys: u8,
     /// Memory limit of a view, in bytes.
     pub view_limit: usize,
-    /// Requests that may wait at one edge.
-    pub waiting: usize,
-    /// Loads in progress at one edge; beyond it the oldest is cancelled.
-    pub loads: usize,
+    /// Requests under way at one edge; beyond it the oldest one's client goes away.
+    pub requests: usize,
+    /// Calls that wait at one registry; beyond it the oldest one's client goes away.
+    pub calls: usize,
     /// Messages in flight; what is sent beyond is lost.
     pub in_flight: usize,
     /// Whether changes are enforced by confirmation.
@@ -358,8 +362,11 @@ impl World {
                 _ => self.deliver_sync_reply(setup, edge, message),
             },
             Node::Registry(registry) => {
-                self.deliver_floor(setup, registry, &message);
-                self.deliver_to_registry(setup, registry, message);
+                if matches!(message.context, Context::Await(..)) {
+                    self.deliver_floor(setup, registry, message);
+                } else {
+                    self.deliver_to_registry(setup, registry, message);
+                }
             }
         }
     }
@@ -526,14 +533,14 @@ impl World {
         let syncs = |asker: Node, context: &Context| {
             asker == node
                 && match (context, node) {
-                    (Context::Edge(life, _) | Context::EdgeRead(life, _), Node::Edge(edge)) => {
+                    (Context::Edge(life, _) | Context::EdgeRead(life, ..), Node::Edge(edge)) => {
                         *life == self.edges[usize::from(edge)].life
                     }
                     (Context::Relay(life, _), Node::Relay(relay)) => {
                         *life == self.relays[usize::from(relay)].life
                     }
                     (
-                        Context::RegistryAppend(life, _) | Context::RegistryRestoreCheck(life, _),
+                        Context::Enforcer(life, ..) | Context::RestoreGuard(life, ..),
                         Node::Registry(registry),
                     ) => *life == self.registries[usize::from(registry)].life,
                     _ => false,

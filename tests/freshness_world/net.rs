@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
 use katalo_keys::freshness::append::{Await, Floor, RestoreCheck, RestoreCheckReply};
+use katalo_keys::freshness::enforcer::Enforcer;
 use katalo_keys::freshness::failover::Hop;
 use katalo_keys::freshness::follower::PendingSync;
+use katalo_keys::freshness::restore_guard::RestoreGuard;
 use katalo_keys::freshness::sync::Confirm;
 use katalo_keys::freshness::{
-    Ack, Append, EdgeClock, RelayClock, Revision, Subject, SyncReply, SyncRequest,
+    Ack, Append, EdgeClock, Reading, RelayClock, Revision, Subject, SyncReply, SyncRequest,
 };
+use katalo_keys::verify::authorization::sync::FailoverSync;
 
 use super::Rec;
-use super::edge::Request;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Node {
@@ -40,26 +42,39 @@ pub enum Body {
     /// A strong read of a key and its organization, and what the edge knows to
     /// be required of each.
     Read([(Subject, Revision); 2]),
-    /// Both records, and whether each may be kept.
-    Records([(Subject, Rec, bool); 2]),
+    /// Both records, and whether they may be kept.
+    Records([Rec; 2], bool),
 }
 
-/// What the sender of a question remembers until the answer comes; it travels
-/// with the messages and is touched by nobody else. The number is the life of
-/// the sending process.
+/// Whom an answer is for, and what its machine remembers until then; it travels with
+/// the messages and is touched by nobody else. The number is the life of the sending
+/// process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
-    Edge(u32, PendingSync<EdgeClock>),
-    EdgeRead(u32, Request),
-    /// The number is the carrier's.
+    /// Whoever waits at the edge for this very sending.
+    Edge(u32, FailoverSync),
+    /// The request for this key that arrived then.
+    EdgeRead(u32, Subject, Reading<EdgeClock>),
+    /// The edge's carrier of this number.
     EdgeWatch(u32, u32, Box<PendingSync<EdgeClock>>),
     EdgeConfirm(u32, Hop),
     Relay(u32, PendingSync<RelayClock>),
     RelayWatch(u32, PendingSync<RelayClock>),
     RelayConfirm(u32),
-    RegistryAwait(u32),
-    RegistryAppend(u32, Append),
-    RegistryRestoreCheck(u32, RestoreCheck),
+    /// The call that awaits the floor.
+    Await(u32, Enforcer, Subject),
+    /// The append, and for whose call it is.
+    Enforcer(u32, Enforcer, Append, Option<Subject>),
+    RestoreGuard(u32, RestoreGuard, Then),
+}
+
+/// What a registry does once it may serve.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Then {
+    /// Append what the log does not know, and settle what is enforced.
+    Alarm,
+    /// Answer a strong read.
+    Read(Box<Message>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +92,14 @@ impl Message {
             to: self.from,
             body,
             context: self.context,
+        }
+    }
+
+    /// What a strong read is of.
+    pub fn reads(&self) -> [(Subject, Revision); 2] {
+        match self.body {
+            Body::Read(reads) => reads,
+            _ => unreachable!("no read"),
         }
     }
 

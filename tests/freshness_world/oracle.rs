@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use katalo_keys::freshness::{Revision, Subject};
+use katalo_keys::verify::authorization::Source;
 
 use super::Rec;
 
@@ -24,6 +25,14 @@ pub const GUARANTEE: [&str; 4] = [OLDER, TWO_STATES, CAME_BACK, ALL_CAME_BACK];
 /// The violation of monotonic reads.
 pub const WENT_BACK: &str = "an edge went back to an older state";
 
+/// How often requests were decided, by where their records came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Decisions {
+    pub memory: u64,
+    pub kv: u64,
+    pub registry: u64,
+}
+
 /// What was promised of two records when a request arrived.
 pub type Promise = [(Subject, Option<Rec>); 2];
 
@@ -37,7 +46,7 @@ pub struct Oracle {
     pub violation: Option<&'static str>,
     /// Decisions checked and promises made. Not part of a model's state:
     /// the models leave them at zero.
-    pub decisions: u64,
+    pub decisions: Decisions,
     pub promises: u64,
     pub counting: bool,
 }
@@ -69,8 +78,13 @@ impl Oracle {
 
     /// A request, to which `promise` was made at its arrival, is decided on
     /// these records.
-    pub fn decided(&mut self, promise: &Promise, records: [Rec; 2]) {
-        self.decisions += u64::from(self.counting);
+    pub fn decided(&mut self, promise: &Promise, records: [Rec; 2], source: Source) {
+        let count = match source {
+            Source::Memory | Source::Unproven => &mut self.decisions.memory,
+            Source::Kv => &mut self.decisions.kv,
+            Source::Registry => &mut self.decisions.registry,
+        };
+        *count += u64::from(self.counting);
         for ((subject, promised), used) in promise.iter().zip(records) {
             let Some(promised) = promised else { continue };
             if used.revision < promised.revision {

@@ -1,13 +1,16 @@
-//! A registry's object around the real commit-wait.
+//! A registry's object around the real commit-wait and the deployed machines that
+//! use it.
 
 use std::collections::BTreeMap;
 
 use katalo_keys::freshness::change_log::LogStore;
-use katalo_keys::freshness::commit_wait::{CommitWait, Enforcement, PendingChange};
+use katalo_keys::freshness::commit_wait::{CommitWait, Enforcement, PendingChange, Recovery};
+use katalo_keys::freshness::enforcer::{Enforcer, EnforcerEvent, EnforcerStep};
+use katalo_keys::freshness::restore_guard::{GuardEvent, GuardStep, ReadRevision, RestoreGuard};
 use katalo_keys::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision, Subject};
 
 use super::clock::Clock;
-use super::net::{Body, Context, Message, Node};
+use super::net::{Body, Context, Message, Node, Then};
 use super::{Mutant, Rec, Setup, World, key, organization};
 
 /// What is in the registry's storage.
@@ -26,6 +29,8 @@ pub struct Registry {
     pub commit: CommitWait,
     pub clock: Clock,
     pub life: u32,
+    /// Calls that wait, each for the change of a subject.
+    pub calls: Vec<(Subject, Enforcer)>,
     /// Appends that the mutant has put off.
     pub owed: Vec<Append>,
     /// The clock of the mutant that does not let it go back.
@@ -65,6 +70,7 @@ impl Registry {
             stored,
             clock: Clock::default(),
             life: 0,
+            calls: Vec::new(),
             owed: Vec::new(),
             held: 0,
         }
@@ -73,6 +79,7 @@ impl Registry {
     /// The process ends; another takes its place.
     pub fn restart(&mut self, setup: &Setup) {
         self.life += 1;
+        self.calls.clear();
         self.owed.clear();
         let none = BTreeMap::new();
         let rows = match setup.mutant {
@@ -136,109 +143,232 @@ impl World {
         }
     }
 
-    /// Sends the next append.
-    pub fn append(&mut self, setup: &Setup, number: u8) {
+    /// The alarm: appends what the log does not know, and settles what is enforced.
+    pub fn alarm(&mut self, setup: &Setup, number: u8) {
+        self.guard(
+            setup,
+            number,
+            RestoreGuard::default(),
+            GuardEvent::Arrived,
+            Then::Alarm,
+        );
+    }
+
+    /// A client calls, or calls again, for the change of a subject.
+    pub fn call(&mut self, setup: &Setup, number: u8, subject: Subject) {
         let registry = &mut self.registries[usize::from(number)];
-        let Some(append) = registry.commit.next_append().or(registry.owed.pop()) else {
-            return;
-        };
-        let owed = setup.mutant == Some(Mutant::AppendAfterAcknowledgement)
-            && !self.oracle.is_enforced(append.subject, append.revision);
-        if owed {
-            let ack = Ack {
-                v: append.v,
-                wait_ms: setup.bound.wait(),
-                greatest: append.revision,
-                place: None,
-                floor: None,
-            };
-            registry.owed.push(append);
-            let now = registry.read(self.now, setup);
-            registry.commit.acknowledged(&append, &ack, now);
+        let now = registry.read(self.now, setup);
+        let record = registry.stored.records[&subject];
+        if setup.mutant == Some(Mutant::EnforcedFromState) {
+            if !record.allowed {
+                self.oracle.promise(subject, record);
+            }
             return;
         }
+        let enforcer = Enforcer::until_enforced(vec![subject], now);
+        self.enforce(setup, number, enforcer, EnforcerEvent::Look, Some(subject));
+    }
+
+    /// A call that waits looks again.
+    pub fn resume(&mut self, setup: &Setup, number: u8) {
+        let calls = &mut self.registries[usize::from(number)].calls;
+        if !calls.is_empty() {
+            let (subject, enforcer) = calls.remove(0);
+            self.enforce(setup, number, enforcer, EnforcerEvent::Look, Some(subject));
+        }
+    }
+
+    /// Carries a request on towards being served.
+    fn guard(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        mut guard: RestoreGuard,
+        mut event: GuardEvent,
+        then: Then,
+    ) {
+        loop {
+            let registry = &mut self.registries[usize::from(number)];
+            let step = guard.next(&mut registry.commit, &event);
+            let unasked = setup.mutant == Some(Mutant::NoRestoreCheck);
+            match step {
+                GuardStep::AskLog(_) | GuardStep::Recover(_) if unasked => match &then {
+                    Then::Alarm => return self.append_all(setup, number),
+                    Then::Read(read) => return self.answer(setup, number, read),
+                },
+                GuardStep::AskLog(check) => {
+                    let message = Message {
+                        from: Node::Registry(number),
+                        to: Node::Log,
+                        body: Body::RestoreCheck(check),
+                        context: Context::RestoreGuard(registry.life, guard, then),
+                    };
+                    return self.send(setup, message);
+                }
+                GuardStep::Recover(recovery) => {
+                    let through = self.recover(setup, number, recovery);
+                    event = GuardEvent::Recovered(Some(through));
+                }
+                GuardStep::Serve => match &then {
+                    Then::Alarm => return self.append_all(setup, number),
+                    Then::Read(read) => event = self.found(setup, number, read),
+                },
+                GuardStep::Answer => match &then {
+                    Then::Alarm => return,
+                    Then::Read(read) => return self.answer(setup, number, read),
+                },
+                GuardStep::Refuse => {
+                    if let Then::Read(read) = then {
+                        self.send(setup, read.reply(Body::Unavailable));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn append_all(&mut self, setup: &Setup, number: u8) {
+        let enforcer = Enforcer::append_all();
+        self.enforce(setup, number, enforcer, EnforcerEvent::Look, None);
+        let registry = &mut self.registries[usize::from(number)];
+        if registry.commit.next_append().is_none()
+            && let Some(append) = registry.owed.pop()
+        {
+            self.send_append(setup, number, Enforcer::append_all(), append, None);
+        }
+    }
+
+    fn send_append(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        enforcer: Enforcer,
+        append: Append,
+        call: Option<Subject>,
+    ) {
+        let life = self.registries[usize::from(number)].life;
         let message = Message {
             from: Node::Registry(number),
             to: Node::Log,
             body: Body::Append(append),
-            context: Context::RegistryAppend(registry.life, append),
+            context: Context::Enforcer(life, enforcer, append, call),
         };
         self.send(setup, message);
     }
 
-    /// Asks the log where the registry stands.
-    pub fn check_restored(&mut self, setup: &Setup, number: u8) {
-        let registry = &self.registries[usize::from(number)];
-        if let Some(request) = registry.commit.restore_check() {
-            let message = Message {
-                from: Node::Registry(number),
-                to: Node::Log,
-                body: Body::RestoreCheck(request),
-                context: Context::RegistryRestoreCheck(registry.life, request),
-            };
-            self.send(setup, message);
+    /// Carries an enforcer on, for a call or the alarm.
+    pub fn enforce(
+        &mut self,
+        setup: &Setup,
+        number: u8,
+        mut enforcer: Enforcer,
+        mut event: EnforcerEvent,
+        call: Option<Subject>,
+    ) {
+        loop {
+            let registry = &mut self.registries[usize::from(number)];
+            let now = registry.read(self.now, setup);
+            let step = enforcer.next(&mut registry.commit, &event, now);
+            if matches!(event, EnforcerEvent::Settled(_)) && !registry.commit.due(now).is_empty() {
+                self.oracle.violate(SETTLED_AGAIN);
+            }
+            match step {
+                EnforcerStep::Settle(rows) => {
+                    for row in &rows {
+                        if registry.stored.rows.get(&row.subject) == Some(row) {
+                            registry.stored.rows.remove(&row.subject);
+                        }
+                    }
+                    let forgotten = setup.mutant == Some(Mutant::NeverSettled);
+                    event = EnforcerEvent::Settled(if forgotten { Vec::new() } else { rows });
+                }
+                EnforcerStep::Append(append) => {
+                    let owed = setup.mutant == Some(Mutant::AppendAfterAcknowledgement)
+                        && !self.oracle.is_enforced(append.subject, append.revision);
+                    if !owed {
+                        return self.send_append(setup, number, enforcer, append, call);
+                    }
+                    registry.owed.push(append);
+                    event = EnforcerEvent::Acknowledged(Ack {
+                        v: append.v,
+                        wait_ms: setup.bound.wait(),
+                        greatest: append.revision,
+                        place: None,
+                        floor: None,
+                    });
+                }
+                EnforcerStep::Await(ask) => {
+                    let Some(subject) = call else { return };
+                    let message = Message {
+                        from: Node::Registry(number),
+                        to: Node::Log,
+                        body: Body::Await(ask),
+                        context: Context::Await(registry.life, enforcer, subject),
+                    };
+                    return self.send(setup, message);
+                }
+                EnforcerStep::Wait(_) => {
+                    if let Some(subject) = call {
+                        registry.calls.push((subject, enforcer));
+                        if registry.calls.len() > setup.calls {
+                            registry.calls.remove(0);
+                        }
+                    }
+                    return;
+                }
+                EnforcerStep::Done => {
+                    if let Some(subject) = call {
+                        let record = registry.stored.records[&subject];
+                        self.oracle.promise(subject, record);
+                    }
+                    return;
+                }
+                EnforcerStep::GiveUp => return,
+            }
         }
     }
 
-    /// A client calls, or calls again, for the change of a subject. Whether it
-    /// is told `enforced`.
-    pub fn call(&mut self, setup: &Setup, number: u8, subject: Subject) -> bool {
-        let registry = &mut self.registries[usize::from(number)];
-        let now = registry.read(self.now, setup);
-        let record = registry.stored.records[&subject];
-        let enforcement = registry.commit.enforcement(&subject, now);
-        let enforced = match setup.mutant {
-            Some(Mutant::EnforcedFromState) => !record.allowed,
-            Some(Mutant::NoCommitWait) => enforcement != Enforcement::Unacknowledged,
-            _ => enforcement == Enforcement::Enforced,
-        };
-        if enforced {
-            self.oracle.promise(subject, record);
+    /// Whether a client would hear `enforced` who called now. The registry notices
+    /// nothing.
+    fn would_enforce(&self, setup: &Setup, number: u8, subject: Subject) -> bool {
+        let mut registry = self.registries[usize::from(number)].clone();
+        if setup.mutant == Some(Mutant::EnforcedFromState) {
+            return !registry.stored.records[&subject].allowed;
         }
-        enforced
+        let now = registry.read(self.now, setup);
+        let mut enforcer = Enforcer::until_enforced(vec![subject], now);
+        let mut event = EnforcerEvent::Look;
+        loop {
+            match enforcer.next(&mut registry.commit, &event, now) {
+                EnforcerStep::Settle(rows) => event = EnforcerEvent::Settled(rows),
+                step => return step == EnforcerStep::Done,
+            }
+        }
     }
 
     /// What clients would hear who call now, for each subject that changed: the
     /// earliest promise there can be. The registry notices nothing.
     pub fn call_unnoticed(&mut self, setup: &Setup) {
         for number in 0..setup.registries {
-            let kept = self.registries[usize::from(number)].clone();
-            if !kept.may_serve(setup) {
+            let registry = &self.registries[usize::from(number)];
+            if !registry.may_serve(setup) {
                 continue;
             }
-            for (subject, record) in &kept.stored.records {
-                let changed = record.revision > FIRST;
-                if changed && !self.oracle.is_enforced(*subject, record.revision) {
-                    self.call(setup, number, *subject);
+            for (subject, record) in registry.stored.records.clone() {
+                if record.revision > FIRST
+                    && !self.oracle.is_enforced(subject, record.revision)
+                    && self.would_enforce(setup, number, subject)
+                {
+                    self.oracle.promise(subject, record);
                 }
             }
-            self.registries[usize::from(number)] = kept;
         }
     }
 
-    /// Deletes the rows whose wait is over.
-    pub fn settle(&mut self, setup: &Setup, number: u8) {
+    /// Does what a registry must that found itself restored; through which revision
+    /// all keys are revoked then.
+    fn recover(&mut self, setup: &Setup, number: u8, recovery: Recovery) -> Revision {
         let registry = &mut self.registries[usize::from(number)];
-        let now = registry.read(self.now, setup);
-        for row in registry.commit.due(now) {
-            if registry.stored.rows.get(&row.subject) == Some(&row) {
-                registry.stored.rows.remove(&row.subject);
-            }
-            if setup.mutant != Some(Mutant::NeverSettled) {
-                registry.commit.settled(&row);
-            }
-        }
-        if !registry.commit.due(now).is_empty() {
-            self.oracle.violate(SETTLED_AGAIN);
-        }
-    }
-
-    /// Does what a registry must that found itself restored.
-    pub fn recover(&mut self, setup: &Setup, number: u8) {
-        let registry = &mut self.registries[usize::from(number)];
-        let Some(recovery) = registry.commit.recovery().cloned() else {
-            return;
-        };
         let store = self.log.clone().into_store();
         let known = |subject| {
             (store
@@ -265,56 +395,80 @@ impl World {
             registry.write(subject, record);
         }
         registry.stored.revision = recovery.revision;
-        let organization = registry.stored.records[&registry.organization];
-        let through = Some(organization.keys_revoked_through);
-        registry.commit.recovered(through);
+        registry.stored.records[&registry.organization].keys_revoked_through
+    }
+
+    /// What a strong read finds.
+    fn found(&self, setup: &Setup, number: u8, read: &Message) -> GuardEvent {
+        let registry = &self.registries[usize::from(number)];
+        GuardEvent::Read(read.reads().map(|(subject, required)| {
+            let held = registry.stored.records[&subject].revision;
+            let deaf = setup.mutant == Some(Mutant::DeafToEdges);
+            ReadRevision {
+                subject,
+                required: if deaf { held } else { required },
+                held,
+            }
+        }))
+    }
+
+    /// Answers a strong read.
+    fn answer(&mut self, setup: &Setup, number: u8, read: &Message) {
+        let registry = &self.registries[usize::from(number)];
+        let asked = read.reads();
+        let record = |(subject, _)| registry.stored.records[&subject];
+        let lacks = asked.iter().any(|asked| asked.1 > record(*asked).revision);
+        let may_keep = (asked.iter()).all(|(subject, _)| registry.may_publish(subject, setup));
+        let records = Body::Records(asked.map(record), may_keep);
+        if lacks && registry.commit.may_serve() {
+            self.oracle.violate(SERVES_ON);
+        }
+        self.send(setup, read.clone().reply(records));
     }
 
     pub fn deliver_to_registry(&mut self, setup: &Setup, number: u8, message: Message) {
-        let registry = &mut self.registries[usize::from(number)];
-        match (&message.body, &message.context) {
-            (Body::Ack(ack), Context::RegistryAppend(life, append)) if *life == registry.life => {
-                let now = registry.read(self.now, setup);
+        let registry = &self.registries[usize::from(number)];
+        let life = registry.life;
+        if matches!(message.body, Body::Read(_)) {
+            let read = Then::Read(Box::new(message));
+            return self.guard(
+                setup,
+                number,
+                RestoreGuard::default(),
+                GuardEvent::Arrived,
+                read,
+            );
+        }
+        match (message.body, message.context) {
+            (Body::Ack(mut ack), Context::Enforcer(of, enforcer, append, call)) if of == life => {
                 let beyond = ack.greatest > registry.stored.revision;
-                let mut ack = *ack;
-                if setup.mutant == Some(Mutant::DeafToTheLog) {
-                    ack.greatest = ack.greatest.min(registry.stored.revision);
+                match setup.mutant {
+                    Some(Mutant::DeafToTheLog) => {
+                        ack.greatest = ack.greatest.min(registry.stored.revision);
+                    }
+                    Some(Mutant::NoCommitWait) => ack.wait_ms = Millis::ZERO,
+                    _ => {}
                 }
-                registry.commit.acknowledged(append, &ack, now);
-                if beyond && registry.commit.may_serve() {
+                let event = EnforcerEvent::Acknowledged(ack);
+                self.enforce(setup, number, enforcer, event, call);
+                if beyond && self.registries[usize::from(number)].commit.may_serve() {
                     self.oracle.violate(SERVES_ON);
                 }
                 self.publish_if_allowed(setup, number, append.subject);
             }
-            (Body::RestoreCheckReply(reply), Context::RegistryRestoreCheck(life, request))
-                if *life == registry.life =>
+            (Body::Unavailable, Context::Enforcer(of, enforcer, _, call)) if of == life => {
+                self.enforce(setup, number, enforcer, EnforcerEvent::Unanswered, call);
+            }
+            (Body::RestoreCheckReply(mut reply), Context::RestoreGuard(of, guard, then))
+                if of == life =>
             {
-                let mut reply = reply.clone();
                 if setup.mutant == Some(Mutant::RecoveredForNothing) {
                     reply.greatest = reply.greatest.max(registry.stored.revision.next());
                 }
-                registry.commit.restore_check_answered(request, &reply);
+                self.guard(setup, number, guard, GuardEvent::Answered(reply), then);
             }
-            (Body::Read(asked), _) => {
-                let mut lacks = false;
-                for (subject, required) in asked {
-                    let held = registry.stored.records[subject].revision;
-                    lacks |= *required > held;
-                    if setup.mutant != Some(Mutant::DeafToEdges) {
-                        registry.commit.observe_required(*subject, *required, held);
-                    }
-                }
-                if !registry.may_serve(setup) {
-                    return;
-                }
-                if lacks && registry.commit.may_serve() {
-                    self.oracle.violate(SERVES_ON);
-                }
-                let records = asked.map(|(subject, _)| {
-                    let keep = registry.may_publish(&subject, setup);
-                    (subject, registry.stored.records[&subject], keep)
-                });
-                self.send(setup, message.reply(Body::Records(records)));
+            (Body::Unavailable, Context::RestoreGuard(of, guard, then)) if of == life => {
+                self.guard(setup, number, guard, GuardEvent::Unanswered, then);
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! From the deletion of an organization to the last of its records.
 
-use katalo_keys::key::KeyState;
+use katalo_keys::key::{KeyState, Subject};
 use katalo_keys::registry::directory::{self, Order};
 use katalo_keys::registry::message::{
     Actor, Command, KeyView, Object, OrganizationView, Outcome, Refusal, RevocationReason,
@@ -223,7 +223,7 @@ fn the_records_go_once_the_retention_is_over() {
     assert_eq!(world.sql.count("keys"), 0);
     // The values in Workers KV go, and the directory is told.
     for subject in [a.id, b.id]
-        .map(|id| katalo_keys::registry::Subject::Key(id.public))
+        .map(|id| Subject::from(id.public))
         .into_iter()
         .chain([world.subject()])
     {

@@ -1,7 +1,6 @@
 //! Organizations and keys from issue to revocation.
 
-use katalo_keys::key::{Environment, KeyState, Keyring};
-use katalo_keys::registry::Subject;
+use katalo_keys::key::{Environment, KeyState, Keyring, Subject};
 use katalo_keys::registry::message::{Command, KeyView, ListKeys, Object, Outcome, Page, Refusal};
 use serde_json::{Value, json};
 
@@ -307,7 +306,7 @@ fn an_overlap_ends_after_the_wait_of_its_rotation() {
         let ends = world.now.plus(ends_after);
         let awaited = changed.awaits.as_slice();
         assert_eq!(awaited.len(), 1);
-        assert_eq!(awaited[0].subject, Subject::Key(old.public));
+        assert_eq!(awaited[0].subject, Subject::from(old.public));
         assert_eq!(awaited[0].from, Some(ends), "{seconds} s");
         assert_eq!(world.get(old).retires_at, Some(ends), "{seconds} s");
         // Until the change log has acknowledged it, it is not enforced.
@@ -553,8 +552,8 @@ fn bodies_refuse_what_they_do_not_know() {
     let with =
         |more: &str| format!(r#"{{"name":"a","environment":"live","scopes":["read"]{more}}}"#);
     for (more, says) in [
-        (r#","colour":1"#, "unknown field"),
-        (r#","name":"b""#, "duplicate field"),
+        (r#","colour":1"#, "there is no member"),
+        (r#","name":"b""#, "is there twice"),
         (r#","metadata":{"a":1,"a":2}"#, "twice"),
         (r#","metadata":{"x":{"a":1,"a":2}}"#, "twice"),
         (r#","metadata":{"x":[1.5]}"#, "whole"),

@@ -15,6 +15,7 @@ mod admins;
 mod chain;
 mod deletion;
 mod doors;
+mod edge_calls;
 mod failures;
 mod growth;
 mod leaks;

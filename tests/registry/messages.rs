@@ -1,11 +1,10 @@
 //! What Worker and object say to each other, as JSON. During a deployment the
 //! two are of different versions: these forms are pinned.
 
-use katalo_keys::key::{KeyId, OrganizationId};
-use katalo_keys::registry::Subject;
+use katalo_keys::key::{KeyId, OrganizationId, Subject};
 use katalo_keys::registry::message::{
-    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, Request, Required,
-    SessionToken, Span,
+    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, Request,
+    RequiredRevisions, SessionToken, Span,
 };
 use serde_json::{Value, json};
 
@@ -29,7 +28,7 @@ fn commands() {
     let digits = "0123456789abcdef".repeat(4);
     let token = || SessionToken::try_from(digits.clone()).unwrap();
     let origin = || "https://page.example".to_owned();
-    let required = |key, organization| Required { key, organization };
+    let required = |key, organization| RequiredRevisions { key, organization };
     pinned(
         &Command::Records {
             key,
@@ -41,7 +40,7 @@ fn commands() {
     assert!(matches!(
         serde_json::from_value(of_an_older_edge).unwrap(),
         Command::Records {
-            required: Required {
+            required: RequiredRevisions {
                 key: 0,
                 organization: 0
             },
@@ -83,7 +82,7 @@ fn commands() {
     );
     pinned(
         &Command::ReportBehind {
-            subject: Subject::Key(key),
+            subject: Subject::from(key),
         },
         &json!({"report_behind": {"subject": key}}),
     );

@@ -7,13 +7,13 @@
 
 use std::path::PathBuf;
 
-use katalo_keys::key::{Environment, KeyDigest, KeyId, KeyState};
+use katalo_keys::key::{Environment, KeyDigest, KeyId, KeyState, PublicKeyId, Subject};
 use katalo_keys::random::Seeded;
 use katalo_keys::registry::audit::verify_export;
 use katalo_keys::registry::message::{
     Actor, Command, ExportedKey, KeyView, ListUsage, Object, Outcome, Refusal, Reply, Request, Span,
 };
-use katalo_keys::registry::{self, Subject, housekeeping, outbox};
+use katalo_keys::registry::{self, housekeeping, outbox};
 use katalo_keys::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -503,7 +503,7 @@ impl Both {
                 return Some((Command::CountUsage { batch, rows }, Actor::System, None));
             }
             Act::ReportBehind { key } => {
-                let subject = registry::Subject::Key(of(*key)?.public);
+                let subject = Subject::from(of(*key)?.public);
                 return Some((Command::ReportBehind { subject }, Actor::System, None));
             }
             Act::Export => Command::Export {
@@ -573,9 +573,9 @@ impl Both {
         let now = registry::revision(&self.world.sql).unwrap();
         assert_eq!(last.unwrap_or(before), now);
         for row in rows {
-            let held = match row.subject {
-                Subject::Key(key) => self.world.records(key).key.map(|key| key.revision),
-                Subject::Organization(_) => {
+            let held = match PublicKeyId::parse(row.subject.as_str().as_bytes()) {
+                Some(key) => self.world.records(key).key.map(|key| key.revision),
+                None => {
                     let view = self.world.ask(Command::GetOrganization {});
                     let Ok(Outcome::Organization(view)) = view else {
                         panic!("{view:?}")

@@ -1,10 +1,10 @@
 //! From the commit to the change log and Workers KV.
 
-use katalo_keys::key::{KeyRecord, KeyState, OrganizationRecord};
+use katalo_keys::key::{KeyRecord, KeyState, OrganizationRecord, Subject};
 use katalo_keys::registry::directory::{self, Listed, Order};
 use katalo_keys::registry::message::{Actor, Command, Object};
 use katalo_keys::registry::outbox::Entry;
-use katalo_keys::registry::{self, Subject, outbox};
+use katalo_keys::registry::{self, outbox};
 use katalo_keys::time::Timestamp;
 use serde_json::json;
 
@@ -27,7 +27,7 @@ fn issuing_is_appended_without_a_wait() {
     world.settle();
     let key = world.key("a");
     assert!(key.enforced);
-    let subject = Subject::Key(key.id.public);
+    let subject = Subject::from(key.id.public);
     let entry = Entry {
         subject,
         revision: key.revision,
@@ -46,7 +46,7 @@ fn the_greatest_revision_wins() {
     let mut world = World::acme();
     let key = world.key("a");
     world.settle();
-    let subject = Subject::Key(key.id.public);
+    let subject = Subject::from(key.id.public);
     let disabled = world.changed_key(disable(key.id)).revision;
     let enabled = world.changed_key(enable(key.id)).revision;
     assert_eq!(
@@ -117,7 +117,7 @@ fn values_for_workers_kv_are_pinned() {
         value(&world, world.subject()),
         r#"{"v":1,"revision":1,"id":"acme","api_access":true,"keys_revoked_through":0}"#
     );
-    let subject = Subject::Key(key.id.public);
+    let subject = Subject::from(key.id.public);
     let text = value(&world, subject);
     let record: KeyRecord = serde_json::from_str(&text).unwrap();
     assert_eq!(
@@ -149,13 +149,13 @@ fn a_failed_publication_holds_up_no_other() {
     let mut world = World::acme();
     world.settle();
     let (a, b) = (world.key("a"), world.key("b"));
-    let first = Subject::Key(a.id.public);
+    let first = Subject::from(a.id.public);
     let mut pauses = Vec::new();
     for _ in 0..10 {
         outbox::put_off(&world.sql, first, world.now).unwrap();
         let due = outbox::pending_publications(&world.sql, world.now, 10).unwrap();
         assert_eq!(due.len(), 1);
-        assert_eq!(due[0].subject, Subject::Key(b.id.public));
+        assert_eq!(due[0].subject, Subject::from(b.id.public));
         world.sql.heal();
         let after = (0..)
             .find(|&seconds| {
@@ -179,7 +179,7 @@ fn a_failed_publication_holds_up_no_other() {
 fn a_value_found_behind_is_written_again() {
     let mut world = World::acme();
     let key = world.key("a");
-    let subject = Subject::Key(key.id.public);
+    let subject = Subject::from(key.id.public);
     let report = |world: &mut World, subject| {
         world
             .ask_as(Actor::System, Command::ReportBehind { subject })
@@ -208,8 +208,8 @@ fn a_restored_registry_locks_what_it_lost() {
     world.settle();
     let mut elsewhere = World::acme();
     let never_known_here = ["a", "b", "c"].map(|name| elsewhere.key(name))[2].id;
-    let unknown = Subject::Key(never_known_here.public);
-    let lost = [Subject::Key(a.id.public), world.subject(), unknown];
+    let unknown = Subject::from(never_known_here.public);
+    let lost = [Subject::from(a.id.public), world.subject(), unknown];
     registry::recover(&world.sql, 91, &lost, None, world.now).unwrap();
     assert_eq!(registry::revision(&world.sql).unwrap(), 91);
     let pending = appends(&world);

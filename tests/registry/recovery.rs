@@ -11,10 +11,10 @@ use katalo_keys::freshness::change_log::ChangeLog;
 use katalo_keys::freshness::commit_wait::CommitWait;
 use katalo_keys::freshness::sql_log::{SqlLog, create_tables};
 use katalo_keys::freshness::sync::Version;
-use katalo_keys::freshness::{Append, Incarnation, Reading, Revision, Subject as LogSubject};
+use katalo_keys::freshness::{Append, Incarnation, Reading, Revision};
 use katalo_keys::key::KeyState;
 use katalo_keys::registry::message::{Actor, Command, KeyView, Refusal, RevocationReason};
-use katalo_keys::registry::{self, Subject, outbox};
+use katalo_keys::registry::{self, outbox};
 use serde_json::json;
 
 use crate::sqlite::Sqlite;
@@ -28,16 +28,12 @@ fn log() -> Log {
     ChangeLog::start(SqlLog::over(sql), Incarnation::from_stored(1))
 }
 
-fn named(subject: Subject) -> LogSubject {
-    LogSubject::parse(&subject.to_string()).unwrap()
-}
-
 /// Tells the log all that is pending, as the object does; `says_through` as one of
 /// this version does.
 fn tell(world: &World, log: &mut Log, says_through: bool) {
     let through = registry::keys_revoked_through(&world.sql).unwrap();
     for entry in outbox::pending_appends(&world.sql, 0).unwrap() {
-        let subject = named(entry.subject);
+        let subject = entry.subject;
         let append = Append {
             v: Version::CURRENT,
             subject,
@@ -55,21 +51,16 @@ fn tell(world: &World, log: &mut Log, says_through: bool) {
 /// The registry starts and asks the log where it stands; what it lost is locked.
 fn start(world: &World, log: &Log) {
     let revision = Revision(registry::revision(&world.sql).unwrap());
-    let mut wait = CommitWait::start(named(world.subject()), revision, []);
+    let mut wait = CommitWait::start(world.subject(), revision, []);
     while let Some(question) = wait.restore_check() {
         wait.restore_check_answered(&question, &log.check_restored(&question).unwrap());
     }
     let Some(recovery) = wait.recovery().cloned() else {
         return;
     };
-    let lost: Vec<Subject> = recovery
-        .lost
-        .iter()
-        .map(|subject| Subject::parse(subject.as_str()).unwrap())
-        .collect();
     let revision = recovery.revision.0;
     let through = recovery.keys_revoked_through.map(|through| through.0);
-    registry::recover(&world.sql, revision, &lost, through, world.now).unwrap();
+    registry::recover(&world.sql, revision, &recovery.lost, through, world.now).unwrap();
     // What is appended next says through which revision keys are revoked now.
     wait.recovered(
         registry::keys_revoked_through(&world.sql)
@@ -190,7 +181,7 @@ fn where_the_log_was_not_told_every_key_of_the_backup_is_revoked() {
     all_are_revoked(&mut restored, &keys);
     assert_eq!(restored.key("c").state, KeyState::Active);
     // Told again by one that says, the log knows.
-    let subject = named(lived.subject());
+    let subject = lived.subject();
     let append = Append {
         v: Version::CURRENT,
         subject,

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use katalo_keys::key::{Brand, KeyId, Keyring, OrganizationId, PublicKeyId, Scope, Scopes};
+use katalo_keys::key::{
+    Brand, KeyId, Keyring, OrganizationId, PublicKeyId, Scope, Scopes, Subject,
+};
 use katalo_keys::random::Seeded;
 use katalo_keys::registry::message::{
     Actor, Admin, Changed, Command, Idempotency, Issued, KeyView, MESSAGE_VERSION, Object, Outcome,
-    Records, Refusal, Reply, Request, Required,
+    Records, Refusal, Reply, Request, RequiredRevisions,
 };
-use katalo_keys::registry::{self, ADMIN_SCOPES, RegistrySettings, Subject, outbox};
+use katalo_keys::registry::{self, ADMIN_SCOPES, RegistrySettings, outbox};
 use katalo_keys::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -272,7 +274,7 @@ impl World {
     }
 
     pub fn subject(&self) -> Subject {
-        Subject::Organization(self.organization.tag())
+        Subject::from(self.organization.tag())
     }
 }
 
@@ -297,7 +299,7 @@ pub fn issue(order: Value) -> Command {
 pub fn read(key: PublicKeyId) -> Command {
     Command::Records {
         key,
-        required: Required::default(),
+        required: RequiredRevisions::default(),
     }
 }
 

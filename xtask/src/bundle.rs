@@ -2,9 +2,10 @@
 //!
 //! | file in build/ | made by |
 //! |---|---|
-//! | `index.js` and what it imports | `shim/`, as they are |
-//! | `katalo_keys.js` | wasm-bindgen: the glue |
-//! | `katalo_keys_bg.wasm` | cargo, wasm-bindgen, wasm-opt |
+//! | `index.js`: both planes in one script | `shim/`, as it is |
+//! | `edge.js`, `control.js`: each plane alone, and what they import | the same |
+//! | `katalo_keys_<plane>.js` | wasm-bindgen: the glue |
+//! | `katalo_keys_<plane>_bg.wasm` | cargo, wasm-bindgen, wasm-opt |
 //! | `assets/` | [`assets`](crate::assets) |
 
 use crate::{assets, node, project, tools};
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -32,13 +34,60 @@ const SKIPPED: [&str; 2] = [
     "--skip-pass=dae-optimizing",
 ];
 
-const SHIM: [&str; 5] = [
+const SHIM: [&str; 9] = [
     "index.js",
+    "edge.js",
+    "control.js",
+    "failed.js",
     "gateway.js",
+    "instance.js",
     "lines.js",
     "objects.js",
     "runtime.js",
 ];
+
+/// A plane, which has a module of its own.
+#[derive(Clone, Copy)]
+pub(crate) enum Plane {
+    /// Verifies clients' requests.
+    Edge,
+    /// Everything else.
+    Control,
+}
+
+impl Plane {
+    pub(crate) const ALL: [Self; 2] = [Self::Edge, Self::Control];
+
+    /// Its name, which is also the crate's feature.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Control => "control",
+        }
+    }
+
+    /// The stem of its files in build/.
+    fn stem(self) -> String {
+        format!("katalo_keys_{}", self.name())
+    }
+
+    /// Its module, once it is built.
+    pub(crate) fn module(self) -> PathBuf {
+        project::build().join(format!("{}_bg.wasm", self.stem()))
+    }
+
+    /// Has cargo compile this plane of the crate.
+    pub(crate) fn of_crate(self, cargo: &mut Command) -> &mut Command {
+        cargo.args([
+            "--lib",
+            "--package=katalo-keys",
+            "--target=wasm32-unknown-unknown",
+            "--no-default-features",
+            "--features",
+            self.name(),
+        ])
+    }
+}
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Options {
@@ -49,37 +98,54 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     tools::need_wasm_target()?;
-    let compiled = compile(options.dev)?;
     let build = project::build();
-    let stamp = build.join(".inputs");
-    let inputs = fingerprint(&compiled)?;
-    if !fs::read_to_string(&stamp).is_ok_and(|last| last == inputs) {
-        if build.exists() {
-            fs::remove_dir_all(&build)?;
+    fs::create_dir_all(&build)?;
+    let mut files = Vec::from(SHIM.map(str::to_owned));
+    for plane in Plane::ALL {
+        let stem = plane.stem();
+        let stamp = build.join(format!(".{}", plane.name()));
+        let compiled = compile(plane, options.dev)?;
+        let inputs = fingerprint(&compiled)?;
+        if !fs::read_to_string(&stamp).is_ok_and(|last| last == inputs) {
+            bind(plane, &compiled, &build)?;
+            if !options.dev {
+                optimise(plane)?;
+            }
+            fs::write(&stamp, inputs)?;
         }
-        bind(&compiled, &build)?;
-        if !options.dev {
-            optimise(&build)?;
-        }
-        fs::write(&stamp, inputs)?;
+        files.extend([format!("{stem}.js"), format!("{stem}_bg.wasm")]);
     }
     for name in SHIM {
         fs::copy(project::root().join("shim").join(name), build.join(name))
             .context("cannot copy the shim")?;
     }
+    remove_others(&build, &files)?;
     assets::run(&build)
 }
 
-/// Compiles the crate and returns the path of the module.
-fn compile(dev: bool) -> Result<PathBuf> {
-    tools::say("compiling the Worker (the first time takes a few minutes)");
+/// Whatever an earlier build left would be uploaded too.
+fn remove_others(build: &Path, files: &[String]) -> Result<()> {
+    for entry in fs::read_dir(build)? {
+        let path = entry?.path();
+        let is_module = path
+            .extension()
+            .is_some_and(|end| end == "js" || end == "wasm");
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if is_module && !files.iter().any(|file| *file == name) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Compiles a plane and returns the path of its module, which the next one replaces.
+fn compile(plane: Plane, dev: bool) -> Result<PathBuf> {
+    tools::say(format_args!(
+        "compiling the {} plane (the first time takes a few minutes)",
+        plane.name()
+    ));
     let mut cargo = tools::cargo();
-    cargo.args([
-        "build",
-        "--lib",
-        "--package=katalo-keys",
-        "--target=wasm32-unknown-unknown",
-    ]);
+    plane.of_crate(cargo.arg("build"));
     if !dev {
         cargo.arg("--release");
     }
@@ -110,37 +176,43 @@ fn fingerprint(compiled: &Path) -> Result<String> {
     Ok(format!("{} {module:?} {program:?}", compiled.display()))
 }
 
-fn bind(compiled: &Path, build: &Path) -> Result<()> {
+fn bind(plane: Plane, compiled: &Path, build: &Path) -> Result<()> {
+    let stem = plane.stem();
     Bindgen::new()
         .input_path(compiled)
+        .out_name(&stem)
         .module(true)?
         // Lets the shim put a new instance in the place of one that trapped.
         .reset_state_function(true)
         .typescript(false)
         .generate(build)
         .context("wasm-bindgen failed")?;
+    let glue = build.join(format!("{stem}.js"));
+    let text = fs::read_to_string(&glue)?;
+    if !text.contains("{ queueMicrotask(") && !text.contains(" queueMicrotask(") {
+        bail!("the glue wakes futures in another way than by queueMicrotask");
+    }
     // The generator writes a source-phase import, which Workers do not know:
     // there, importing a .wasm file already gives the compiled module.
-    let glue = build.join("katalo_keys.js");
-    let text = fs::read_to_string(&glue)?;
-    fs::write(
-        &glue,
-        text.replacen("import source wasmModule", "import wasmModule", 1),
-    )?;
+    let text = text.replacen("import source wasmModule", "import wasmModule", 1);
+    let plane = plane.name();
+    let text = format!(
+        "import {{ microtasks }} from \"./instance.js\";\nconst queueMicrotask = microtasks(\"{plane}\");\n{text}"
+    );
+    fs::write(&glue, text)?;
     Ok(())
 }
 
-fn optimise(build: &Path) -> Result<()> {
-    tools::say("optimising the module");
-    let module = build.join("katalo_keys_bg.wasm");
-    let module = module.as_os_str();
+fn optimise(plane: Plane) -> Result<()> {
+    tools::say(format_args!("optimising the {} plane", plane.name()));
+    let module = plane.module();
     tools::run(
         node::command("wasm-opt")?
             .arg("-Os")
             .args(SKIPPED)
             .args(FEATURES)
-            .arg(module)
+            .arg(&module)
             .arg("-o")
-            .arg(module),
+            .arg(&module),
     )
 }

@@ -1,13 +1,22 @@
 //! `cargo xtask size`: what the compiled module is made of, and its gate in CI.
 
-use crate::{bundle, project, tools};
+use crate::{
+    bundle::{self, Plane},
+    project, tools,
+};
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::GzEncoder};
 use std::{collections::BTreeMap, fs, io::Write as _};
 use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
-/// The module may have so many bytes, gzipped. It has no room to grow unnoticed.
-const BUDGET: usize = 450_000;
+/// The module of a plane may have so many bytes, gzipped. It has no room to grow
+/// unnoticed.
+const fn budget(plane: Plane) -> usize {
+    match plane {
+        Plane::Edge => 160_000,
+        Plane::Control => 400_000,
+    }
+}
 
 /// Parts of the module by what a demangled name of a function has in it; the first
 /// that fits counts.
@@ -24,7 +33,14 @@ const PARTS: [(&str, &[&str]); 12] = [
             "worker_sys",
         ],
     ),
-    ("edge and objects", &["katalo_keys::edge"]),
+    (
+        "what names the runtime",
+        &[
+            "katalo_keys::edge",
+            "katalo_keys::control",
+            "katalo_keys::runtime",
+        ],
+    ),
     ("registry", &["katalo_keys::registry", "katalo_keys::sql"]),
     ("freshness", &["katalo_keys::freshness"]),
     ("http", &["katalo_keys::http"]),
@@ -45,57 +61,66 @@ const PARTS: [(&str, &[&str]); 12] = [
     ("other crates", &[""]),
 ];
 
-/// Prints the table. Its figures are before wasm-opt, which takes the names away.
+/// Prints the tables. Their figures are before wasm-opt, which takes the names away.
 pub(crate) fn run() -> Result<()> {
     tools::need_wasm_target()?;
     let target = project::root().join("target/size");
-    tools::run(
-        tools::cargo()
-            .args([
-                "build",
-                "--lib",
-                "--release",
-                "--package=katalo-keys",
-                "--target=wasm32-unknown-unknown",
-            ])
-            .arg("--target-dir")
-            .arg(&target)
-            // Names then tell the types that a function was made for.
-            .env("RUSTFLAGS", "-Csymbol-mangling-version=v0"),
-    )?;
-    let module = fs::read(target.join("wasm32-unknown-unknown/release/katalo_keys.wasm"))?;
-    let mut parts = parts(&module)?;
-    parts.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    println!("| part | kB |\n|---|---:|");
-    for (part, bytes) in parts {
-        println!("| {part} | {} |", kilobytes(bytes));
+    for plane in Plane::ALL {
+        tools::run(
+            plane
+                .of_crate(tools::cargo().args(["build", "--release"]))
+                .arg("--target-dir")
+                .arg(&target)
+                // Names then tell the types that a function was made for.
+                .env("RUSTFLAGS", "-Csymbol-mangling-version=v0"),
+        )?;
+        let module = fs::read(target.join("wasm32-unknown-unknown/release/katalo_keys.wasm"))?;
+        let mut parts = parts(&module)?;
+        parts.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        println!("| {} plane | kB |\n|---|---:|", plane.name());
+        for (part, bytes) in parts {
+            println!("| {part} | {} |", kilobytes(bytes));
+        }
+        println!();
     }
     bundle::run(&bundle::Options::default())?;
-    let (plain, gzipped) = built()?;
-    println!(
-        "\nAfter wasm-opt: {} kB, {} kB gzipped.",
-        kilobytes(plain),
-        kilobytes(gzipped)
-    );
+    for plane in Plane::ALL {
+        let (plain, gzipped) = built(plane)?;
+        println!(
+            "The {} plane after wasm-opt: {} kB, {} kB gzipped.",
+            plane.name(),
+            kilobytes(plain),
+            kilobytes(gzipped)
+        );
+    }
     Ok(())
 }
 
 /// Refuses a module that has grown beyond its budget.
 pub(crate) fn gate() -> Result<()> {
-    let (_, gzipped) = built()?;
-    tools::say(format_args!(
-        "the module has {gzipped} bytes gzipped, of {BUDGET}"
-    ));
-    if gzipped > BUDGET {
-        bail!("the module is too large: see what it is made of with `cargo xtask size`");
+    let mut too_large = Vec::new();
+    for plane in Plane::ALL {
+        let (_, gzipped) = built(plane)?;
+        let (name, budget) = (plane.name(), budget(plane));
+        tools::say(format_args!(
+            "the {name} plane has {gzipped} bytes gzipped, of {budget}"
+        ));
+        if gzipped > budget {
+            too_large.push(name);
+        }
+    }
+    if !too_large.is_empty() {
+        bail!(
+            "too large: {}; see what a module is made of with `cargo xtask size`",
+            too_large.join(", ")
+        );
     }
     Ok(())
 }
 
-/// Bytes of the built module, plain and gzipped.
-fn built() -> Result<(usize, usize)> {
-    let module = fs::read(project::build().join("katalo_keys_bg.wasm"))
-        .context("the Worker is not built")?;
+/// Bytes of a built module, plain and gzipped.
+fn built(plane: Plane) -> Result<(usize, usize)> {
+    let module = fs::read(plane.module()).context("the Worker is not built")?;
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&module)?;
     Ok((module.len(), gzip.finish()?.len()))

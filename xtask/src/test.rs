@@ -82,7 +82,7 @@ const STEPS: [Step; 15] = [
     Step::new(Part::Quick, "tests of the shim", shim_tests),
     Step::new(Part::Policy, "licences and sources", licences),
     Step::new(Part::Edge, "build", build),
-    Step::new(Part::Edge, "size of the module", |_| size::gate()),
+    Step::new(Part::Edge, "sizes of the modules", |_| size::gate()),
     Step::new(Part::Edge, "dry run of the deployment", dry_run),
     Step::new(Part::Edge, "edge tests", edge_tests),
     Step::new(Part::Api, "lint of the OpenAPI document", |_| api::lint()),
@@ -180,16 +180,14 @@ fn lint_native(_: &Options) -> Result<()> {
 
 fn lint_wasm(_: &Options) -> Result<()> {
     tools::need_wasm_target()?;
-    tools::run(tools::cargo().args([
-        "clippy",
-        "--package=katalo-keys",
-        "--lib",
-        "--target=wasm32-unknown-unknown",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    for plane in bundle::Plane::ALL {
+        tools::run(
+            plane
+                .of_crate(tools::cargo().arg("clippy"))
+                .args(["--locked", "--", "-D", "warnings"]),
+        )?;
+    }
+    Ok(())
 }
 
 fn native_tests(_: &Options) -> Result<()> {

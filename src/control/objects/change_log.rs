@@ -11,7 +11,9 @@ use wasm_bindgen::prelude::*;
 use worker::State;
 use worker::worker_sys::types::DurableObjectState;
 
+use super::answer::ObjectAnswer;
 use super::sql::ObjectSql;
+use crate::control::log;
 use crate::freshness::change_log::ChangeLog as Log;
 use crate::freshness::message::{LogReply, LogRequest};
 use crate::freshness::sql_log::{self, SqlLog};
@@ -19,14 +21,9 @@ use crate::freshness::{Bound, Incarnation};
 use crate::json;
 use crate::random::Randomness as _;
 use crate::runtime::host;
-use crate::runtime::log;
-use crate::runtime::objects::{self, ObjectAnswer};
-use crate::settings::names;
+use crate::runtime::objects;
+use crate::settings::bindings;
 use crate::sql::SqlError;
-
-/// The one name there is. Sharding would go here: a log per group of
-/// organization tags, each with its own leases.
-pub(crate) const NAME: &str = "log";
 
 /// The object.
 #[wasm_bindgen]
@@ -80,6 +77,10 @@ impl ChangeLog {
             LogRequest::RestoreCheck(request) => {
                 log.check_restored(request).map(LogReply::RestoreCheck)
             }
+            // As one of an older version does: nobody sends them yet.
+            LogRequest::Watch(_) | LogRequest::Confirm(_) | LogRequest::Await(_) => {
+                return ObjectAnswer::Unread;
+            }
             LogRequest::Status {} => log
                 .status(now)
                 .map(|(meta, head)| LogReply::Status(meta.into_status(head))),
@@ -102,7 +103,7 @@ fn prepare(
 ) -> Result<(), SqlError> {
     sql_log::create_tables(sql)?;
     let wanted =
-        objects::variable(env, names::FRESHNESS_BOUND_MS).and_then(|text| text.parse().ok());
+        objects::variable(env, bindings::FRESHNESS_BOUND_MS).and_then(|text| text.parse().ok());
     let now = host::reading();
     match wanted.and_then(Bound::new) {
         Some(wanted) if log.status(now)?.0.lease != wanted => log.set_bound(wanted, now),

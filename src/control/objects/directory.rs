@@ -6,14 +6,11 @@ use wasm_bindgen::prelude::*;
 use worker::State;
 use worker::worker_sys::types::DurableObjectState;
 
+use super::answer::ObjectAnswer;
 use super::sql::ObjectSql;
+use crate::control::log;
 use crate::json;
 use crate::registry::directory;
-use crate::runtime::log;
-use crate::runtime::objects::ObjectAnswer;
-
-/// The one name there is.
-pub(crate) const NAME: &str = "directory";
 
 /// The object.
 #[wasm_bindgen]

@@ -17,31 +17,31 @@ use worker::worker_sys::types::DurableObjectState;
 use worker::{Delay, State};
 
 use super::alarm;
+use super::answer::ObjectAnswer;
 use super::sql::ObjectSql;
-use crate::freshness::commit_wait::{CommitWait, Enforcement, PendingChange};
+use crate::control::kv;
+use crate::control::log;
+use crate::expiring_semaphore::{ExpiringSemaphore, Permit};
+use crate::freshness::commit_wait::{CommitWait, PendingChange, Recovery};
+use crate::freshness::enforcer::{Enforcer, EnforcerEvent, EnforcerStep};
 use crate::freshness::message::{LogReply, LogRequest};
-use crate::freshness::{Millis, Reading, RegistryClock, Revision, Subject as LogSubject};
-use crate::in_flight::{InFlight, Place};
+use crate::freshness::restore_guard::{GuardEvent, GuardStep, ReadRevision, RestoreGuard};
+use crate::freshness::{Millis, Reading, RegistryClock, Revision};
 use crate::json;
-use crate::key::{OrganizationId, OrganizationTag};
+use crate::key::{OrganizationId, OrganizationTag, Subject};
 use crate::registry::message::{
-    Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Records, Reply, Request,
+    Actor, Awaited, Command, MESSAGE_VERSION, Outcome, Page, Records, RegistryResponse, Reply,
+    Request,
 };
 use crate::registry::outbox::{self, Entry};
-use crate::registry::{self, Subject, deletion, directory};
+use crate::registry::{self, deletion, directory};
 use crate::runtime::host;
 use crate::runtime::isolate;
-use crate::runtime::kv;
-use crate::runtime::log;
-use crate::runtime::objects::{self, Address, ObjectAnswer};
-use crate::runtime::registry::Said;
-use crate::settings::{Settings, names};
+use crate::runtime::objects::{self, Address};
+use crate::settings::{Settings, bindings};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 
-/// How long a change waits for the change log's acknowledgement before it is
-/// answered as not yet enforced, in milliseconds.
-const ACKNOWLEDGEMENT: u64 = 10_000;
 /// How long another object may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How soon the alarm tries the change log again, in milliseconds.
@@ -51,11 +51,8 @@ const TRY_AGAIN: u64 = 1_000;
 const ERRANDS: usize = 256;
 /// Administrators' orders worked on at once; most of them wait for enforcement.
 const ORDERS: usize = 1_024;
-/// How long a place is held at most, in milliseconds.
-const LASTS: u64 = 30_000;
-/// How often one read may find a lost change and be carried out anew: one for the
-/// key, one for the organization, one for what the change log says of the rest.
-const HEARINGS: usize = 4;
+/// How long a permit is good for at most, in milliseconds.
+const PERMIT_TTL: u64 = 30_000;
 /// Subjects published in one go.
 const BATCH: u64 = 100;
 
@@ -69,17 +66,12 @@ pub struct Registry {
     wait: RefCell<Option<CommitWait>>,
     /// Changes up to this revision are taken up in `wait`.
     taken_up: Cell<registry::Revision>,
-    errands: RefCell<InFlight>,
-    orders: RefCell<InFlight>,
+    errands: RefCell<ExpiringSemaphore>,
+    orders: RefCell<ExpiringSemaphore>,
 }
 
 fn reading() -> Reading<RegistryClock> {
     host::reading()
-}
-
-/// Both name the same thing; the log holds it in place, the registry by parts.
-fn log_subject(subject: Subject) -> Option<LogSubject> {
-    LogSubject::parse(&subject.to_string()).ok()
 }
 
 fn tag_of(request: &Request) -> Option<OrganizationTag> {
@@ -113,23 +105,23 @@ impl Registry {
             sql,
             wait: RefCell::new(None),
             taken_up: Cell::new(0),
-            errands: RefCell::new(InFlight::new(ERRANDS, LASTS)),
-            orders: RefCell::new(InFlight::new(ORDERS, LASTS)),
+            errands: RefCell::new(ExpiringSemaphore::new(ERRANDS, PERMIT_TTL)),
+            orders: RefCell::new(ExpiringSemaphore::new(ORDERS, PERMIT_TTL)),
         }
     }
 
-    /// Takes a place for a message that has yet to be read. None where there is
+    /// Takes a permit for a message that has yet to be read. None where there is
     /// too much to do; what `yields` is refused first.
     pub fn enter(&self, yields: bool) -> Option<f64> {
-        let place = self.in_flight(yields).borrow_mut().enter(host::now().0);
-        place.map(Place::into_number)
+        let permit = self.permits(yields).borrow_mut().acquire(host::now().0);
+        permit.map(Permit::into_number)
     }
 
-    /// What it says to the message that took this place.
-    pub async fn answer(&self, message: String, yields: bool, place: f64) -> JsValue {
+    /// What it says to the message that took this permit.
+    pub async fn answer(&self, message: String, yields: bool, permit: f64) -> JsValue {
         let answer = self.say(&message).await;
-        let in_flight = self.in_flight(yields);
-        in_flight.borrow_mut().leave(Place::from_number(place));
+        let mut permits = self.permits(yields).borrow_mut();
+        permits.release(Permit::from_number(permit));
         answer.into()
     }
 
@@ -144,7 +136,7 @@ impl Registry {
 }
 
 impl Registry {
-    const fn in_flight(&self, yields: bool) -> &RefCell<InFlight> {
+    const fn permits(&self, yields: bool) -> &RefCell<ExpiringSemaphore> {
         if yields { &self.errands } else { &self.orders }
     }
 
@@ -156,7 +148,7 @@ impl Registry {
             return ObjectAnswer::Failed;
         };
         match self.carry_out(&settings, &request).await {
-            Ok(said) => ObjectAnswer::reply(&said),
+            Ok(response) => ObjectAnswer::reply(&response),
             Err(error) => {
                 log::storage_failed("Registry", &error);
                 ObjectAnswer::Failed
@@ -168,36 +160,41 @@ impl Registry {
         &self,
         settings: &Rc<Settings>,
         request: &Request,
-    ) -> Result<Said, SqlError> {
+    ) -> Result<RegistryResponse, SqlError> {
         let Some(tag) = tag_of(request) else {
-            return Ok(Said::only(Some(Err(registry::message::Refusal::NotFound))));
+            return Ok(RegistryResponse::of(Some(Err(
+                registry::message::Refusal::NotFound,
+            ))));
         };
-        if !self.make_sure(tag, request.command.creates()).await? {
-            return Ok(Said::only(None));
+        if !self.begin(tag, request.command.creates())? {
+            return Ok(RegistryResponse::of(Some(registry::absent(request))));
         }
-        if !registry::exists(&self.sql)? && !request.command.creates() {
-            return Ok(Said::only(Some(registry::absent(request))));
+        let mut guard = RestoreGuard::default();
+        let arrived = GuardEvent::Arrived;
+        if self.ensure_not_restored(&mut guard, arrived).await? != GuardStep::Serve {
+            return Ok(RegistryResponse::of(None));
         }
         if let Command::Records { key, required } = &request.command {
             let subjects = [
-                (Subject::Key(*key), required.key),
-                (Subject::Organization(tag), required.organization),
+                (Subject::from(*key), required.key),
+                (Subject::from(tag), required.organization),
             ];
-            return self.read(settings, request, tag, subjects).await;
+            return self.read(settings, request, guard, subjects).await;
         }
         let mut reply = self.handle(settings, request)?;
         if let Ok(Outcome::Changed(changed)) = &mut reply {
-            self.tell_change_log().await;
+            self.enforce(Enforcer::append_all()).await?;
             self.tell_platform().await;
             if request.command.waits() {
-                self.wait_for(&changed.awaits).await?;
-            } else {
-                self.settle()?;
+                let awaited = changed.awaits.iter();
+                let awaited = awaited.map(|awaited| awaited.subject);
+                let enforcer = Enforcer::until_enforced(awaited.collect(), reading());
+                self.enforce(enforcer).await?;
             }
             self.tell_directory().await;
             outbox::refresh(&self.sql, &settings.keyring, changed, host::now())?;
         }
-        Ok(Said::only(Some(reply)))
+        Ok(RegistryResponse::of(Some(reply)))
     }
 
     /// A strong read by an edge that knows what is required of the records. One
@@ -207,27 +204,26 @@ impl Registry {
         &self,
         settings: &Settings,
         request: &Request,
-        tag: OrganizationTag,
+        mut guard: RestoreGuard,
         subjects: [(Subject, registry::Revision); 2],
-    ) -> Result<Said, SqlError> {
-        for _ in 0..HEARINGS {
+    ) -> Result<RegistryResponse, SqlError> {
+        loop {
             let reply = self.handle(settings, request)?;
-            let may_keep = match &reply {
-                Ok(Outcome::Records(records)) if !self.observe_required(subjects, records) => None,
-                Ok(_) => Some(self.may_keep(&subjects.map(|(subject, _)| subject))),
-                Err(_) => Some(false),
+            let Ok(Outcome::Records(records)) = &reply else {
+                return Ok(RegistryResponse::of(Some(reply)));
             };
-            if let Some(may_keep) = may_keep {
-                return Ok(Said {
-                    reply: Some(reply),
-                    may_keep,
-                });
-            }
-            if !self.make_sure(tag, false).await? {
-                break;
+            let read = GuardEvent::Read(read_revisions(subjects, records));
+            match self.ensure_not_restored(&mut guard, read).await? {
+                GuardStep::Answer => {
+                    return Ok(RegistryResponse {
+                        may_keep: self.may_keep(&subjects.map(|(subject, _)| subject)),
+                        reply: Some(reply),
+                    });
+                }
+                GuardStep::Serve => {}
+                _ => return Ok(RegistryResponse::of(None)),
             }
         }
-        Ok(Said::only(None))
     }
 
     /// The reply, and what it changed taken up.
@@ -235,7 +231,7 @@ impl Registry {
         let reply = registry::handle(
             &self.sql,
             &settings.keyring,
-            &settings.registry,
+            &settings.control.registry,
             request,
             host::now(),
             &mut host::Crypto,
@@ -249,94 +245,99 @@ impl Registry {
         Ok(reply)
     }
 
-    /// Takes in what is required of the records that an edge is to get; whether
-    /// they may be given. A key that is not even known has nothing to lock.
-    fn observe_required(
-        &self,
-        subjects: [(Subject, registry::Revision); 2],
-        records: &Records,
-    ) -> bool {
-        let mut wait = self.wait.borrow_mut();
-        let Some(wait) = wait.as_mut() else {
-            return true;
-        };
-        let held = [
-            records.key.as_ref().map(|key| key.revision),
-            records.organization.as_ref().map(|held| held.revision),
-        ];
-        for ((subject, required), held) in subjects.into_iter().zip(held) {
-            if let Some(subject) = log_subject(subject) {
-                wait.observe_required(
-                    subject,
-                    Revision(required),
-                    Revision(held.unwrap_or(required)),
-                );
-            }
+    /// Takes up, once in the life of a process, what an earlier one has left. `false`
+    /// where there is no organization, unless it is about to be made.
+    fn begin(&self, tag: OrganizationTag, creates: bool) -> Result<bool, SqlError> {
+        if self.wait.borrow().is_some() {
+            return Ok(true);
         }
-        wait.may_serve()
+        if !creates && !registry::exists(&self.sql)? {
+            return Ok(false);
+        }
+        registry::migrate(&self.sql)?;
+        let revision = Revision(registry::revision(&self.sql)?);
+        let rows = outbox::pending_appends(&self.sql, 0)?;
+        let rows = rows.iter().map(pending_change);
+        *self.wait.borrow_mut() = Some(CommitWait::start(tag.into(), revision, rows));
+        self.taken_up.set(revision.0);
+        Ok(true)
     }
 
-    /// Makes sure, once after every start, that the registry lost nothing the
-    /// change log knows of; whether it may serve. An organization that does not
-    /// exist has lost nothing, unless it is about to be made.
-    async fn make_sure(&self, tag: OrganizationTag, creates: bool) -> Result<bool, SqlError> {
-        if self.wait.borrow().is_none() {
-            if !creates && !registry::exists(&self.sql)? {
-                return Ok(true);
-            }
-            registry::migrate(&self.sql)?;
-            let Some(organization) = log_subject(Subject::Organization(tag)) else {
-                return Ok(false);
-            };
-            let revision = Revision(registry::revision(&self.sql)?);
-            let rows = outbox::pending_appends(&self.sql, 0)?;
-            let rows = rows.iter().filter_map(pending_change);
-            *self.wait.borrow_mut() = Some(CommitWait::start(organization, revision, rows));
-            self.taken_up.set(revision.0);
-        }
+    /// Goes on until the registry is known to have lost nothing that the change log
+    /// knows of, or has made up for it.
+    async fn ensure_not_restored(
+        &self,
+        guard: &mut RestoreGuard,
+        mut event: GuardEvent,
+    ) -> Result<GuardStep, SqlError> {
         loop {
-            let question = match self.wait.borrow().as_ref() {
-                Some(wait) if wait.may_serve() => return Ok(true),
-                Some(wait) => wait.restore_check(),
-                None => return Ok(true),
+            let step = match self.wait.borrow_mut().as_mut() {
+                Some(wait) => guard.next(wait, &event),
+                None => GuardStep::Refuse,
             };
-            let Some(question) = question else {
-                self.recover()?;
-                continue;
-            };
-            let message = LogRequest::RestoreCheck(question);
-            match self.ask_log(&message).await {
-                Some(LogReply::RestoreCheck(reply)) => {
-                    if let Some(wait) = self.wait.borrow_mut().as_mut() {
-                        wait.restore_check_answered(&question, &reply);
+            event = match step {
+                GuardStep::AskLog(check) => {
+                    match self.ask_log(&LogRequest::RestoreCheck(check)).await {
+                        Some(LogReply::RestoreCheck(reply)) => GuardEvent::Answered(reply),
+                        _ => GuardEvent::Unanswered,
                     }
                 }
-                _ => return Ok(false),
-            }
+                GuardStep::Recover(recovery) => GuardEvent::Recovered(self.recover(&recovery)?),
+                GuardStep::Serve | GuardStep::Answer | GuardStep::Refuse => return Ok(step),
+            };
         }
     }
 
     /// It was restored from a backup: what was lost is locked, at a revision
-    /// past all that was ever shown.
-    fn recover(&self) -> Result<(), SqlError> {
-        let mut wait = self.wait.borrow_mut();
-        let Some(wait) = wait.as_mut() else {
-            return Ok(());
-        };
-        let Some(recovery) = wait.recovery().cloned() else {
-            return Ok(());
-        };
-        let lost: Vec<Subject> = recovery
-            .lost
-            .iter()
-            .filter_map(|subject| Subject::parse(subject.as_str()))
-            .collect();
+    /// past all that was ever shown. Through which revision the organization's keys
+    /// are revoked at once then.
+    fn recover(&self, recovery: &Recovery) -> Result<Option<Revision>, SqlError> {
         let through = recovery.keys_revoked_through.map(|through| through.0);
-        registry::recover(&self.sql, recovery.revision.0, &lost, through, host::now())?;
-        let through = registry::keys_revoked_through(&self.sql)?;
-        wait.recovered(through.map(Revision));
+        registry::recover(
+            &self.sql,
+            recovery.revision.0,
+            &recovery.lost,
+            through,
+            host::now(),
+        )?;
         self.taken_up.set(recovery.revision.0);
-        Ok(())
+        Ok(registry::keys_revoked_through(&self.sql)?.map(Revision))
+    }
+
+    /// Carries out what it takes until changes are enforced; whether they are.
+    async fn enforce(&self, mut enforcer: Enforcer) -> Result<bool, SqlError> {
+        let mut event = EnforcerEvent::Look;
+        loop {
+            let step = match self.wait.borrow_mut().as_mut() {
+                Some(wait) => enforcer.next(wait, &event, reading()),
+                None => EnforcerStep::Done,
+            };
+            event = match step {
+                EnforcerStep::Settle(rows) => {
+                    for row in &rows {
+                        let revision = row.revision.0;
+                        outbox::mark_enforced(&self.sql, row.subject, revision, host::now())?;
+                    }
+                    EnforcerEvent::Settled(rows)
+                }
+                EnforcerStep::Append(append) => {
+                    match self.ask_log(&LogRequest::Append(append)).await {
+                        Some(LogReply::Ack(ack)) => EnforcerEvent::Acknowledged(ack),
+                        _ => EnforcerEvent::Unanswered,
+                    }
+                }
+                EnforcerStep::Await(ask) => match self.ask_log(&LogRequest::Await(ask)).await {
+                    Some(LogReply::Floor(floor)) => EnforcerEvent::Floor(floor),
+                    _ => EnforcerEvent::NoFloor,
+                },
+                EnforcerStep::Wait(pause) => {
+                    Delay::from(Duration::from_millis(pause.0)).await;
+                    EnforcerEvent::Look
+                }
+                EnforcerStep::Done => return Ok(true),
+                EnforcerStep::GiveUp => return Ok(false),
+            };
+        }
     }
 
     /// Takes new rows of the outbox up, and has the alarm carry on with them if
@@ -352,15 +353,13 @@ impl Registry {
             let awaited = awaited.iter().find(|awaited| {
                 (awaited.subject, awaited.revision) == (entry.subject, entry.revision)
             });
-            if let Some(row) = pending_change(entry) {
-                wait.committed(PendingChange {
-                    // Both are readings of this machine's clock.
-                    from: awaited
-                        .and_then(|awaited| awaited.from)
-                        .map(|at| Reading::at(at.0)),
-                    ..row
-                });
-            }
+            wait.committed(PendingChange {
+                // Both are readings of this machine's clock.
+                from: awaited
+                    .and_then(|awaited| awaited.from)
+                    .map(|at| Reading::at(at.0)),
+                ..pending_change(entry)
+            });
         }
         self.taken_up.set(registry::revision(&self.sql)?);
         if !rows.is_empty() || outbox::next_publication(&self.sql)?.is_some() {
@@ -374,9 +373,7 @@ impl Registry {
         let Some(wait) = wait.as_ref() else {
             return false;
         };
-        subjects
-            .iter()
-            .all(|subject| log_subject(*subject).is_some_and(|subject| wait.may_publish(&subject)))
+        subjects.iter().all(|subject| wait.may_publish(subject))
     }
 
     /// Asks another object; `None` where it does not answer in time. Whoever waits
@@ -392,27 +389,8 @@ impl Registry {
     }
 
     async fn ask_log(&self, message: &LogRequest) -> Option<LogReply> {
-        self.ask(names::CHANGE_LOG, super::change_log::NAME, message)
+        self.ask(bindings::CHANGE_LOG, objects::CHANGE_LOG, message)
             .await
-    }
-
-    /// Tells the change log what it has not acknowledged; whether it has all now.
-    async fn tell_change_log(&self) -> bool {
-        loop {
-            let append = self
-                .wait
-                .borrow()
-                .as_ref()
-                .and_then(CommitWait::next_append);
-            let Some(append) = append else { return true };
-            let message = LogRequest::Append(append);
-            let Some(LogReply::Ack(ack)) = self.ask_log(&message).await else {
-                return false;
-            };
-            if let Some(wait) = self.wait.borrow_mut().as_mut() {
-                wait.acknowledged(&append, &ack, reading());
-            }
-        }
     }
 
     /// Tells the directory of the organization's own fields; whether it knows
@@ -422,7 +400,7 @@ impl Registry {
             return true;
         };
         let told: Option<Page<directory::Listed>> = self
-            .ask(names::DIRECTORY, super::directory::NAME, &order)
+            .ask(bindings::DIRECTORY, super::DIRECTORY, &order)
             .await;
         told.is_some() && directory::mark_told(&self.sql, &order).is_ok()
     }
@@ -448,64 +426,11 @@ impl Registry {
             idempotency: None,
             command: note,
         };
-        let told: Option<Said> = self
-            .ask(names::REGISTRY, platform.tag().as_str(), &request)
+        let told: Option<RegistryResponse> = self
+            .ask(bindings::REGISTRY, platform.tag().as_str(), &request)
             .await;
         told.is_some_and(|said| matches!(said.reply, Some(Ok(_))))
             && deletion::mark_noted(&self.sql, revision).is_ok()
-    }
-
-    /// Waits until these changes are enforced, or until the acknowledgement has
-    /// failed to come for too long.
-    async fn wait_for(&self, awaited: &[Awaited]) -> Result<(), SqlError> {
-        let give_up = host::now().plus(ACKNOWLEDGEMENT);
-        loop {
-            self.settle()?;
-            let mut pause = None;
-            for awaited in awaited
-                .iter()
-                .filter_map(|awaited| log_subject(awaited.subject))
-            {
-                let enforcement = self
-                    .wait
-                    .borrow_mut()
-                    .as_mut()
-                    .map(|wait| wait.enforcement(&awaited, reading()));
-                match enforcement {
-                    None | Some(Enforcement::Enforced) => {}
-                    Some(Enforcement::Waiting(left)) => pause = pause.max(Some(left)),
-                    Some(Enforcement::Unacknowledged) => {
-                        if !self.tell_change_log().await {
-                            if host::now() >= give_up {
-                                return Ok(());
-                            }
-                            pause = pause.max(Some(Millis(100)));
-                        } else {
-                            pause = pause.max(Some(Millis(1)));
-                        }
-                    }
-                }
-            }
-            match pause {
-                None => return Ok(()),
-                Some(pause) => Delay::from(Duration::from_millis(pause.0.max(1))).await,
-            }
-        }
-    }
-
-    /// Notes what is enforced by now.
-    fn settle(&self) -> Result<(), SqlError> {
-        let mut wait = self.wait.borrow_mut();
-        let Some(wait) = wait.as_mut() else {
-            return Ok(());
-        };
-        for row in wait.due(reading()) {
-            if let Some(subject) = Subject::parse(row.subject.as_str()) {
-                outbox::mark_enforced(&self.sql, subject, row.revision.0, host::now())?;
-            }
-            wait.settled(&row);
-        }
-        Ok(())
     }
 
     /// The alarm: does what is left of the outbox, and sets itself again while
@@ -514,17 +439,29 @@ impl Registry {
         let Some(tag) = registry::tag(&self.sql)? else {
             return Ok(());
         };
-        let ready = self.make_sure(tag, false).await?;
+        let mut guard = RestoreGuard::default();
+        let ready = self.begin(tag, false)?
+            && self
+                .ensure_not_restored(&mut guard, GuardEvent::Arrived)
+                .await?
+                == GuardStep::Serve;
         let told = ready
-            && self.tell_change_log().await
+            && self.enforce(Enforcer::append_all()).await?
             && self.tell_directory().await
             && self.tell_platform().await;
         if ready {
             self.publish(settings).await?;
         }
-        self.settle()?;
+        // What has come due meanwhile.
+        self.enforce(Enforcer::until_enforced(Vec::new(), reading()))
+            .await?;
         let now = host::now();
-        let kept = registry::housekeeping(&self.sql, &settings.keyring, &settings.registry, now)?;
+        let kept = registry::housekeeping(
+            &self.sql,
+            &settings.keyring,
+            &settings.control.registry,
+            now,
+        )?;
         let due = outbox::next_publication(&self.sql)?.map(|at| Timestamp(at.0.max(now.0)));
         let retry = (!told).then(|| now.plus(TRY_AGAIN));
         let waiting = self.longest_wait().map(|left| now.plus(left.0));
@@ -567,12 +504,32 @@ impl Registry {
     }
 }
 
-fn pending_change(row: &Entry) -> Option<PendingChange> {
-    Some(PendingChange {
-        subject: log_subject(row.subject)?,
+fn pending_change(row: &Entry) -> PendingChange {
+    PendingChange {
+        subject: row.subject,
         revision: Revision(row.revision),
         waits: row.decides,
         from: None,
         keys_revoked_through: row.keys_revoked_through.map(Revision),
-    })
+    }
+}
+
+/// What a strong read found, beside what the edge requires. A key that is not even
+/// known has nothing to lock.
+fn read_revisions(
+    [key, organization]: [(Subject, registry::Revision); 2],
+    records: &Records,
+) -> [ReadRevision; 2] {
+    let read = |(subject, required), held: Option<registry::Revision>| ReadRevision {
+        subject,
+        required: Revision(required),
+        held: Revision(held.unwrap_or(required)),
+    };
+    [
+        read(key, records.key.as_ref().map(|key| key.revision)),
+        read(
+            organization,
+            records.organization.as_ref().map(|held| held.revision),
+        ),
+    ]
 }

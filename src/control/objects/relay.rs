@@ -5,27 +5,25 @@
 //! the state again, it never awaits the other's future.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
 use wasm_bindgen::prelude::*;
-use worker::Delay;
 use worker::worker_sys::types::DurableObjectState;
 
-use super::change_log;
+use super::answer::ObjectAnswer;
+use crate::expiring_semaphore::{ExpiringSemaphore, Permit};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::relay::{Relay as Shared, Serve};
 use crate::freshness::{Millis, SyncRequest};
-use crate::in_flight::{InFlight, Place};
 use crate::json;
 use crate::runtime::host;
-use crate::runtime::objects::{self, Address, ObjectAnswer};
-use crate::settings::names;
+use crate::runtime::objects::{self, Address};
+use crate::settings::bindings;
 
-/// Questions worked on at once. An isolate has one under way, so more are more
+/// Requests worked on at once. An isolate has one under way, so more are more
 /// isolates than one relay can serve: they ask elsewhere.
-const QUESTIONS: usize = 1_024;
-/// How long a question takes at most, in milliseconds: its asker is gone then.
-const QUESTION_LASTS: u64 = 4_000;
+const REQUESTS: usize = 1_024;
+/// How long a permit is good for at most, in milliseconds: whoever asked is gone then.
+const PERMIT_TTL: u64 = 4_000;
 
 /// How often a waiting question looks at the shared state, in milliseconds.
 const LOOK_EVERY: u64 = 5;
@@ -35,7 +33,7 @@ const LOOK_EVERY: u64 = 5;
 pub struct Relay {
     env: JsValue,
     relay: RefCell<Shared>,
-    questions: RefCell<InFlight>,
+    permits: RefCell<ExpiringSemaphore>,
 }
 
 #[wasm_bindgen]
@@ -46,22 +44,22 @@ impl Relay {
         Self {
             env,
             relay: RefCell::new(Shared::new()),
-            questions: RefCell::new(InFlight::new(QUESTIONS, QUESTION_LASTS)),
+            permits: RefCell::new(ExpiringSemaphore::new(REQUESTS, PERMIT_TTL)),
         }
     }
 
-    /// Takes a place for a message that has yet to be read; none where there is
+    /// Takes a permit for a message that has yet to be read; none where there is
     /// too much to do.
     pub fn enter(&self, _yields: bool) -> Option<f64> {
-        let place = self.questions.borrow_mut().enter(host::now().0);
-        place.map(Place::into_number)
+        let permit = self.permits.borrow_mut().acquire(host::now().0);
+        permit.map(Permit::into_number)
     }
 
-    /// What it says to the message that took this place.
-    pub async fn answer(&self, message: String, _yields: bool, place: f64) -> JsValue {
+    /// What it says to the message that took this permit.
+    pub async fn answer(&self, message: String, _yields: bool, permit: f64) -> JsValue {
         let answer = self.say(&message).await;
-        let mut questions = self.questions.borrow_mut();
-        questions.leave(Place::from_number(place));
+        let mut permits = self.permits.borrow_mut();
+        permits.release(Permit::from_number(permit));
         answer.into()
     }
 }
@@ -73,6 +71,8 @@ impl Relay {
         };
         let reply = match request {
             RelayRequest::Sync(request) => self.serve(&request).await,
+            // As one of an older version does: nobody sends them yet.
+            RelayRequest::Watch(_) | RelayRequest::Confirm(_) => return ObjectAnswer::Unread,
             RelayRequest::Status {} => RelayReply::Status {
                 proof_age_ms: self.relay.borrow().age(host::reading()),
             },
@@ -90,12 +90,10 @@ impl Relay {
             match next {
                 Serve::Reply(reply) => return RelayReply::Sync(reply),
                 Serve::Unavailable => return RelayReply::Unavailable {},
-                Serve::Wait(Millis(most)) => {
-                    Delay::from(Duration::from_millis(most.min(LOOK_EVERY))).await
-                }
+                Serve::Wait(Millis(most)) => host::sleep(most.min(LOOK_EVERY)).await,
                 Serve::SyncWithLog(sync) => {
                     let message = LogRequest::Sync(sync.request.clone());
-                    let to = Address::of(names::CHANGE_LOG, change_log::NAME);
+                    let to = Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG);
                     let reply = objects::ask(&self.env, to, &message).await;
                     let mut relay = self.relay.borrow_mut();
                     match reply {

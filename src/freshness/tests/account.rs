@@ -1,7 +1,8 @@
 //! Who may still decide on an older state.
 
 use super::{cursor, reply};
-use crate::freshness::account::{Account, HolderId, Holding};
+use crate::freshness::account::Account;
+use crate::freshness::holding::{HolderId, Holding};
 use crate::freshness::sync::{Cursor, Incarnation, SyncReply, pinned};
 use crate::freshness::{Bound, Millis, Reading, RelayClock};
 

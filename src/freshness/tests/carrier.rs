@@ -1,10 +1,10 @@
 //! How an edge hears of urgent changes and confirms them.
 
 use super::{change, cursor, key, reply, required};
-use crate::freshness::account::HolderId;
 use crate::freshness::carrier::{CARRIER, Carrier, Step};
 use crate::freshness::failover::{Hop, Region, RelayName};
 use crate::freshness::follower::{Accepted, PendingSync};
+use crate::freshness::holding::HolderId;
 use crate::freshness::records::Record;
 use crate::freshness::sync::SyncReply;
 use crate::freshness::view::{Inserted, Refresh, View};

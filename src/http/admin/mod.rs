@@ -7,8 +7,7 @@ mod totals;
 
 pub use answer::{answer_to, problem_of, session_answer};
 pub use request::{
-    Ask, Facts, IDEMPOTENCY_KEY_MAX, OrganizationsQuery, UNUSED_FOR_DAYS, USAGE_QUERY, as_lines,
-    ask, idempotency, organizations_query, parse_body, query_after, query_of, scope_of,
-    usage_query,
+    Ask, Facts, IDEMPOTENCY_KEY_MAX, OrganizationsQuery, UNUSED_FOR_DAYS, as_lines, ask,
+    idempotency, organizations_query, parse_body, query_after, query_of, scope_of,
 };
 pub use totals::{OF_ALL_ORGANIZATIONS, Totals};

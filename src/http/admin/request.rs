@@ -3,14 +3,15 @@
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use crate::http::path::Query;
+use crate::http::parameters::Parameters;
 use crate::http::place::{AdminPlace, KeyAction};
 use crate::http::problem::{Code, Problem};
+use crate::http::usage::{USAGE_QUERY, usage_query};
 use crate::json;
 use crate::key::{KeyId, KeyState, OrganizationId, Revision};
 use crate::random;
 use crate::registry::Permission;
-use crate::registry::message::{Command, Idempotency, Limit, ListAudit, ListKeys, ListUsage, Span};
+use crate::registry::message::{Command, Idempotency, Limit, ListAudit, ListKeys};
 use crate::time::Timestamp;
 
 /// What is known of the request besides its place.
@@ -44,8 +45,6 @@ pub struct Ask {
 
 /// Greatest whole number that SQLite's port and every JSON reader keep: 2⁵³ − 1.
 const GREATEST_SAFE: u64 = (1 << 53) - 1;
-
-const MILLISECONDS_OF_A_DAY: u64 = 86_400_000;
 
 /// Reads a JSON body into `T`; the problem names the field.
 ///
@@ -130,51 +129,6 @@ fn revision(tag: &str) -> Result<Revision, Problem> {
         })
 }
 
-struct Parameters(Query);
-
-impl Parameters {
-    fn read(query: &str, known: &[&str]) -> Result<Self, Problem> {
-        let query = Query::parse(query).ok_or_else(|| {
-            Problem::invalid(
-                "",
-                "The query is not well-formed, has a parameter twice, or more than a hundred.",
-            )
-        })?;
-        match query.unknown(known) {
-            Some(name) => Err(Problem::invalid(
-                name,
-                format!("There is no parameter `{name}` here."),
-            )),
-            None => Ok(Self(query)),
-        }
-    }
-
-    fn parse<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, Problem> {
-        let Some(text) = self.0.value(name) else {
-            return Ok(None);
-        };
-        read(text)
-            .map(Some)
-            .ok_or_else(|| Problem::invalid(name, format!("`{name}` is {expected}.")))
-    }
-
-    fn limit(&self) -> Result<Limit, Problem> {
-        let read = |text: &str| Limit::try_from(text.parse::<u64>().ok()?).ok();
-        Ok(self
-            .parse("limit", "a number from 1 to 200", read)?
-            .unwrap_or_default())
-    }
-
-    fn cursor(&self) -> Option<String> {
-        self.0.value("cursor").map(str::to_owned)
-    }
-}
-
 /// Days without use that a list may be asked for.
 pub const UNUSED_FOR_DAYS: std::ops::RangeInclusive<u32> = 1..=36_500;
 
@@ -205,9 +159,6 @@ pub const fn query_of(place: &AdminPlace<'_>) -> &'static [&'static str] {
         | AdminPlace::Import(_) => &[],
     }
 }
-
-/// The query parameters of a usage listing.
-pub const USAGE_QUERY: [&str; 6] = ["from", "to", "by", "key", "cursor", "limit"];
 
 /// What the registry is asked for a place that concerns one organization;
 /// `None` for the others (bootstrap, session, status, list of organizations).
@@ -310,7 +261,7 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         AdminPlace::AuditHead(id) => (organization(id, false)?, Command::AuditHead {}),
         AdminPlace::Usage(id) => (
             organization(id, false)?,
-            Command::ListUsage(list_usage(&parameters, facts.now)?),
+            Command::ListUsage(usage_query(facts.query, facts.now)?),
         ),
         AdminPlace::Export(id) => (
             organization(id, false)?,
@@ -466,40 +417,6 @@ fn list_keys(parameters: &Parameters) -> Result<ListKeys, Problem> {
             "a number of days from 1 to 36500",
             days,
         )?,
-        cursor: parameters.cursor(),
-        limit: parameters.limit()?,
-    })
-}
-
-/// Reads the query of a usage listing: the last 30 days by the hour unless said.
-///
-/// # Errors
-/// `invalid_request`.
-pub fn usage_query(query: &str, now: Timestamp) -> Result<ListUsage, Problem> {
-    list_usage(&Parameters::read(query, &USAGE_QUERY)?, now)
-}
-
-fn list_usage(parameters: &Parameters, now: Timestamp) -> Result<ListUsage, Problem> {
-    let instant =
-        |name: &str| parameters.parse(name, "an RFC 3339 time in UTC", Timestamp::from_rfc3339);
-    let by = parameters.parse("by", "hour or day", |text| match text {
-        "hour" => Some(Span::Hour),
-        "day" => Some(Span::Day),
-        _ => None,
-    })?;
-    let to = instant("to")?.unwrap_or_else(|| now.plus(1));
-    let from =
-        instant("from")?.unwrap_or(Timestamp(to.0.saturating_sub(30 * MILLISECONDS_OF_A_DAY)));
-    if from > to {
-        return Err(Problem::invalid("from", "`from` lies after `to`."));
-    }
-    Ok(ListUsage {
-        from,
-        to,
-        by: by.unwrap_or(Span::Hour),
-        key: parameters
-            .parse("key", "a key id", KeyId::parse)?
-            .map(|id| id.public),
         cursor: parameters.cursor(),
         limit: parameters.limit()?,
     })

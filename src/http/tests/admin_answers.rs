@@ -97,7 +97,7 @@ fn an_organization_is_enforced_when_all_that_it_awaits_is() {
     assert_eq!(members(&answer)["organization"]["id"], "acme");
     assert_eq!(members(&answer)["effective_at"], "1970-01-01T00:00:00.000Z");
     let awaits = vec![Awaited {
-        subject: crate::registry::Subject::Organization(organization().tag()),
+        subject: organization().tag().into(),
         revision: 9,
         from: None,
     }];

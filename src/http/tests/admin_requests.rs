@@ -3,9 +3,9 @@
 use super::key_id;
 use crate::http::admin::{
     Ask, Facts, IDEMPOTENCY_KEY_MAX, ask, idempotency, organizations_query, parse_body, query_of,
-    scope_of, usage_query,
+    scope_of,
 };
-use crate::http::{AdminPlace, Code, KeyAction, Place, Problem};
+use crate::http::{AdminPlace, Code, KeyAction, Place, Problem, usage_query};
 use crate::registry::message::{Command, Span};
 use crate::time::Timestamp;
 

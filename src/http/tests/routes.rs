@@ -1,9 +1,10 @@
 //! Places and routes, to the last line of their tables.
 
 use crate::http::{
-    ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, Freshness, Match, Place, Query, RouteTable,
+    ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, Match, Place, Query, RouteTable,
     RouteTableError, checked_path,
 };
+use crate::verify::Freshness;
 
 #[test]
 fn browsers_are_refused_where_clients_keys_are_used() {

@@ -104,9 +104,9 @@ fn records_are_pinned() {
     let broken = json.replace("192.0.2.0/24", "everywhere");
     assert!(serde_json::from_str::<KeyRecord>(&broken).is_err());
     let id = minted(7, Environment::Live).id().public;
-    assert_eq!(kv_name_of_key(&id), format!("key/{id}"));
+    assert_eq!(Subject::from(id).kv_name(), format!("key/{id}"));
     let tag = OrganizationId::parse("acme").unwrap().tag();
-    assert_eq!(kv_name_of_organization(tag), "org/BAssrdJ8UvA");
+    assert_eq!(Subject::from(tag).kv_name(), "org/BAssrdJ8UvA");
 }
 
 /// The view's limit counts on it.

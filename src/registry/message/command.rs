@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::body::{
     Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
 };
-use super::field::{LeakSource, Limit, SessionToken};
-use crate::key::{KeyId, KeyState, OrganizationId, PublicKeyId, Revision, Scope};
-use crate::registry::subject::Subject;
-use crate::time::Timestamp;
+use super::field::{LeakSource, SessionToken};
+use crate::edge_call::{ListUsage, RequiredRevisions, UsageCount};
+use crate::key::{KeyId, KeyState, OrganizationId, PublicKeyId, Revision, Subject};
+use crate::page::Limit;
 
 /// What a registry can be asked or told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub enum Command {
         /// What the edge knows to be required of them; an edge of an older
         /// version does not say.
         #[serde(default)]
-        required: Required,
+        required: RequiredRevisions,
     },
     /// [`Outcome::Organization`](super::Outcome::Organization).
     GetOrganization {},
@@ -233,53 +233,6 @@ pub struct ListAudit {
     pub limit: Limit,
 }
 
-/// `GET …/usage`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ListUsage {
-    /// From the bucket that holds this instant.
-    pub from: Timestamp,
-    /// To before this instant.
-    pub to: Timestamp,
-    /// Width of the buckets.
-    pub by: Span,
-    /// Only this key's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<PublicKeyId>,
-    /// Where the page before ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
-    /// Most rows.
-    #[serde(default)]
-    pub limit: Limit,
-}
-
-/// Width of a usage bucket; buckets begin at whole hours and days of UTC.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Span {
-    /// Kept for 90 days.
-    Hour,
-    /// Kept for 400 days.
-    Day,
-}
-
-/// What an isolate counted since its last flush, for one key, scope, outcome
-/// and hour.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct UsageCount {
-    /// Whose.
-    pub key: PublicKeyId,
-    /// The scope the route asks for; none for routes without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<Scope>,
-    /// `allowed`, or the code of the denial.
-    pub outcome: String,
-    /// How often.
-    pub count: u64,
-    /// When last; its hour is the bucket.
-    pub last_at: Timestamp,
-}
-
 /// A failed authentication at the admin routes, as often as it was counted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FailedAuthentication {
@@ -304,18 +257,6 @@ impl FailedAuthentication {
     pub fn proves_secret(&self) -> bool {
         !matches!(self.problem.as_str(), "invalid_key" | "wrong_environment")
     }
-}
-
-/// The revisions below which an edge may not decide, as its view knows them; 0
-/// where it knows of none.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Required {
-    /// Of the key's record.
-    #[serde(default)]
-    pub key: Revision,
-    /// Of the organization's.
-    #[serde(default)]
-    pub organization: Revision,
 }
 
 impl Command {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 use zeroize::Zeroizing;
 
+use crate::bounded::bounded;
 use crate::key::{Scope, Scopes};
 use crate::time::{Timestamp, rfc3339};
 
@@ -554,82 +555,6 @@ impl Default for Wait {
     }
 }
 
-/// Reads a number that is whole, however JSON writes it: `86400`, `86400.0` and
-/// `8.64e4` are the same (RFC 8259 section 6).
-fn whole_number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    struct Whole;
-
-    impl Visitor<'_> for Whole {
-        type Value = u64;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a whole number")
-        }
-        fn visit_u64<E>(self, number: u64) -> Result<u64, E> {
-            Ok(number)
-        }
-        fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<u64, E> {
-            // The cast saturates.
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            let kept = number as u64;
-            if number.fract() == 0.0 && number >= 0.0 {
-                Ok(kept)
-            } else {
-                Err(E::invalid_value(
-                    serde::de::Unexpected::Float(number),
-                    &self,
-                ))
-            }
-        }
-    }
-
-    from.deserialize_u64(Whole)
-}
-
-/// A whole number within a range, with the range in its error.
-macro_rules! bounded {
-    ($(#[$doc:meta])* $name:ident, $range:expr, $otherwise:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-        #[serde(into = "u64")]
-        pub struct $name(u64);
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                Self::try_from(whole_number(from)?).map_err(D::Error::custom)
-            }
-        }
-
-        impl $name {
-            /// What it may be.
-            pub const RANGE: std::ops::RangeInclusive<u64> = $range;
-
-            /// The number.
-            #[must_use]
-            pub const fn get(self) -> u64 {
-                self.0
-            }
-        }
-
-        impl TryFrom<u64> for $name {
-            type Error = &'static str;
-            fn try_from(number: u64) -> Result<Self, Self::Error> {
-                if Self::RANGE.contains(&number) {
-                    Ok(Self(number))
-                } else {
-                    Err($otherwise)
-                }
-            }
-        }
-
-        impl From<$name> for u64 {
-            fn from(number: $name) -> Self {
-                number.0
-            }
-        }
-    };
-}
-
 bounded! {
     /// For how long a rotated key still works, in seconds: 0 to 30 days; a day
     /// unless said.
@@ -645,22 +570,6 @@ impl Default for OverlapSeconds {
 bounded! {
     /// Longest life of a key, in days: 1 to 3650.
     KeyLifetimeDays, (1..=3650), "a key lifetime is 1 to 3650 days"
-}
-
-bounded! {
-    /// Most items of a page: 1 to 200; 50 unless said.
-    Limit, (1..=200), "a limit is 1 to 200"
-}
-
-impl Limit {
-    /// The largest page.
-    pub const MAX: Self = Self(*Self::RANGE.end());
-}
-
-impl Default for Limit {
-    fn default() -> Self {
-        Self(50)
-    }
 }
 
 /// What the dashboard's cookie carries: 64 hexadecimal digits, of which the last

@@ -18,16 +18,14 @@ use serde::{Deserialize, Serialize};
 pub use body::{
     Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
 };
-pub use command::{
-    Command, FailedAuthentication, ListAudit, ListKeys, ListUsage, Required, Span, UsageCount,
-};
+pub use command::{Command, FailedAuthentication, ListAudit, ListKeys};
 pub use field::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, LeakSource, Limit,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, LeakSource,
     Metadata, Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, SessionToken, Wait,
 };
 pub use outcome::{
-    AuditPage, Awaited, Changed, Impact, Issued, Object, OutboxDepth, Outcome, Page, Preflight,
-    Records, Secret, Session, Status, Successor, UsageRow, WindowUse,
+    AuditPage, Awaited, Changed, Impact, Issued, Object, OutboxDepth, Outcome, Preflight,
+    RegistryResponse, Reply, Secret, Session, Status, Successor, WindowUse,
 };
 pub use refusal::Refusal;
 pub use view::{
@@ -35,10 +33,13 @@ pub use view::{
     RestrictionReason, Who,
 };
 
-use crate::key::{KeyId, OrganizationId, Revision, Scopes};
+// The data plane's part of the messages, which may not name this module.
+pub use crate::edge_call::{
+    ListUsage, MESSAGE_VERSION, Records, RequiredRevisions, Span, UsageCount, UsageRow,
+};
+pub use crate::page::{Limit, Page};
 
-/// Version of the messages.
-pub const MESSAGE_VERSION: u8 = 1;
+use crate::key::{KeyId, OrganizationId, Revision, Scopes};
 
 /// One question or order to a registry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,9 +90,6 @@ impl Request {
         }
     }
 }
-
-/// What comes back.
-pub type Reply = Result<Outcome, Refusal>;
 
 /// Who acts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

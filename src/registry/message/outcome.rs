@@ -6,12 +6,39 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use zeroize::Zeroizing;
 
-use super::command::Span;
 use super::field::SessionToken;
+use super::refusal::Refusal;
 use super::view::{AuditHead, ExportedKey, KeyView, OrganizationView};
-use crate::key::{KeyId, KeyRecord, OrganizationRecord, Revision, SecretText};
-use crate::registry::subject::Subject;
+use crate::edge_call::{Records, UsageRow};
+use crate::key::{KeyId, KeyRecord, Revision, SecretText, Subject};
+use crate::page::Page;
 use crate::time::{Timestamp, rfc3339};
+
+/// What a registry's object answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RegistryResponse {
+    /// `None` where the registry may not serve: it has just started, and could not yet
+    /// ask the change log whether it lost anything.
+    pub reply: Option<Reply>,
+    /// Whether an edge may keep the records: whether the change log knows their
+    /// revisions.
+    #[serde(default)]
+    pub may_keep: bool,
+}
+
+impl RegistryResponse {
+    /// A reply without records to keep.
+    #[must_use]
+    pub const fn of(reply: Option<Reply>) -> Self {
+        Self {
+            reply,
+            may_keep: false,
+        }
+    }
+}
+
+/// What comes back.
+pub type Reply = Result<Outcome, Refusal>;
 
 /// What came of a command.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,16 +72,6 @@ pub enum Outcome {
     Done {},
 }
 
-/// Some of many.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Page<T> {
-    /// These.
-    pub items: Vec<T>,
-    /// Where the next page begins; with a filter there may be one though this
-    /// page is short or empty.
-    pub next_cursor: Option<String>,
-}
-
 /// Audit entries as the exact bytes that were hashed, with their hash.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AuditPage {
@@ -62,15 +79,6 @@ pub struct AuditPage {
     pub lines: Vec<String>,
     /// What to ask for `after` next; `None` at the end.
     pub next_after: Option<u64>,
-}
-
-/// The records by which the edge decides.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Records {
-    /// The key's, if there is such a key.
-    pub key: Option<KeyRecord>,
-    /// The organization's, if there is one.
-    pub organization: Option<OrganizationRecord>,
 }
 
 /// A change and how far it has come.
@@ -194,24 +202,6 @@ impl Changed {
             }
         }
     }
-}
-
-/// One count.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct UsageRow {
-    /// The bucket's beginning.
-    #[serde(with = "rfc3339")]
-    pub start: Timestamp,
-    /// Its width.
-    pub by: Span,
-    /// Whose.
-    pub key: KeyId,
-    /// The scope asked for; `null` for routes without one.
-    pub scope: Option<String>,
-    /// `allowed`, or the code of the denial.
-    pub outcome: String,
-    /// How often.
-    pub count: u64,
 }
 
 /// What a revocation would hit.

@@ -16,7 +16,7 @@
 import { go, pass as passTime, wait } from "./clock.js";
 import { stepsSoFar } from "./steps.js";
 import { trapAfter } from "./trap.js";
-import worker, * as exported from "./index.js";
+import worker, * as exported from "./worker.js";
 
 const BINDINGS = { REGISTRY: "Registry", DIRECTORY: "Directory", CHANGE_LOG: "ChangeLog", RELAY: "Relay" };
 
@@ -180,7 +180,9 @@ function tappedEnv(env, caller) {
   return tapped;
 }
 
+// Undefined where this Worker has no objects.
 function tappedClass(name) {
+  if (exported[name] === undefined) return undefined;
   const state = point(name);
   return class extends exported[name] {
     constructor(ctx, env) {

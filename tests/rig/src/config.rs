@@ -18,6 +18,25 @@ use crate::rig::checkout;
 /// Names the KV view of the asking service to the rig's KV.
 pub(crate) const VIEW: &str = "rig-view";
 
+/// In how many Workers the planes stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shape {
+    /// Both in one script, as a first deployment has them.
+    One,
+    /// Each in a Worker of its own: edges reach the other by a service binding.
+    Two,
+}
+
+impl Shape {
+    /// The entry of an edge, and that of the Worker with the objects.
+    const fn entries(self) -> [&'static str; 2] {
+        match self {
+            Self::One => ["index.js", "index.js"],
+            Self::Two => ["edge.js", "control.js"],
+        }
+    }
+}
+
 /// Everything that differs from one rig to the next.
 pub(crate) struct Config {
     pub(crate) compatibility_date: String,
@@ -34,6 +53,7 @@ pub(crate) struct Config {
     pub(crate) variables: BTreeMap<String, Value>,
     /// Whether the objects have a process of their own.
     pub(crate) apart: bool,
+    pub(crate) shape: Shape,
 }
 
 /// The file for the process of the edges, and of the objects unless they are apart.
@@ -45,28 +65,26 @@ pub(crate) const OBJECTS_APART: &str = "objects.capnp";
 impl Config {
     /// Copies the built Worker into `folder` and writes the configuration there.
     pub(crate) fn write(&self, build: &Path, folder: &Path) -> Result<()> {
-        let mut named = Vec::new();
-        for (name, text) in [
-            ("tap.js", include_str!("../js/tap.js")),
-            ("clock.js", include_str!("../js/clock.js")),
-            ("steps.js", include_str!("../js/steps.js")),
-            ("trap.js", include_str!("../js/trap.js")),
-        ] {
+        for (name, text) in TAPS {
             fs::write(folder.join(name), text)?;
-            named.push(PathBuf::from(name));
         }
-        for module in modules(build)? {
-            let to = folder.join(&module);
-            if let Some(parent) = to.parent() {
-                fs::create_dir_all(parent)?;
+        let mut lists = Vec::new();
+        for (entry, list) in self.shape.entries().into_iter().zip(LISTS) {
+            let modules = modules(build, entry)?;
+            for module in &modules {
+                let to = folder.join(module);
+                if let Some(parent) = to.parent() {
+                    fs::create_dir_all(parent)?;
+                }
+                if self.counts_steps && to.extension().is_some_and(|end| end == "wasm") {
+                    count_steps(&build.join(module), &to)?;
+                } else {
+                    fs::copy(build.join(module), to)?;
+                }
             }
-            if self.counts_steps && to.extension().is_some_and(|end| end == "wasm") {
-                count_steps(&build.join(&module), &to)?;
-            } else {
-                fs::copy(build.join(&module), to)?;
-            }
-            named.push(module);
+            lists.push(module_list(list, entry, &modules));
         }
+        let lists = lists.concat();
         fs::create_dir_all(folder.join("state"))?;
         let mut edges: Vec<(String, SocketAddr)> = self
             .edges
@@ -76,17 +94,17 @@ impl Config {
             .collect();
         let objects = (OBJECTS.to_owned(), self.objects);
         if self.apart {
-            let text = self.text(&named, &[objects]);
+            let text = self.text(&lists, &[objects]);
             fs::write(folder.join(OBJECTS_APART), text)?;
         } else {
             edges.push(objects);
         }
-        fs::write(folder.join(EDGES), self.text(&named, &edges))?;
+        fs::write(folder.join(EDGES), self.text(&lists, &edges))?;
         Ok(())
     }
 
     /// A process with these services.
-    fn text(&self, modules: &[PathBuf], places: &[(String, SocketAddr)]) -> String {
+    fn text(&self, lists: &str, places: &[(String, SocketAddr)]) -> String {
         let mut services = String::new();
         let mut sockets = String::new();
         let mut workers = String::new();
@@ -119,13 +137,11 @@ const config :Workerd.Config = (
   ],
 );
 
-const modules :List(Workerd.Worker.Module) = [
-  {2}
-];
+{2}
 {workers}"#,
             self.upstream,
             self.objects,
-            modules.iter().map(|path| embed(path)).collect::<String>(),
+            lists,
             if self.upstream_is_bound {
                 // Whatever is fetched by its URL comes to the upstream.
                 format!(r#"external = (address = "{}", http = ())"#, self.upstream)
@@ -145,6 +161,17 @@ const modules :List(Workerd.Worker.Module) = [
         }
         if self.upstream_test {
             bindings.push_str("    (name = \"UPSTREAM_TEST\", service = \"upstream\"),\n");
+        }
+        if self.shape == Shape::Two && name != OBJECTS {
+            let service = if self.apart {
+                "distant-objects"
+            } else {
+                OBJECTS
+            };
+            let _ = writeln!(
+                bindings,
+                r#"    (name = "CONTROL", service = "{service}"),"#
+            );
         }
         if self.apart && name != OBJECTS {
             bindings.push_str("    (name = \"RIG_OBJECTS\", service = \"distant-objects\"),\n");
@@ -182,10 +209,16 @@ const modules :List(Workerd.Worker.Module) = [
         } else {
             String::new()
         };
+        let [of_edges, of_objects] = LISTS;
+        let modules = if name == OBJECTS {
+            of_objects
+        } else {
+            of_edges
+        };
         format!(
             r#"
 const {name} :Workerd.Worker = (
-  modules = .modules,
+  modules = .{modules},
   compatibilityDate = "{}",
   bindings = [
     {bindings}
@@ -195,6 +228,30 @@ const {name} :Workerd.Worker = (
             self.compatibility_date
         )
     }
+}
+
+/// The rig's own modules. The tap imports the Worker as `worker.js`.
+const TAPS: [(&str, &str); 4] = [
+    ("tap.js", include_str!("../js/tap.js")),
+    ("clock.js", include_str!("../js/clock.js")),
+    ("steps.js", include_str!("../js/steps.js")),
+    ("trap.js", include_str!("../js/trap.js")),
+];
+
+/// The lists of modules in the configuration: of an edge, of the objects' Worker.
+const LISTS: [&str; 2] = ["edgeModules", "objectModules"];
+
+/// The list of a Worker's modules, the tap before it.
+fn module_list(list: &str, entry: &str, modules: &[PathBuf]) -> String {
+    let taps = TAPS.iter().map(|(name, _)| embed(Path::new(name)));
+    let own = modules.iter().map(|path| embed(path));
+    format!(
+        r#"const {list} :List(Workerd.Worker.Module) = [
+  {}(name = "worker.js", esModule = "export * from './{entry}'; export {{ default }} from './{entry}';"),
+];
+"#,
+        taps.chain(own).collect::<String>()
+    )
 }
 
 /// Writes a module that tells of each function that is entered and each turn of a

@@ -2,7 +2,7 @@
 
 use crate::{
     Admin, Caller, Class, Client, Clock, Kv, Point, Upstream,
-    config::{Config, EDGES, OBJECTS_APART},
+    config::{Config, EDGES, OBJECTS_APART, Shape},
     folder::Folder,
     ports::Port,
     process::{self, Process},
@@ -54,6 +54,7 @@ pub struct Builder {
     upstream_url: Option<String>,
     upstream_test: bool,
     counts_steps: bool,
+    shape: Shape,
     variables: BTreeMap<String, Value>,
 }
 
@@ -71,6 +72,13 @@ impl Builder {
     #[must_use]
     pub fn objects_apart(mut self) -> Self {
         self.apart = true;
+        self
+    }
+
+    /// Gives each plane a Worker of its own.
+    #[must_use]
+    pub fn two_workers(mut self) -> Self {
+        self.shape = Shape::Two;
         self
     }
 
@@ -151,6 +159,7 @@ impl Builder {
             counts_steps: self.counts_steps,
             variables: self.variables,
             apart: self.apart,
+            shape: self.shape,
         };
         config.write(&checkout().join("build"), folder.path())?;
         let mut rig = Rig {
@@ -195,6 +204,11 @@ impl Rig {
             upstream_url: None,
             upstream_test: false,
             counts_steps: false,
+            // So that every test can be run in both.
+            shape: match std::env::var("KATALO_RIG_WORKERS").as_deref() {
+                Ok("2") => Shape::Two,
+                _ => Shape::One,
+            },
             variables: BTreeMap::new(),
         }
         .variable("ROUTES", routes("bounded"))

@@ -9,11 +9,12 @@ use std::rc::Rc;
 
 use super::sqlite::Sqlite;
 use super::{V, change, cursor, key, organization, reply};
-use crate::freshness::account::{Account, HolderId, Holding};
+use crate::freshness::account::Account;
 use crate::freshness::append::{Await, Floor, RestoreCheckReply};
 use crate::freshness::change_log::ChangeLog;
 use crate::freshness::commit_wait::{CommitWait, Enforcement, PendingChange};
 use crate::freshness::follower::PendingSync;
+use crate::freshness::holding::{HolderId, Holding};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::freshness::relay::{Relay, Serve, Upkeep};
 use crate::freshness::sql_log::{SqlLog, create_tables};

@@ -1,13 +1,9 @@
-// The entry: what it hands to the crate and takes from it, and what becomes of a trap.
+// The data plane's shim: what it hands to the crate and takes from it, what it leaves to
+// the control plane, and what becomes of a trap.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isolate, trap } from "./worker.mjs";
-
-const URL_ = "https://keys.example/v1/catalogs?x=1";
-const request = (headers = {}) => new Request(URL_, { headers });
-const env = { UPSTREAM: {} };
-const ctx = { waitUntil() {} };
+import { ctx, env, isolate, never, request, throws, trap, URL_ } from "./worker.mjs";
 
 const PLAN = {
   binding: "UPSTREAM",
@@ -16,12 +12,6 @@ const PLAN = {
   added: "cache-control\nno-store",
   deadline: 60_000,
   isRestricted: true,
-};
-
-const never = () => new Promise(() => {});
-
-const throws = (error) => {
-  throw error;
 };
 
 /** That an answer says no more than that it failed. */
@@ -39,7 +29,7 @@ async function isInternalError(response) {
 describe("a request", () => {
   test("is handed over with what it is asked for each time", async (t) => {
     const handed = [];
-    const worker = await isolate(t, { handle: (...values) => (handed.push(values), new Response()) });
+    const worker = await isolate(t, "edge", { handle: (...values) => (handed.push(values), new Response()) });
     const asked = request({ authorization: "Bearer k" });
     worker.fetch(asked, env, ctx);
     assert.deepEqual(handed, [[asked, asked.headers, env, ctx, URL_, "Bearer k", 0]]);
@@ -54,7 +44,7 @@ describe("a request", () => {
   ]) {
     test(`shows a browser by ${Object.keys(headers)}: ${signs}`, async (t) => {
       let handed;
-      const worker = await isolate(t, { handle: (...values) => ((handed = values), new Response()) });
+      const worker = await isolate(t, "edge", { handle: (...values) => ((handed = values), new Response()) });
       // A Request of Node's own drops some of these names.
       worker.fetch({ url: URL_, headers: new Headers(headers) }, env, ctx);
       assert.equal(handed.at(-1), signs);
@@ -64,13 +54,13 @@ describe("a request", () => {
 
   test("is answered at once where the crate can", async (t) => {
     const answer = new Response("ok");
-    const worker = await isolate(t, { handle: () => answer, forward: () => assert.fail("it was forwarded") });
+    const worker = await isolate(t, "edge", { handle: () => answer, forward: () => assert.fail("it was forwarded") });
     assert.equal(worker.fetch(request(), env, ctx), answer);
   });
 
   test("is answered later where it cannot", async (t) => {
     const answer = new Response("ok");
-    const worker = await isolate(t, { handle: async () => answer, forward: () => assert.fail("it was forwarded") });
+    const worker = await isolate(t, "edge", { handle: async () => answer, forward: () => assert.fail("it was forwarded") });
     assert.equal(await worker.fetch(request(), env, ctx), answer);
   });
 });
@@ -84,7 +74,7 @@ describe("a plan", () => {
       const answer = new Response("from behind");
       const forwarded = [];
       const forward = async (...values) => (forwarded.push(values.slice(0, 3)), answer);
-      const worker = await isolate(t, { handle, forward });
+      const worker = await isolate(t, "edge", { handle, forward });
       const asked = request();
       const returned = worker.fetch(asked, env, ctx);
       assert.equal(forwarded.length, begun);
@@ -95,7 +85,7 @@ describe("a plan", () => {
 
   test("has its headers judged by the crate", async (t) => {
     const judged = [];
-    const worker = await isolate(t, {
+    const worker = await isolate(t, "edge", {
       handle: () => PLAN,
       passage: (...values) => (judged.push(values), 2),
       forward: async (_request, _env, _plan, judge) => new Response(String(judge("cookie", true))),
@@ -108,7 +98,7 @@ describe("a plan", () => {
     test(`that fails is refused by the crate, which hears whether the key leaked: ${isRestricted}`, async (t) => {
       const refusal = new Response(null, { status: 504 });
       const refused = [];
-      const worker = await isolate(t, {
+      const worker = await isolate(t, "edge", {
         handle: () => ({ ...PLAN, isRestricted }),
         not_forwarded: (...values) => (refused.push(values), refusal),
         forward: async (_request, _env, _plan, _judge, refuse) => refuse("upstream_timeout"),
@@ -120,7 +110,7 @@ describe("a plan", () => {
   }
 
   test("is an internal error where the crate cannot even refuse", async (t) => {
-    const worker = await isolate(t, {
+    const worker = await isolate(t, "edge", {
       handle: () => PLAN,
       not_forwarded: () => throws(trap()),
       forward: async (_request, _env, _plan, _judge, refuse) => refuse("upstream_timeout"),
@@ -133,11 +123,11 @@ describe("a plan", () => {
 describe("a trap", () => {
   test("costs its own request, and the instance", async (t) => {
     const answers = [() => throws(trap()), () => new Response("again")];
-    const worker = await isolate(t, { handle: () => answers.shift()() });
+    const worker = await isolate(t, "edge", { handle: () => answers.shift()() });
     const problem = await isInternalError(worker.fetch(request({ "cf-ray": "8a1b-CPH" }), env, ctx));
     assert.equal(problem.request_id, "8a1b-CPH");
     assert.equal(worker.kept.replaced, 1);
-    assert.deepEqual(worker.kept.log, [{ event: "trap", generation: 1, error: "RuntimeError: unreachable" }]);
+    assert.deepEqual(worker.kept.log, [{ event: "trap", plane: "edge", generation: 1, error: "RuntimeError: unreachable" }]);
     assert.equal(await worker.fetch(request(), env, ctx).text(), "again");
     assert.equal(worker.kept.replaced, 1);
   });
@@ -145,7 +135,7 @@ describe("a trap", () => {
   // What was thrown skipped the frames below it, whatever it is.
   test("is whatever comes out of the crate at once", async (t) => {
     for (const error of [new Error("any"), new RangeError("stack"), "text"]) {
-      const worker = await isolate(t, { handle: () => throws(error) });
+      const worker = await isolate(t, "edge", { handle: () => throws(error) });
       await isInternalError(worker.fetch(request(), env, ctx));
       assert.equal(worker.kept.replaced, 1);
     }
@@ -153,7 +143,7 @@ describe("a trap", () => {
 
   test("ends every call under way: none of them would ever settle", async (t) => {
     const answers = [never, never, () => throws(trap())];
-    const worker = await isolate(t, { handle: () => answers.shift()() });
+    const worker = await isolate(t, "edge", { handle: () => answers.shift()() });
     const waiting = [worker.fetch(request(), env, ctx), worker.fetch(request(), env, ctx)];
     await isInternalError(worker.fetch(request(), env, ctx));
     for (const answer of await Promise.all(waiting)) await isInternalError(answer);
@@ -167,14 +157,22 @@ describe("a trap", () => {
       [new RangeError("stack"), 1],
       [new Error("any"), 0],
     ]) {
-      const worker = await isolate(t, { handle: () => Promise.reject(error) });
+      const worker = await isolate(t, "edge", { handle: () => Promise.reject(error) });
       await isInternalError(await worker.fetch(request(), env, ctx));
       assert.equal(worker.kept.replaced, replaced);
     }
   });
 
-  test("in a microtask is heard of from the runtime", async (t) => {
-    const worker = await isolate(t, { handle: never });
+  test("in a microtask ends every call under way", async (t) => {
+    const worker = await isolate(t, "edge", { handle: never });
+    const waiting = worker.fetch(request(), env, ctx);
+    worker.queueMicrotask(() => throws(trap()));
+    await isInternalError(await waiting);
+    assert.equal(worker.kept.replaced, 1);
+  });
+
+  test("that nobody caught is heard of from the runtime", async (t) => {
+    const worker = await isolate(t, "edge", { handle: never });
     const waiting = worker.fetch(request(), env, ctx);
     worker.uncaught(trap());
     await isInternalError(await waiting);
@@ -186,67 +184,48 @@ describe("a trap", () => {
   });
 });
 
-describe("an object", () => {
-  const message = () => new Request("https://object/", { method: "POST", body: "{}" });
-
-  /** An object over these inner ones, one for each time that it is made. */
-  async function object(t, ...inners) {
-    const made = [];
-    const worker = await isolate(t, { Registry: (...values) => (made.push(values), inners.shift()) });
-    const aborted = [];
-    const state = { abort: (reason) => aborted.push(reason) };
-    return { worker, made, aborted, state, object: new worker.Registry(state, env) };
+describe("a request of the control plane", () => {
+  /** The Worker of the data plane, and what it passed on. */
+  async function passing(t, told) {
+    const passed = [];
+    const answer = new Response("from there");
+    const edge = await isolate(t, "edge", { handle: () => told });
+    const worker = edge.worker(async (...values) => (passed.push(values), answer));
+    return { worker, passed, answer, edge };
   }
 
-  test("is made at its first message, and kept", async (t) => {
-    const answered = [];
-    const inner = { enter: () => 3, answer: async (...values) => (answered.push(values), "text") };
-    const { made, aborted, state, object: registry } = await object(t, inner);
-    assert.deepEqual(made, []);
-    for (let n = 0; n < 2; n += 1) assert.equal(await (await registry.fetch(message())).text(), "text");
-    assert.deepEqual(made, [[state, env]]);
-    assert.deepEqual(answered, [
-      ["{}", false, 3],
-      ["{}", false, 3],
+  test("is passed on as it is", async (t) => {
+    const { worker, passed, answer } = await passing(t, null);
+    const asked = request();
+    assert.equal(await worker.fetch(asked, env, ctx), answer);
+    assert.deepEqual(passed, [[asked, env, ctx]]);
+  });
+
+  test("is told of this edge where the crate says so", async (t) => {
+    const { worker, passed } = await passing(t, "records=1, bytes=2");
+    await worker.fetch(request({ "katalo-edge": "records=9, bytes=9", cookie: "a=b" }), env, ctx);
+    const [[sent]] = passed;
+    assert.equal(sent.url, URL_);
+    assert.deepEqual([...sent.headers], [
+      ["cookie", "a=b"],
+      ["katalo-edge", "records=1, bytes=2"],
     ]);
-    assert.deepEqual(aborted, []);
   });
 
-  test("is aborted by its trap, and made anew for the next message", async (t) => {
-    const broken = { enter: () => 0, answer: () => throws(trap()) };
-    const whole = { enter: () => 0, answer: () => "text" };
-    const { worker, made, aborted, object: registry } = await object(t, broken, whole);
-    await assert.rejects(registry.fetch(message()), /the instance trapped/);
-    assert.deepEqual(aborted, ["the instance trapped"]);
-    assert.equal(worker.kept.replaced, 1);
-    assert.equal(await (await registry.fetch(message())).text(), "text");
-    assert.equal(made.length, 2);
+  test("goes by the service binding where the data plane is alone", async (t) => {
+    const edge = await isolate(t, "edge", { handle: () => null });
+    const passed = [];
+    const control = { fetch: async (...values) => (passed.push(values), new Response("from there")) };
+    const asked = request();
+    const answer = await edge.fetch(asked, { CONTROL: control }, ctx);
+    assert.equal(await answer.text(), "from there");
+    assert.deepEqual(passed, [[asked]]);
   });
 
-  test("is aborted by another's trap while it answers", async (t) => {
-    const { worker, aborted, object: registry } = await object(t, { enter: () => 0, answer: never });
-    const answer = registry.fetch(message());
-    // So far that the message was read.
-    await new Promise((resume) => setImmediate(resume));
-    worker.uncaught(trap());
-    await assert.rejects(answer, /the instance trapped/);
-    assert.deepEqual(aborted, ["the instance trapped"]);
-  });
-
-  test("is not aborted by a failure that left the instance whole", async (t) => {
-    const inner = { enter: () => 0, answer: () => Promise.reject(new Error("any")) };
-    const { aborted, object: registry } = await object(t, inner);
-    await assert.rejects(registry.fetch(message()), /any/);
-    assert.deepEqual(aborted, []);
-  });
-
-  test("hears its alarm, where it has one", async (t) => {
-    let rung = 0;
-    const ringing = await object(t, { alarm: async () => void (rung += 1) });
-    await ringing.object.alarm();
-    assert.equal(rung, 1);
-    const silent = await object(t, {});
-    await silent.object.alarm();
-    assert.equal(silent.worker.kept.replaced, 0);
+  test("is an internal error where the control plane cannot be reached", async (t) => {
+    const edge = await isolate(t, "edge", { handle: () => null });
+    await isInternalError(await edge.fetch(request(), {}, ctx));
+    // Nothing of the instance broke.
+    assert.equal(edge.kept.replaced, 0);
   });
 });

@@ -9,14 +9,14 @@ use crate::key::{KeyRecord, OrganizationRecord};
 /// A record of the view. Shared, so that a request that decides on it copies
 /// nothing.
 #[derive(Clone, Debug)]
-pub enum Held {
+pub enum CachedRecord {
     /// A key's.
     Key(Rc<KeyRecord>),
     /// An organization's.
     Organization(Rc<OrganizationRecord>),
 }
 
-impl Held {
+impl CachedRecord {
     /// The key's record, if it is one.
     #[must_use]
     pub fn key(&self) -> Option<&Rc<KeyRecord>> {
@@ -36,7 +36,7 @@ impl Held {
     }
 }
 
-impl Record for Held {
+impl Record for CachedRecord {
     fn revision(&self) -> Revision {
         Revision(match self {
             Self::Key(key) => key.revision,
@@ -90,20 +90,20 @@ mod tests {
             api_access: true,
             keys_revoked_through: 0,
         });
-        let shared = size_of::<Held>() + 2 * size_of::<usize>();
+        let shared = size_of::<CachedRecord>() + 2 * size_of::<usize>();
 
-        let held = Held::Key(Rc::clone(&key));
-        assert!(Rc::ptr_eq(held.key().unwrap(), &key));
-        assert!(held.organization().is_none());
-        assert_eq!(held.revision(), Revision(7));
+        let record = CachedRecord::Key(Rc::clone(&key));
+        assert!(Rc::ptr_eq(record.key().unwrap(), &key));
+        assert!(record.organization().is_none());
+        assert_eq!(record.revision(), Revision(7));
         let weight = shared + size_of::<KeyRecord>() + 100;
-        assert_eq!(held.weight_bytes(), weight);
+        assert_eq!(record.weight_bytes(), weight);
 
-        let held = Held::Organization(Rc::clone(&organization));
-        assert!(Rc::ptr_eq(held.organization().unwrap(), &organization));
-        assert!(held.key().is_none());
-        assert_eq!(held.revision(), Revision(5));
+        let record = CachedRecord::Organization(Rc::clone(&organization));
+        assert!(Rc::ptr_eq(record.organization().unwrap(), &organization));
+        assert!(record.key().is_none());
+        assert_eq!(record.revision(), Revision(5));
         let weight = shared + size_of::<OrganizationRecord>() + 4;
-        assert_eq!(held.weight_bytes(), weight);
+        assert_eq!(record.weight_bytes(), weight);
     }
 }

@@ -1,20 +1,24 @@
-//! What a change is about.
+//! What a revision belongs to: a key or an organization.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::id::PublicKeyId;
+use super::organization::OrganizationTag;
+
 /// A public key id (30 base62 characters) or an organization tag (11), held
 /// in place: a view follows tens of thousands of them.
 ///
 /// A public key id contains the tag of its organization, so nobody has to say
-/// whose key it is.
+/// whose key it is. Whether a text names anything that exists only its registry
+/// knows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Subject {
     /// The characters, then zeros. Base62 has no zero byte, so the length
     /// needs no field.
-    bytes: [u8; Subject::KEY_LENGTH],
+    bytes: [u8; PublicKeyId::LENGTH],
 }
 
 /// The text is neither a public key id nor an organization tag.
@@ -30,11 +34,6 @@ impl fmt::Display for NotASubject {
 impl std::error::Error for NotASubject {}
 
 impl Subject {
-    /// Characters of a public key id: ring 1, jurisdiction 1, organization
-    /// tag 11, nonce 11, id tag 6.
-    pub const KEY_LENGTH: usize = 30;
-    /// Characters of an organization tag.
-    pub const ORGANIZATION_LENGTH: usize = 11;
     /// Where the tag stands in a public key id: after ring and jurisdiction.
     const TAG_AT: usize = 2;
 
@@ -44,7 +43,7 @@ impl Subject {
     /// If the text is of neither length or has a character outside base62.
     pub fn parse(text: &str) -> Result<Self, NotASubject> {
         let known_length =
-            text.len() == Self::KEY_LENGTH || text.len() == Self::ORGANIZATION_LENGTH;
+            text.len() == PublicKeyId::LENGTH || text.len() == OrganizationTag::LENGTH;
         if !known_length || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(NotASubject);
         }
@@ -54,13 +53,33 @@ impl Subject {
     /// The organization this subject is, or belongs to.
     #[must_use]
     pub fn organization(&self) -> Self {
-        if self.is_organization() {
-            return *self;
+        self.organization_tag().into()
+    }
+
+    /// The tag of the organization this subject is, or belongs to.
+    #[must_use]
+    pub fn organization_tag(&self) -> OrganizationTag {
+        let at = if self.is_organization() {
+            0
+        } else {
+            Self::TAG_AT
+        };
+        let mut tag = [b'0'; OrganizationTag::LENGTH];
+        for (digit, byte) in tag.iter_mut().zip(self.bytes.iter().skip(at)) {
+            *digit = *byte;
         }
-        let tag = self
-            .bytes
-            .get(Self::TAG_AT..Self::TAG_AT + Self::ORGANIZATION_LENGTH);
-        Self::padded(tag.unwrap_or_default())
+        OrganizationTag::from_digits(tag)
+    }
+
+    /// The name of its record in Workers KV.
+    #[must_use]
+    pub fn kv_name(&self) -> String {
+        let prefix = if self.is_organization() {
+            "org/"
+        } else {
+            "key/"
+        };
+        [prefix, self.as_str()].concat()
     }
 
     /// Whether this is an organization tag.
@@ -73,16 +92,16 @@ impl Subject {
     #[must_use]
     pub fn as_str(&self) -> &str {
         let length = if self.is_organization() {
-            Self::ORGANIZATION_LENGTH
+            OrganizationTag::LENGTH
         } else {
-            Self::KEY_LENGTH
+            PublicKeyId::LENGTH
         };
         let characters = self.bytes.get(..length).unwrap_or_default();
         std::str::from_utf8(characters).unwrap_or_default()
     }
 
     fn padded(characters: &[u8]) -> Self {
-        let mut bytes = [0; Self::KEY_LENGTH];
+        let mut bytes = [0; PublicKeyId::LENGTH];
         for (slot, character) in bytes.iter_mut().zip(characters) {
             *slot = *character;
         }
@@ -99,6 +118,18 @@ impl fmt::Debug for Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl From<PublicKeyId> for Subject {
+    fn from(id: PublicKeyId) -> Self {
+        Self::padded(id.as_str().as_bytes())
+    }
+}
+
+impl From<OrganizationTag> for Subject {
+    fn from(tag: OrganizationTag) -> Self {
+        Self::padded(tag.as_str().as_bytes())
     }
 }
 
@@ -131,6 +162,8 @@ mod tests {
         let organization = key.organization();
         assert!(organization.is_organization());
         assert_eq!(organization.organization(), organization);
+        assert_eq!(key.kv_name(), format!("key/{KEY}"));
+        assert_eq!(organization.kv_name(), "org/abcdefghijk");
     }
 
     #[test]

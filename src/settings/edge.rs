@@ -1,0 +1,211 @@
+//! What both planes need, or the data plane alone.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::bindings;
+#[cfg(feature = "control")]
+use super::control::{ControlSettings, RawControlSettings};
+use super::error::SettingsError;
+use super::value::{secret, switch, value};
+use crate::freshness::failover::Region;
+use crate::freshness::{Bound, Millis};
+use crate::http::RouteTable;
+use crate::key::{Brand, Keyring};
+use crate::verify::TestKeys;
+
+/// [`bindings::UPSTREAM_TIMEOUT_MS`] where absent.
+const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The settings as the bindings hold them.
+#[derive(Default)]
+pub struct RawSettings {
+    /// [`bindings::ROOT_KEYS`], as JSON.
+    pub root_keys: Option<String>,
+    /// [`bindings::BRAND`]
+    pub brand: Option<String>,
+    /// [`bindings::ROUTES`], as JSON.
+    pub routes: Option<String>,
+    /// [`bindings::FRESHNESS_AT_MOST_MS`]
+    pub at_most: Option<String>,
+    /// [`bindings::ON_UNPROVEN`]
+    pub on_unproven: Option<String>,
+    /// [`bindings::UNPROVEN_AT_MOST_MS`]
+    pub unproven_at_most: Option<String>,
+    /// [`bindings::RELAY_REPLICAS`]
+    pub relay_replicas: Option<String>,
+    /// [`bindings::RELAY_REGION`]
+    pub relay_region: Option<String>,
+    /// [`bindings::LOG_SAMPLE_PERCENT`]
+    pub log_sample_percent: Option<String>,
+    /// [`bindings::UPSTREAM_URL`]
+    pub upstream_url: Option<String>,
+    /// [`bindings::UPSTREAM_TIMEOUT_MS`]
+    pub upstream_timeout: Option<String>,
+    /// Whether [`bindings::UPSTREAM`] is bound.
+    pub has_upstream: bool,
+    /// Whether [`bindings::UPSTREAM_TEST`] is bound.
+    pub has_upstream_test: bool,
+    /// [`bindings::FORWARD_AUTH_SECRET`]
+    pub forward_auth_secret: Option<String>,
+    /// [`bindings::FORWARD_AUTH_TEST_KEYS`]
+    pub forward_auth_test_keys: Option<String>,
+    /// [`bindings::ASSERTION_SECRET`]
+    pub assertion_secret: Option<String>,
+    /// The control plane's own.
+    #[cfg(feature = "control")]
+    pub control: RawControlSettings,
+}
+
+/// Settings that can be worked with. No `Debug`: they hold secrets.
+pub struct Settings {
+    /// Root keys and what is derived from them.
+    pub keyring: Keyring,
+    /// The protected routes.
+    pub routes: RouteTable,
+    /// This edge's own limit of the freshness bound.
+    pub at_most: Bound,
+    /// Where freshness cannot be proven, the greatest age of a proof on which a
+    /// client is let in all the same; none where it is refused.
+    pub serve_unproven: Option<Millis>,
+    /// Relays in each region.
+    pub relay_replicas: u8,
+    /// The region whose relay is asked, where the operator fixed it.
+    pub relay_region: Option<Region>,
+    /// How many of a hundred refusals are in the log.
+    pub log_sample_percent: u8,
+    /// The API behind, for live keys.
+    pub upstream: Option<Upstream>,
+    /// How long the API may take until its headers are there.
+    pub upstream_timeout: Duration,
+    /// Where `test` keys are good.
+    pub test_keys: TestKeys,
+    /// What a proxy shows to be believed about the client's address.
+    pub forward_auth_secret: Option<Zeroizing<String>>,
+    /// What signs assertions.
+    pub assertion_secret: Option<Zeroizing<String>>,
+    /// The control plane's own.
+    #[cfg(feature = "control")]
+    pub control: ControlSettings,
+}
+
+/// Where the API behind is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Upstream {
+    /// In a Worker, bound as [`bindings::UPSTREAM`].
+    Worker,
+    /// At a URL without a path, from [`bindings::UPSTREAM_URL`].
+    Url(String),
+}
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// The first that cannot be used.
+    pub fn read(raw: RawSettings) -> Result<Self, SettingsError> {
+        let routes = raw.routes.ok_or(SettingsError::Missing(bindings::ROUTES))?;
+        let routes = RouteTable::parse(&routes).map_err(SettingsError::Routes)?;
+        Ok(Self {
+            #[cfg(feature = "control")]
+            control: ControlSettings::read(raw.control, &routes)?,
+            keyring: keyring(raw.root_keys, raw.brand.as_deref())?,
+            routes,
+            at_most: bound(raw.at_most, bindings::FRESHNESS_AT_MOST_MS)?.unwrap_or(Bound::MAX),
+            serve_unproven: serve_unproven(raw.on_unproven, raw.unproven_at_most)?,
+            relay_replicas: value(
+                raw.relay_replicas,
+                bindings::RELAY_REPLICAS,
+                "1 to 16",
+                |text| text.parse().ok().filter(|count| (1..=16).contains(count)),
+            )?
+            .unwrap_or(1),
+            relay_region: value(
+                raw.relay_region,
+                bindings::RELAY_REGION,
+                "a location hint, as weur",
+                |text| Region::ALL.into_iter().find(|region| region.hint() == text),
+            )?,
+            log_sample_percent: value(
+                raw.log_sample_percent,
+                bindings::LOG_SAMPLE_PERCENT,
+                "0 to 100",
+                |text| text.parse().ok().filter(|percent| *percent <= 100),
+            )?
+            .unwrap_or(100),
+            upstream: match raw.upstream_url.filter(|url| !url.is_empty()) {
+                _ if raw.has_upstream => Some(Upstream::Worker),
+                url => url.map(|url| Upstream::Url(url.trim_end_matches('/').to_owned())),
+            },
+            upstream_timeout: value(
+                raw.upstream_timeout,
+                bindings::UPSTREAM_TIMEOUT_MS,
+                "100 to 600000",
+                |text| text.parse().ok().filter(|ms| (100..=600_000).contains(ms)),
+            )?
+            .map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
+            test_keys: TestKeys {
+                has_upstream: raw.has_upstream_test,
+                proxies_take_them: switch(
+                    raw.forward_auth_test_keys,
+                    bindings::FORWARD_AUTH_TEST_KEYS,
+                )?
+                .unwrap_or_default(),
+            },
+            forward_auth_secret: secret(raw.forward_auth_secret, bindings::FORWARD_AUTH_SECRET)?,
+            assertion_secret: secret(raw.assertion_secret, bindings::ASSERTION_SECRET)?,
+        })
+    }
+}
+
+fn keyring(root_keys: Option<String>, brand: Option<&str>) -> Result<Keyring, SettingsError> {
+    let brand = match brand {
+        None | Some("") => Brand::KATALO,
+        Some(text) => Brand::parse(text).ok_or(SettingsError::Brand)?,
+    };
+    let root_keys = root_keys.ok_or(SettingsError::Missing(bindings::ROOT_KEYS))?;
+    Keyring::parse(brand, &Zeroizing::new(root_keys)).map_err(SettingsError::Keyring)
+}
+
+/// A freshness bound in milliseconds.
+pub(super) fn bound(
+    text: Option<String>,
+    name: &'static str,
+) -> Result<Option<Bound>, SettingsError> {
+    value(text, name, "200 to 600000", |text| {
+        Bound::new(text.parse().ok()?)
+    })
+}
+
+/// Never without an end: an edge that is cut off would let a revoked key in for ever.
+fn serve_unproven(
+    on_unproven: Option<String>,
+    at_most: Option<String>,
+) -> Result<Option<Millis>, SettingsError> {
+    let serves = value(
+        on_unproven,
+        bindings::ON_UNPROVEN,
+        "refuse or serve",
+        |text| match text {
+            "refuse" => Some(false),
+            "serve" => Some(true),
+            _ => None,
+        },
+    )?;
+    let at_most = value(
+        at_most,
+        bindings::UNPROVEN_AT_MOST_MS,
+        "1000 to 86400000",
+        |text| {
+            let ms = text.parse().ok()?;
+            (1_000..=86_400_000).contains(&ms).then_some(Millis(ms))
+        },
+    )?;
+    match serves {
+        Some(true) => at_most
+            .map(Some)
+            .ok_or(SettingsError::Missing(bindings::UNPROVEN_AT_MOST_MS)),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,23 @@
+//! The operator's settings: variables and secrets, read once per isolate.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`bindings`] | the names of all bindings |
+//! | `edge` | what both planes need, or the data plane alone |
+//! | `control` | what the control plane alone needs |
+//! | `value`, `error` | how one setting is read, and why it cannot be |
+
+pub mod bindings;
+#[cfg(feature = "control")]
+mod control;
+mod edge;
+mod error;
+mod value;
+
+#[cfg(feature = "control")]
+pub use control::{ControlSettings, RawControlSettings, Weakened};
+pub use edge::{RawSettings, Settings, Upstream};
+pub use error::SettingsError;
+
+#[cfg(test)]
+mod tests;
