@@ -14,7 +14,7 @@ function internalError(request) {
     type: new URL("/problems/internal_error", request.url).href,
     title: "Something went wrong on our side",
     status: 500,
-    detail: "Try again; report the request id if it stays.",
+    detail: "Try again; if it fails again, report the request id.",
     code: "internal_error",
     request_id: requestId(request.headers),
   };

@@ -4,7 +4,8 @@
 let isolate = "";
 let count = 0;
 
-// 24 hexadecimal digits that the isolate drew once, and 8 that count.
+// 24 hexadecimal digits that the isolate drew once, and 8 that count: a UUID would
+// draw for every request.
 function ownId() {
   if (isolate === "") {
     for (const byte of crypto.getRandomValues(new Uint8Array(12))) isolate += byte.toString(16).padStart(2, "0");

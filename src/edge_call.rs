@@ -15,7 +15,7 @@ use crate::key::{
     Scope, Subject,
 };
 use crate::page::{Limit, Page};
-use crate::time::{Timestamp, rfc3339};
+use crate::time::{Rfc3339, Timestamp};
 
 /// Version of the messages between Worker and registry.
 pub const MESSAGE_VERSION: u8 = 1;
@@ -48,11 +48,9 @@ pub enum EdgeCall {
         origin: String,
     },
     /// Preflights that asked for `authorization`; to `_platform`'s registry.
-    NotePreflight {
-        /// The page's origin, as sent.
-        origin: String,
-        /// How many.
-        count: u64,
+    NotePreflights {
+        /// What was counted, at most 100 origins.
+        preflights: Vec<PreflightCount>,
     },
     /// Workers KV holds an older record than is required, or one that cannot be read:
     /// it is to be written again. Idempotent.
@@ -118,6 +116,15 @@ pub struct UsageCount {
     pub last_at: Timestamp,
 }
 
+/// Preflights from one origin.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PreflightCount {
+    /// The page's origin, as sent.
+    pub origin: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// Which part of an organization's usage is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListUsage {
@@ -150,15 +157,17 @@ pub enum Span {
 
 /// One count of a usage listing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageRow {
     /// The bucket's beginning.
-    #[serde(with = "rfc3339")]
+    #[serde(with = "Rfc3339")]
     pub start: Timestamp,
     /// Its width.
     pub by: Span,
     /// The key.
     pub key: KeyId,
     /// The scope asked for; `null` for routes without one.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::key::Scope>"))]
     pub scope: Option<String>,
     /// `allowed`, or the code of the denial.
     pub outcome: String,
@@ -173,7 +182,7 @@ impl EdgeCall {
         match self {
             Self::ReadRecords { key, .. } | Self::MarkExposed { key, .. } => key.organization_tag(),
             Self::CountUsage { organization, .. } => *organization,
-            Self::NotePreflight { .. } => OrganizationId::platform().tag(),
+            Self::NotePreflights { .. } => OrganizationId::platform().tag(),
             Self::ReportStale { subject } => subject.organization_tag(),
             Self::Revoke { key, .. } => key.public.organization_tag(),
             Self::ListUsage { organization, .. } => organization.tag(),
@@ -202,9 +211,9 @@ impl Serialize for EdgeCall {
             Self::ReadRecords { key, required } => by_system(Command::Records { key, required }),
             Self::CountUsage { batch, rows, .. } => by_system(Command::CountUsage { batch, rows }),
             Self::MarkExposed { key, origin } => by_system(Command::MarkExposed { key, origin }),
-            Self::NotePreflight { origin, count } => Envelope {
+            Self::NotePreflights { preflights } => Envelope {
                 organization: Some(OrganizationId::PLATFORM),
-                ..by_system(Command::NotePreflight { origin, count })
+                ..by_system(Command::NotePreflights { preflights })
             },
             Self::ReportStale { subject } => by_system(Command::ReportBehind { subject }),
             Self::Revoke { key, request_id } => Envelope {
@@ -261,9 +270,8 @@ enum Command<'a> {
         key: &'a PublicKeyId,
         origin: &'a str,
     },
-    NotePreflight {
-        origin: &'a str,
-        count: &'a u64,
+    NotePreflights {
+        preflights: &'a [PreflightCount],
     },
     ReportBehind {
         subject: &'a Subject,

@@ -45,6 +45,8 @@ pub mod random;
 pub mod registry;
 #[cfg(target_arch = "wasm32")]
 mod runtime;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod settings;
 #[cfg(feature = "control")]
 pub mod sql;

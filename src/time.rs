@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Stored as a number, shown to people
 /// and programs outside as [`Timestamp::to_rfc3339`].
@@ -65,11 +65,11 @@ impl Timestamp {
     }
 }
 
-/// `#[serde(with = "rfc3339")]`: a [`Timestamp`] as its text.
-pub mod rfc3339 {
-    use super::Timestamp;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+/// `#[serde(with = "Rfc3339")]`: a [`Timestamp`] as its text. A type rather than a
+/// module, so that it can have a JSON Schema too.
+pub struct Rfc3339;
 
+impl Rfc3339 {
     /// Writes `2026-11-24T03:41:14.000Z`.
     ///
     /// # Errors
@@ -88,34 +88,32 @@ pub mod rfc3339 {
             D::Error::custom("not an RFC 3339 time in UTC, as 2026-11-24T03:41:14.000Z")
         })
     }
+}
 
-    /// The same for an instant that may be absent (`null`).
-    pub mod option {
-        use super::{super::rfc3339, Timestamp};
-        use serde::{Deserialize, Deserializer, Serializer};
+/// `#[serde(with = "Rfc3339OrNull")]`: the same for an instant that may be absent
+/// (`null`).
+pub struct Rfc3339OrNull;
 
-        /// Writes the text, or `null`.
-        ///
-        /// # Errors
-        /// Those of the serializer.
-        pub fn serialize<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
-            match at {
-                Some(at) => rfc3339::serialize(at, to),
-                None => to.serialize_none(),
-            }
+impl Rfc3339OrNull {
+    /// Writes the text, or `null`.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => Rfc3339::serialize(at, to),
+            None => to.serialize_none(),
         }
+    }
 
-        /// Reads the text, or `null`.
-        ///
-        /// # Errors
-        /// Where the text is not an RFC 3339 time.
-        pub fn deserialize<'de, D: Deserializer<'de>>(
-            from: D,
-        ) -> Result<Option<Timestamp>, D::Error> {
-            #[derive(Deserialize)]
-            struct Shown(#[serde(with = "rfc3339")] Timestamp);
-            Ok(Option::<Shown>::deserialize(from)?.map(|shown| shown.0))
-        }
+    /// Reads the text, or `null`.
+    ///
+    /// # Errors
+    /// Where the text is not an RFC 3339 time.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+        #[derive(Deserialize)]
+        struct Shown(#[serde(with = "Rfc3339")] Timestamp);
+        Ok(Option::<Shown>::deserialize(from)?.map(|shown| shown.0))
     }
 }
 

@@ -132,7 +132,6 @@ mutants! {
     finds_that_a_relay_gives_an_old_proof_as_new: AgeForgotten breaks OLDER,
     finds_that_a_reset_is_ignored: ResetIgnored breaks OLDER,
     finds_that_a_late_reply_is_accepted: LateReplyAccepted breaks OLDER,
-    finds_that_a_record_is_kept_before_the_append: KeptBeforeAppend breaks TWO_STATES,
     finds_that_a_restored_registry_gives_rights_back: RecoveredAsItWas breaks CAME_BACK,
     finds_that_a_restored_registry_forgets_that_all_keys_were_revoked: RevokedAllForgotten breaks ALL_CAME_BACK,
     finds_that_a_registry_does_not_hear_the_log: DeafToTheLog breaks SERVES_ON,

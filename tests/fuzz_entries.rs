@@ -73,9 +73,7 @@ struct Chance(Seeded);
 
 impl Chance {
     fn below(&mut self, most: usize) -> usize {
-        let mut bytes = [0; 8];
-        self.0.fill(&mut bytes);
-        usize::try_from(u64::from_le_bytes(bytes) % (most.max(1) as u64)).unwrap()
+        usize::try_from(self.0.below(most as u64)).unwrap()
     }
 
     /// A seed with a few bytes changed, cut out, doubled, or put in from

@@ -111,6 +111,24 @@ fn each_defence_listed_can_be_taken_out() {
     }
 }
 
+/// What `cargo xtask test` leaves out for its length has a schedule of its own.
+#[test]
+fn defences_are_taken_out_by_night() {
+    let workflow = |name: &str| {
+        let file = Path::new(ROOT).join(".github/workflows").join(name);
+        std::fs::read_to_string(file).unwrap()
+    };
+    let nightly = workflow("nightly.yml");
+    for part in [
+        "schedule:",
+        "- run: cargo xtask defences\n",
+        "cargo xtask mutants",
+    ] {
+        assert!(nightly.contains(part), "{part}");
+    }
+    assert!(workflow("ci.yml").contains("- run: .ci/run\n"));
+}
+
 #[test]
 fn the_policy_leads_here() {
     let policy = std::fs::read_to_string(format!("{ROOT}/SECURITY.md")).unwrap();

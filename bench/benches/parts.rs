@@ -8,8 +8,8 @@
 use divan::{Bencher, black_box};
 use katalo_keys::{
     freshness::{
-        Answer, Bound, Cursor, EdgeClock, Incarnation, Millis, Reading, Revision, Subject,
-        ask::{Required, Version},
+        Bound, Cursor, EdgeClock, Incarnation, Millis, Reading, Revision, Subject, SyncReply,
+        sync::{Requirement, Version},
         view::View,
     },
     json,
@@ -17,7 +17,7 @@ use katalo_keys::{
         Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord, PresentedKey,
         RECORD_VERSION, Scope, Scopes,
     },
-    random::Randomness,
+    random::Seeded,
     time::Timestamp,
     verify::{Audience, CachedRecord, ClientAddress, Demand, bearer_token, decide},
 };
@@ -27,18 +27,6 @@ const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 fn main() {
     divan::main();
-}
-
-/// No secrets are needed here, but the same work each time.
-struct Counting(u8);
-
-impl Randomness for Counting {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            self.0 = self.0.wrapping_mul(167).wrapping_add(13);
-            *byte = self.0;
-        }
-    }
 }
 
 struct Scene {
@@ -55,26 +43,17 @@ impl Scene {
         let keyring = Keyring::parse(brand, &ring).expect("a ring");
         let id = OrganizationId::parse("acme").expect("an organization");
         let presented = keyring
-            .mint(Environment::Live, id.tag(), &mut Counting(1))
+            .mint(Environment::Live, id.tag(), &mut Seeded(1))
             .expect("a key");
         let scopes = ["create", "read", "usage"].map(|scope| Scope::parse(scope).expect("a scope"));
         let key = KeyRecord {
-            v: RECORD_VERSION,
-            revision: 2,
-            issued: 2,
-            issued_at: NOW,
-            digest: keyring.digest(&presented).expect("a digest"),
-            environment: Environment::Live,
             name: "Product sync".to_owned(),
-            scopes: Scopes::new(scopes.to_vec()).expect("scopes"),
-            revoked: false,
-            disabled: false,
-            restricted: false,
-            expires_at: None,
-            replaced_at: None,
-            retires_at: None,
-            allowed_ips: Vec::new(),
-            bound_organization: None,
+            ..KeyRecord::issued(
+                2,
+                NOW,
+                keyring.digest(&presented).expect("a digest"),
+                Scopes::new(scopes.to_vec()).expect("scopes"),
+            )
         };
         let organization = OrganizationRecord {
             v: RECORD_VERSION,
@@ -179,12 +158,12 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
     for subject in others.chain([key]) {
         let load = view.begin_load(&[subject, organization], now);
         let Some(load) = load else { continue };
-        if let Some(ask) = &load.ask {
-            let required = ask.question.subjects.iter().map(|subject| Required {
+        if let Some(sync) = &load.sync {
+            let required = sync.request.subjects.iter().map(|subject| Requirement {
                 subject: *subject,
                 revision: Revision(0),
             });
-            let answer = Answer {
+            let reply = SyncReply {
                 v: Version::CURRENT,
                 reset: false,
                 cursor: Cursor {
@@ -196,7 +175,7 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
                 changes: Vec::new(),
                 required: required.collect(),
             };
-            view.accept(ask, &answer, now);
+            view.accept(sync, &reply, now);
         }
         for subject in load.subjects().collect::<Vec<_>>() {
             let record = if subject.is_organization() {
@@ -204,7 +183,7 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
             } else {
                 CachedRecord::Key(Rc::new(scene.key.clone()))
             };
-            view.enter(&load, &subject, record, now);
+            view.insert(&load, &subject, record, now);
         }
     }
     assert!(view.holds(&key) && view.holds(&organization));

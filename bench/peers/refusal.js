@@ -4,7 +4,7 @@ const head = new Response(null, {
   status: 401,
   headers: {
     "cache-control": "no-store",
-    "www-authenticate": `Bearer realm="katalo", error="invalid_token", error_description="This is not an API key"`,
+    "www-authenticate": `Bearer realm="katalo", error="invalid_token", error_description="The API key is malformed"`,
     "content-type": "application/problem+json",
     "x-content-type-options": "nosniff",
   },
@@ -27,7 +27,7 @@ export default {
       origin = new URL(url).origin;
       const text = JSON.stringify({
         type: `${origin}/problems/malformed_key`,
-        title: "This is not an API key",
+        title: "The API key is malformed",
         status: 401,
         detail: "Send the whole key exactly as it was shown when it was issued, in one `Authorization` header.",
         code: wellFormed ? "invalid_key" : "malformed_key",

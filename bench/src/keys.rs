@@ -9,7 +9,7 @@ use katalo_keys::{
         Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord, RECORD_VERSION,
         Scope, Scopes, Subject,
     },
-    random::{self, Randomness},
+    random::Randomness,
     time::Timestamp,
 };
 use katalo_rig::Client;
@@ -126,22 +126,13 @@ pub(crate) fn mint(secrets: &Secrets, count: usize, kv: SocketAddr) -> Result<Ve
         let text = key.text().expose().to_owned();
         let name = Subject::from(key.id().public).kv_name();
         let record = serde_json::to_string(&KeyRecord {
-            v: RECORD_VERSION,
-            revision: 2,
-            issued: 2,
-            issued_at: now(),
-            digest: keyring.digest(&key).context("a digest")?,
-            environment: Environment::Live,
             name: format!("integration {place}"),
-            scopes: scopes.clone(),
-            revoked: false,
-            disabled: false,
-            restricted: false,
-            expires_at: None,
-            replaced_at: None,
-            retires_at: None,
-            allowed_ips: Vec::new(),
-            bound_organization: None,
+            ..KeyRecord::issued(
+                2,
+                now(),
+                keyring.digest(&key).context("a digest")?,
+                scopes.clone(),
+            )
         })?;
         let sealed = keyring.seal(&name, &record).context("a seal")?;
         values.insert(name, sealed.into());
@@ -153,7 +144,7 @@ pub(crate) fn mint(secrets: &Secrets, count: usize, kv: SocketAddr) -> Result<Ve
         });
         values.insert(format!("js/{id}"), foreign.to_string().into());
         if place == 0 {
-            let digest = random::hex(&Sha256::digest(text.as_bytes()));
+            let digest = base16ct::lower::encode_string(&Sha256::digest(text.as_bytes()));
             values.insert(format!("sha256/{digest}"), foreign.to_string().into());
         }
         presented.push(text);

@@ -406,6 +406,7 @@ export const da: Text = {
       "key.exposed": "Så nøgle i en browser",
       "key.exposures_suppressed": "Talte flere nøgler i browsere",
       "key.leaked": "Fik besked om lækket nøgle",
+      "key.leaks_suppressed": "Talte flere meldinger om lækkede nøgler",
       "organization.create": "Oprettede organisation",
       "organization.change": "Ændrede organisation",
       "organization.revoke_all": "Tilbagekaldte alle nøgler",

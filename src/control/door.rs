@@ -241,5 +241,6 @@ fn hash_of(token: &SessionToken) -> SessionHash {
 }
 
 fn is_over() -> Problem {
-    Problem::from(Code::MissingCredentials).because("The dashboard session is over: sign in again.")
+    Problem::from(Code::MissingCredentials)
+        .because("The dashboard session has ended: sign in again.")
 }

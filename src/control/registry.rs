@@ -13,7 +13,7 @@ pub(crate) async fn ask(
     tag: OrganizationTag,
     request: &Request,
 ) -> Result<Reply, Unanswered> {
-    let to = Address::of(bindings::REGISTRY, tag.as_str()).sheddable(request.yields());
+    let to = Address::of(bindings::REGISTRY, tag.as_str()).sheddable(request.is_sheddable());
     let response: RegistryResponse = objects::ask(env, to, request).await?;
     response.reply.ok_or(Unanswered::Unreachable)
 }

@@ -12,7 +12,6 @@ use crate::http::{
     Answer, Body, Code, Problem, admin, clear_session_cookie, session_cookie, set_session_cookie,
 };
 use crate::key::Unreadable;
-use crate::random;
 use crate::registry::message::{Actor, Command, Outcome};
 use crate::runtime::host;
 use crate::verify::{Denial, Proof, bearer_token};
@@ -66,7 +65,7 @@ impl Door<'_> {
                 .because("This is not the bootstrap token that the operator set."));
         }
         let command = Command::Bootstrap {
-            token_digest: random::hex(&shown),
+            token_digest: base16ct::lower::encode_string(&shown),
         };
         let outcome = self.ask_platform(Actor::Bootstrap, command).await?;
         Ok(admin::answer_to(outcome, false))
@@ -91,7 +90,8 @@ impl Door<'_> {
 
     async fn sign_in(&self) -> Result<Answer, Problem> {
         let address = self.may_try()?;
-        let body = Zeroizing::new(self.incoming.json_body().await?);
+        self.incoming.is_json()?;
+        let body = Zeroizing::new(self.incoming.strangers_body().await?);
         let shown: SignIn = admin::parse_body(&body)?;
         let proven = match self.edge.settings.keyring.read(&shown.key) {
             Ok(key) => self.by_key(&key, None).await,

@@ -8,8 +8,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::join3;
-
 use crate::edge::memory;
 use crate::edge_call::RequiredRevisions;
 use crate::freshness::failover::{Failover, Hop, Region};
@@ -153,23 +151,20 @@ async fn load_from_kv(
     organization: bool,
     sync: Option<FailoverSync>,
 ) -> Event<CachedRecord> {
-    let synced = async {
-        match sync {
-            Some(sync) => refresh_with_failover(edge, sync).await,
-            None => true,
-        }
+    let key = key.then(|| kv::begin(edge, id.public.into()));
+    let organization = organization.then(|| kv::begin(edge, id.public.organization_tag().into()));
+    let synced = match sync {
+        Some(sync) => refresh_with_failover(edge, sync).await,
+        None => true,
     };
-    let key = async {
-        let subject = key.then_some(Subject::from(id.public))?;
-        kv::read_record(edge, subject).await.map(CachedRecord::Key)
+    let key = match key {
+        Some(read) => read.record(edge).await.map(CachedRecord::Key),
+        None => None,
     };
-    let organization = async {
-        let tag = id.public.organization_tag();
-        let subject = organization.then_some(Subject::from(tag))?;
-        let record = kv::read_record(edge, subject).await;
-        record.map(CachedRecord::Organization)
+    let organization = match organization {
+        Some(read) => read.record(edge).await.map(CachedRecord::Organization),
+        None => None,
     };
-    let (synced, key, organization) = join3(synced, key, organization).await;
     Event::Loaded {
         key,
         organization,

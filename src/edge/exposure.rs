@@ -7,7 +7,7 @@ use crate::edge::memory;
 use crate::edge::usage;
 use crate::edge_call::EdgeCall;
 use crate::http::{Code, Place, Problem, TARGETS, for_proxy, oauth};
-use crate::key::PresentedKey;
+use crate::key::{PresentedKey, Search};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
@@ -40,11 +40,9 @@ pub(crate) fn refused_browser(edge: &Edge, incoming: Incoming) -> Problem {
         Credentials::Refused(_) if is_form(&incoming) => {
             let later = edge.clone();
             edge.after(async move {
-                let Ok(body) = incoming.body().await else {
-                    return;
-                };
-                let text = String::from_utf8_lossy(&body);
-                if let Some(key) = later.settings.keyring.first_made_here(&text) {
+                let mut search = Search::new(&later.settings.keyring);
+                let found = incoming.find_in_body(|piece| search.next(piece)).await;
+                if let Some(key) = found {
                     mark(&later, &key, origin).await;
                 }
             });

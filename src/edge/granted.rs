@@ -9,7 +9,8 @@ use wasm_bindgen::prelude::*;
 
 use crate::edge::gateway::lines;
 use crate::edge::template::ResponseTemplate;
-use crate::http::{Answer, Body, Identity};
+use crate::http::{Answer, Body, Identity, JSON};
+use crate::json::ObjectWriter;
 use crate::key::{KeyRecord, KeyState, OrganizationRecord, PublicKeyId};
 use crate::runtime::respond::{Generations, respond};
 use crate::time::Timestamp;
@@ -50,21 +51,23 @@ impl Granted {
 
     /// `GET /v1/key`: what a client may know of its own key.
     fn own_key(&self) -> Answer {
+        let key = self.key();
         let at = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
-        Answer::json(
-            200,
-            &serde_json::json!({
-                "id": self.id(),
-                "organization": self.organization().id,
-                "name": self.key().name,
-                "environment": self.key().environment,
-                "scopes": self.key().scopes,
-                "state": self.state(),
-                "expires_at": at(self.key().expires_at),
-                "retires_at": at(self.key().retires_at),
-                "restriction": self.key().restricted.then_some("leak"),
-            }),
-        )
+        let document = ObjectWriter::new()
+            .text("id", &self.id().to_string())
+            .text("organization", self.organization().id.as_str())
+            .text("name", &key.name)
+            .text("environment", key.environment.as_str())
+            .raw(
+                "scopes",
+                &serde_json::to_string(&key.scopes).unwrap_or_default(),
+            )
+            .text("state", self.state().as_str())
+            .text_or_null("expires_at", at(key.expires_at).as_deref())
+            .text_or_null("retires_at", at(key.retires_at).as_deref())
+            .text_or_null("restriction", key.restricted.then_some("leak"))
+            .end();
+        Answer::new(200, Body::Text(JSON, document))
     }
 
     /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.

@@ -14,10 +14,11 @@ use crate::random::Randomness as _;
 use crate::runtime::secrets;
 use crate::verify::authorization::Isolate;
 use crate::verify::{
-    AuthorizationRequest, CachedRecord, ClientAddress, Demand, FlushPromise, Tally, Verification,
+    AuthorizationRequest, CachedRecord, ClientAddress, Demand, FlushPromise, Preflights, Tally,
+    Verification,
 };
 
-use crate::edge::usage::{self, Preflights};
+use crate::edge::usage;
 use crate::runtime::host::Crypto;
 
 /// Bytes that the records of one isolate may take, of its 128 MB.
@@ -40,6 +41,13 @@ const REVOCATIONS: Bounds = Bounds {
     lasts: 30_000,
 };
 
+/// For how long a key that its holder ended is known to be, so that to end it again
+/// costs its registry nothing: that it is refused everywhere is final, but for a
+/// registry that was restored from a backup.
+const ENDED_FOR: u64 = 60_000;
+/// Most such keys remembered.
+const ENDED_MOST: usize = 1_024;
+
 /// The isolate's memory.
 pub(crate) struct Memory {
     pub(crate) view: View<CachedRecord>,
@@ -55,6 +63,8 @@ pub(crate) struct Memory {
     /// Keys seen in a browser a moment ago: that is not told again.
     pub(crate) sighted: ExpiringSet<PublicKeyId>,
     pub(crate) revocations: Rc<RefCell<KeyedSemaphore<PublicKeyId>>>,
+    /// Keys that their holders ended, and that are refused everywhere.
+    pub(crate) ended: ExpiringSet<PublicKeyId>,
 }
 
 thread_local! {
@@ -78,6 +88,7 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
                 registry_reads: ExpiringSemaphore::new(REGISTRY_READS, 2 * Failover::TOTAL.0),
                 sighted: ExpiringSet::new(SIGHTED_MOST, SIGHTED_FOR),
                 revocations: Rc::new(RefCell::new(KeyedSemaphore::new(REVOCATIONS))),
+                ended: ExpiringSet::new(ENDED_MOST, ENDED_FOR),
             }
         }))
     })

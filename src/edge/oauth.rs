@@ -25,7 +25,7 @@ pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
     let caller = introspector(edge, incoming)
         .await
         .map_err(|problem| oauth::refused_caller(problem, incoming.authorization.as_deref()))?;
-    let form = form(incoming).await?;
+    let form = form(incoming, incoming.body()).await?;
     let Ok(presented) = edge.settings.keyring.read(&form.token) else {
         return Ok(oauth::inactive());
     };
@@ -105,7 +105,7 @@ pub(crate) async fn revoke(
     request_id: &str,
 ) -> Result<Answer, Problem> {
     check_method(incoming)?;
-    let form = form(incoming).await?;
+    let form = form(incoming, incoming.strangers_body()).await?;
     let done = Answer::new(200, Body::Empty).with("cache-control", "no-store");
     let Ok(presented) = edge.settings.keyring.read(&form.token) else {
         return Ok(done);
@@ -122,12 +122,25 @@ pub(crate) async fn revoke(
         key: id,
         request_id: request_id.to_owned(),
     };
-    let revoke = async { Ok(registry::call(&edge.env, &revocation).await?) };
-    let turns = memory::with(edge.settings.at_most, |memory| {
-        Rc::clone(&memory.revocations)
-    });
-    let revoked = in_turn(&turns, id.public, || None, revoke).await;
-    match revoked.map_err(as_oauth)?.is_revoked() {
+    let at_most = edge.settings.at_most;
+    let revoke = async {
+        let revoked = registry::call(&edge.env, &revocation).await?.is_revoked();
+        if revoked == Ok(true) {
+            memory::with(at_most, |memory| {
+                memory.ended.insert(id.public, host::now().0)
+            });
+        }
+        Ok(revoked)
+    };
+    let known = || {
+        memory::with(at_most, |memory| {
+            memory.ended.contains(&id.public, host::now().0)
+        })
+        .then_some(Ok(true))
+    };
+    let turns = memory::with(at_most, |memory| Rc::clone(&memory.revocations));
+    let revoked = in_turn(&turns, id.public, known, revoke).await;
+    match revoked.map_err(as_oauth)? {
         Ok(true) => Ok(done),
         Ok(false) => Err(as_oauth(Problem::from(Code::FreshnessUnavailable).because(
             "The key is revoked, but not yet known so everywhere. Ask again until it is.",
@@ -143,7 +156,10 @@ fn check_method(incoming: &Incoming) -> Result<(), Problem> {
     }
 }
 
-async fn form(incoming: &Incoming) -> Result<TokenForm, Problem> {
+async fn form(
+    incoming: &Incoming,
+    body: impl Future<Output = Result<Vec<u8>, Problem>>,
+) -> Result<TokenForm, Problem> {
     let media_type = incoming.header("content-type").unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(oauth::FORM) {
@@ -151,6 +167,6 @@ async fn form(incoming: &Incoming) -> Result<TokenForm, Problem> {
             "Send `Content-Type: application/x-www-form-urlencoded`.",
         )));
     }
-    let body = Zeroizing::new(incoming.body().await.map_err(as_oauth)?);
+    let body = Zeroizing::new(body.await.map_err(as_oauth)?);
     TokenForm::read(&body)
 }

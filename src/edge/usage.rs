@@ -1,14 +1,10 @@
 //! Counts of use, kept in the isolate and flushed to the registries after the
 //! answers have gone out.
 
-use std::collections::HashMap;
-
-use futures_util::future::{join, join_all};
-
 use crate::edge::memory;
-use crate::edge_call::{EdgeCall, UsageCount};
+use crate::edge_call::{EdgeCall, PreflightCount, UsageCount};
 use crate::http::Code;
-use crate::key::{OrganizationTag, PublicKeyId};
+use crate::key::PublicKeyId;
 use crate::random;
 use crate::runtime::host::{self, Crypto};
 use crate::runtime::isolate::Edge;
@@ -54,11 +50,12 @@ fn flush_later(edge: &Edge) {
     let later = edge.clone();
     edge.after(async move {
         host::sleep(FLUSH_AFTER).await;
-        flush_now(&later).await;
+        flush_now(&later);
     });
 }
 
-async fn flush_now(edge: &Edge) {
+/// Sends all at once, each batch by itself.
+fn flush_now(edge: &Edge) {
     let (counts, preflights) = memory::with(edge.settings.at_most, |memory| {
         // What was dropped was beyond the memory's limit; the docs say so.
         let (counts, _) = Tally::drain(&mut memory.tally);
@@ -73,20 +70,33 @@ async fn flush_now(edge: &Edge) {
             .map(|(_, count)| count.count)
             .sum(),
     );
-    let batches = counts.into_iter().flat_map(|(tag, counts)| {
-        let rows: Vec<UsageCount> = counts
+    for (tag, counts) in counts {
+        let mut rows: Vec<UsageCount> = counts
             .into_iter()
             .map(|(counted, count)| row(edge, counted, count))
             .collect();
-        let batches: Vec<_> = rows.chunks(BATCH).map(<[_]>::to_vec).collect();
-        batches.into_iter().map(move |rows| (tag, rows))
-    });
-    let sent = batches.map(|(tag, rows)| send(edge, tag, rows));
-    let told = preflights.into_iter().map(|(origin, count)| async move {
-        let note = EdgeCall::NotePreflight { origin, count };
-        registry::call(&edge.env, &note).await
-    });
-    join(join_all(sent), join_all(told)).await;
+        while !rows.is_empty() {
+            let rest = rows.split_off(rows.len().min(BATCH));
+            let counts = EdgeCall::CountUsage {
+                organization: tag,
+                batch: random::hex_id(&mut Crypto),
+                rows: std::mem::replace(&mut rows, rest),
+            };
+            edge.after(send(edge.clone(), counts));
+        }
+    }
+    if !preflights.is_empty() {
+        let preflights = preflights
+            .into_iter()
+            .map(|(origin, count)| PreflightCount { origin, count })
+            .collect();
+        let later = edge.clone();
+        edge.after(async move {
+            // One message, whatever strangers sent; a note less, where the platform's
+            // registry does not answer.
+            let _ = registry::call(&later.env, &EdgeCall::NotePreflights { preflights }).await;
+        });
+    }
 }
 
 fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
@@ -102,12 +112,7 @@ fn row(edge: &Edge, counted: Counted<Outcome>, count: Count) -> UsageCount {
     }
 }
 
-async fn send(edge: &Edge, tag: OrganizationTag, rows: Vec<UsageCount>) {
-    let counts = EdgeCall::CountUsage {
-        organization: tag,
-        batch: random::hex_id(&mut Crypto),
-        rows,
-    };
+async fn send(edge: Edge, counts: EdgeCall) {
     for try_number in 0..TRIES {
         if try_number > 0 {
             host::sleep(1_000 << try_number).await;
@@ -116,33 +121,6 @@ async fn send(edge: &Edge, tag: OrganizationTag, rows: Vec<UsageCount>) {
         if answered.is_ok_and(|response| response.is_taken()) {
             return;
         }
-    }
-}
-
-/// Most origins remembered between two flushes.
-const ORIGINS: usize = 100;
-
-/// Preflights that asked for `authorization`, by the page's origin: a sign that
-/// somebody builds a page with a key in it.
-#[derive(Default)]
-pub(crate) struct Preflights(HashMap<String, u64>);
-
-impl Preflights {
-    /// Counts one; `false` where there are too many origins already.
-    pub(crate) fn count(&mut self, origin: String) -> bool {
-        let room = self.0.len() < ORIGINS;
-        match self.0.get_mut(&origin) {
-            Some(count) => *count += 1,
-            None if room => {
-                self.0.insert(origin, 1);
-            }
-            None => return false,
-        }
-        true
-    }
-
-    fn drain(&mut self) -> Vec<(String, u64)> {
-        self.0.drain().collect()
     }
 }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::problem::Problem;
-use crate::{json, random};
+use crate::json;
 
 /// Which of GitHub's keys signed the report.
 pub const KEY_IDENTIFIER: &str = "github-public-key-identifier";
@@ -151,7 +151,7 @@ pub fn feedback(judged: &[(Found, bool)]) -> Answer {
         .iter()
         .map(|(found, is_ours)| {
             serde_json::json!({
-                "token_hash": random::hex(&Sha256::digest(found.token.as_bytes())),
+                "token_hash": base16ct::lower::encode_string(&Sha256::digest(found.token.as_bytes())),
                 "token_type": found.kind,
                 "label": if *is_ours { "true_positive" } else { "false_positive" },
             })
@@ -258,7 +258,7 @@ mod tests {
             text,
             format!(
                 r#"[{{"label":"true_positive","token_hash":"{}","token_type":"t"}},{{"label":"false_positive","token_hash":"3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d","token_type":"t"}}]"#,
-                random::hex(&Sha256::digest(b"kat_live_x.y"))
+                base16ct::lower::encode_string(&Sha256::digest(b"kat_live_x.y"))
             )
         );
         assert!(report(br#"{"token":"x"}"#).is_err());

@@ -1,14 +1,13 @@
 //! RFC 7662 (introspection) and RFC 7009 (revocation): forms in, JSON out.
 
 use base64ct::{Base64, Encoding as _};
-use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::answer::Answer;
+use super::answer::{Answer, Body, JSON};
 use super::path::Query;
 use super::problem::{Code, Problem};
+use crate::json::ObjectWriter;
 use crate::key::{KeyId, KeyRecord, OrganizationRecord};
-use crate::time::Timestamp;
 
 /// `application/x-www-form-urlencoded`
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -62,7 +61,8 @@ pub fn as_oauth(mut problem: Problem) -> Problem {
         (_, 500..) => "temporarily_unavailable",
         _ => "invalid_request",
     };
-    problem.extension.get_or_insert(("error", error.into()));
+    let error = [r#"""#, error, r#"""#].concat();
+    problem.extension.get_or_insert(("error", error));
     problem
 }
 
@@ -101,7 +101,7 @@ pub fn basic_key(authorization: &str) -> Option<Zeroizing<String>> {
 /// more is said of an inactive token).
 #[must_use]
 pub fn inactive() -> Answer {
-    Answer::json(200, &json!({ "active": false })).with("cache-control", "no-store")
+    answer(r#"{"active":false}"#.to_owned())
 }
 
 /// A key that is good (RFC 7662 section 2.2).
@@ -112,27 +112,27 @@ pub fn active(
     organization: &OrganizationRecord,
     issuer: &str,
 ) -> Answer {
-    let seconds = |at: Timestamp| Value::from(at.0 / 1_000);
-    let mut members = Map::new();
-    let mut put = |name: &str, value: Value| {
-        members.insert(name.to_owned(), value);
-    };
-    put("active", true.into());
-    put("scope", key.scopes.to_string().into());
-    put("client_id", id.to_string().into());
-    put("sub", organization.id.as_str().into());
-    put("token_type", "Bearer".into());
-    put("iss", issuer.into());
-    put("environment", key.environment.as_str().into());
+    let mut document = ObjectWriter::new()
+        .raw("active", "true")
+        .text("scope", &key.scopes.to_string())
+        .text("client_id", &id.to_string())
+        .text("sub", organization.id.as_str())
+        .text("token_type", "Bearer")
+        .text("iss", issuer)
+        .text("environment", key.environment.as_str())
+        .number("iat", key.issued_at.0 / 1_000);
     // The end of an overlap ends the key as well.
     if let Some(end) = key.expires_at.into_iter().chain(key.retires_at).min() {
-        put("exp", seconds(end));
+        document = document.number("exp", end.0 / 1_000);
     }
-    put("iat", seconds(key.issued_at));
     if key.restricted {
-        put("restriction", "leak".into());
+        document = document.text("restriction", "leak");
     }
-    Answer::json(200, &members).with("cache-control", "no-store")
+    answer(document.end())
+}
+
+fn answer(document: String) -> Answer {
+    Answer::new(200, Body::Text(JSON, document)).with("cache-control", "no-store")
 }
 
 #[cfg(test)]
@@ -147,7 +147,10 @@ mod tests {
         for bad in ["", "token=", "other=1", "token=a&token=b", "token=%zz"] {
             let problem = read(bad).err().unwrap();
             assert_eq!(problem.code, Code::InvalidRequest, "{bad}");
-            assert_eq!(problem.extension, Some(("error", "invalid_request".into())));
+            assert_eq!(
+                problem.extension,
+                Some(("error", r#""invalid_request""#.to_owned()))
+            );
         }
         assert!(TokenForm::read(b"token=\xff").is_err());
     }

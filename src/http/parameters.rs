@@ -22,7 +22,7 @@ impl Parameters {
         match query.unknown(known) {
             Some(name) => Err(Problem::invalid(
                 name,
-                format!("There is no parameter `{name}` here."),
+                format!("Unknown parameter `{name}`."),
             )),
             None => Ok(Self(query)),
         }
@@ -43,7 +43,7 @@ impl Parameters {
         };
         read(text)
             .map(Some)
-            .ok_or_else(|| Problem::invalid(name, format!("`{name}` is {expected}.")))
+            .ok_or_else(|| Problem::invalid(name, format!("`{name}` must be {expected}.")))
     }
 
     /// `limit`, or its default.

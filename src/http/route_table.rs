@@ -1,4 +1,6 @@
-//! The protected routes: which method and path need which scope.
+//! The protected routes: which method and path need which scope. A list, and not a
+//! router's tree: a router lets the more specific of two routes win, where here two
+//! that fit the same request are an error.
 
 use std::fmt;
 

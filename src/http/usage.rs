@@ -28,7 +28,7 @@ pub fn usage_query(query: &str, now: Timestamp) -> Result<ListUsage, Problem> {
     let to = instant("to")?.unwrap_or_else(|| now.plus(1));
     let from = instant("from")?.unwrap_or(Timestamp(to.0.saturating_sub(30 * DAY_MS)));
     if from > to {
-        return Err(Problem::invalid("from", "`from` lies after `to`."));
+        return Err(Problem::invalid("from", "`from` must not be after `to`."));
     }
     Ok(ListUsage {
         from,

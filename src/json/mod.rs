@@ -7,11 +7,14 @@
 //! tells where a mistake is.
 
 mod node;
+mod object;
 mod reader;
 mod words;
 
 use serde::de::{DeserializeOwned, Expected, Unexpected};
 use std::fmt;
+
+pub use object::ObjectWriter;
 
 use node::Node;
 use reader::Reader;

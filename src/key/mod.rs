@@ -28,7 +28,7 @@ pub use organization::{OrganizationId, OrganizationTag};
 pub use presented::{MAX_LENGTH, PresentedKey, SecretText};
 pub use record::{KeyRecord, KeyState, OrganizationRecord, RECORD_VERSION, Revision};
 pub use scope::{Scope, Scopes};
-pub use sighting::{REDACTED, redacted};
+pub use sighting::{REDACTED, Search, redacted};
 pub use subject::{NotASubject, Subject};
 
 #[cfg(test)]

@@ -117,6 +117,36 @@ pub struct OrganizationRecord {
 pub const RECORD_VERSION: u8 = 1;
 
 impl KeyRecord {
+    /// A key just issued to a client, without a name, that never expires and may be
+    /// used from everywhere: what tests and benches begin with.
+    #[cfg(any(test, not(target_arch = "wasm32")))]
+    #[must_use]
+    pub const fn issued(
+        issued: Revision,
+        at: Timestamp,
+        digest: KeyDigest,
+        scopes: Scopes,
+    ) -> Self {
+        Self {
+            v: RECORD_VERSION,
+            revision: issued,
+            issued,
+            issued_at: at,
+            digest,
+            environment: Environment::Live,
+            name: String::new(),
+            scopes,
+            revoked: false,
+            disabled: false,
+            restricted: false,
+            expires_at: None,
+            replaced_at: None,
+            retires_at: None,
+            allowed_ips: Vec::new(),
+            bound_organization: None,
+        }
+    }
+
     /// How the key stands at `now` under `organization`.
     #[must_use]
     pub fn state(&self, organization: &OrganizationRecord, now: Timestamp) -> KeyState {

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::keyring::Keyring;
-use crate::random::{Randomness, hex};
+use crate::random::Randomness;
 
 /// Digits of a token.
 const LENGTH: usize = 64;
@@ -21,7 +21,9 @@ impl Keyring {
         let mut bytes = Zeroizing::new([0; RANDOM / 2]);
         randomness.fill(bytes.as_mut_slice());
         let mut token = Zeroizing::new(String::with_capacity(LENGTH));
-        token.push_str(&Zeroizing::new(hex(bytes.as_slice())));
+        token.push_str(&Zeroizing::new(base16ct::lower::encode_string(
+            bytes.as_slice(),
+        )));
         let tag = self.session_tag(self.current_name(), &token)?;
         token.push_str(&tag);
         Some(token)
@@ -43,7 +45,7 @@ impl Keyring {
     fn session_tag(&self, entry: char, random: &str) -> Option<String> {
         let mac = self.session_bytes(entry, "tag", random)?;
         mac.first_chunk::<{ (LENGTH - RANDOM) / 2 }>()
-            .map(|tag| hex(tag))
+            .map(|tag| base16ct::lower::encode_string(tag))
     }
 
     /// What is stored of a session's token, or derived from it (the CSRF token),

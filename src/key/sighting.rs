@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::brand::Environment;
 use super::id::PublicKeyId;
 use super::keyring::Keyring;
-use super::presented::{PresentedKey, SECRET_LENGTH, SECRET_RANDOM};
+use super::presented::{MAX_LENGTH, PresentedKey, SECRET_LENGTH, SECRET_RANDOM};
 
 impl Keyring {
     /// Every place in `text` that looks like a key of this installation: brand,
@@ -32,6 +32,33 @@ impl Keyring {
     #[must_use]
     pub fn first_made_here(&self, text: &str) -> Option<PresentedKey> {
         self.sightings(text).find_map(|key| self.read(key).ok())
+    }
+}
+
+/// Looks for a key that was made here in a text that comes piece by piece, and keeps no
+/// more of it than a key is long.
+pub struct Search<'k> {
+    keyring: &'k Keyring,
+    pub(super) kept: Vec<u8>,
+}
+
+impl<'k> Search<'k> {
+    /// A search that has seen nothing yet.
+    #[must_use]
+    pub const fn new(keyring: &'k Keyring) -> Self {
+        let kept = Vec::new();
+        Self { keyring, kept }
+    }
+
+    /// The first key that ends in the next piece.
+    pub fn next(&mut self, piece: &[u8]) -> Option<PresentedKey> {
+        self.kept.extend(piece);
+        let found = self
+            .keyring
+            .first_made_here(&String::from_utf8_lossy(&self.kept));
+        let seen = self.kept.len().saturating_sub(MAX_LENGTH - 1);
+        self.kept.drain(..seen);
+        found
     }
 }
 

@@ -3,24 +3,21 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::audit::{self, About};
+use super::audit::{self, AuditSubject};
 use super::message::{Idempotency, RevocationReason, Who};
 use super::outbox;
-use super::sql as texts;
-use super::store::{Key, Organization, set_meta};
+use super::sql as statements;
+use super::store::{self, Key, Organization, set_meta};
 use crate::key::{Brand, Revision};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
-
-/// Name in `meta` of the organization's revision counter.
-pub(super) const REVISION: &str = "revision";
 
 /// What a transition makes of the state.
 pub(super) struct Change {
     /// As it stands in the audit.
     pub(super) action: &'static str,
     /// For the audit.
-    pub(super) subject: About,
+    pub(super) subject: AuditSubject,
     pub(super) before: Option<Map<String, Json>>,
     pub(super) after: Option<Map<String, Json>>,
     /// Its revision; the counter stands here afterwards.
@@ -36,13 +33,13 @@ pub(super) struct Change {
     /// The organization as it is now, and whether it is new.
     pub(super) organization: Option<(Organization, bool)>,
     /// All keys issued up to its revision are revoked by it.
-    pub(super) sweep: Option<RevocationReason>,
+    pub(super) bulk_revocation: Option<RevocationReason>,
     /// The token that is used up by it.
     pub(super) token_digest: Option<String>,
 }
 
 /// Who, when, and for which request.
-pub(super) struct Occasion<'a> {
+pub(super) struct CommitContext<'a> {
     pub(super) organization: &'a Organization,
     /// Its key id is the actor's name for idempotency.
     pub(super) who: &'a Who,
@@ -65,12 +62,12 @@ impl Change {
         if decides {
             after.effective_at = None;
         }
-        let (was, is) = difference(&before.facts(), &after.facts());
+        let (was, is) = difference(&before.audit_snapshot(), &after.audit_snapshot());
         Self {
             before: Some(was),
             after: Some(is),
             key: Some(after),
-            ..Self::blank(action, About::key(before, brand), revision, decides)
+            ..Self::blank(action, AuditSubject::key(before, brand), revision, decides)
         }
     }
 
@@ -86,18 +83,23 @@ impl Change {
         if decides {
             after.effective_at = None;
         }
-        let (was, is) = difference(&before.facts(), &after.facts());
+        let (was, is) = difference(&before.audit_snapshot(), &after.audit_snapshot());
         Self {
             before: Some(was),
             after: Some(is),
             organization: Some((after, false)),
-            ..Self::blank(action, About::organization(&before.id), revision, decides)
+            ..Self::blank(
+                action,
+                AuditSubject::organization(&before.id),
+                revision,
+                decides,
+            )
         }
     }
 
     pub(super) fn blank(
         action: &'static str,
-        subject: About,
+        subject: AuditSubject,
         revision: Revision,
         decides: bool,
     ) -> Self {
@@ -112,13 +114,13 @@ impl Change {
             issued: None,
             imported: Vec::new(),
             organization: None,
-            sweep: None,
+            bulk_revocation: None,
             token_digest: None,
         }
     }
 
     /// Says more in the audit than the rows hold.
-    pub(super) fn also(mut self, name: &str, value: Json) -> Self {
+    pub(super) fn with_detail(mut self, name: &str, value: Json) -> Self {
         self.after
             .get_or_insert_default()
             .insert(name.to_owned(), value);
@@ -126,8 +128,8 @@ impl Change {
     }
 
     /// Writes all of it. To be called within a transaction.
-    pub(super) fn write(&self, sql: &dyn Sql, occasion: &Occasion<'_>) -> Result<(), SqlError> {
-        set_meta(sql, REVISION, self.revision)?;
+    pub(super) fn write(&self, sql: &dyn Sql, context: &CommitContext<'_>) -> Result<(), SqlError> {
+        set_meta(sql, store::REVISION, self.revision)?;
         if let Some((organization, _)) = &self.organization {
             organization.save(sql)?;
             outbox::put(
@@ -137,12 +139,12 @@ impl Change {
                 outbox::Need::of(self.decides),
             )?;
         }
-        if let Some(reason) = self.sweep {
+        if let Some(reason) = self.bulk_revocation {
             sql.query(
-                texts::INSERT_SWEEP,
+                statements::INSERT_BULK_REVOCATION,
                 &[
                     self.revision.into(),
-                    occasion.now.0.into(),
+                    context.now.0.into(),
                     reason.as_str().into(),
                 ],
             )?;
@@ -159,15 +161,15 @@ impl Change {
         if let Some(key) = &self.issued {
             key.insert(sql)?;
             outbox::put(sql, key.subject(), self.revision, outbox::Need::Tell)?;
-            if let Some(idempotency) = occasion.idempotency {
+            if let Some(idempotency) = context.idempotency {
                 sql.query(
-                    texts::PUT_IDEMPOTENCY,
+                    statements::PUT_IDEMPOTENCY,
                     &[
-                        occasion.who.id.as_deref().unwrap_or_default().into(),
+                        context.who.id.as_deref().unwrap_or_default().into(),
                         idempotency.key.as_str().into(),
                         idempotency.body_digest.as_str().into(),
                         key.issued.into(),
-                        occasion.now.0.into(),
+                        context.now.0.into(),
                     ],
                 )?;
             }
@@ -178,21 +180,21 @@ impl Change {
         }
         if let Some(digest) = &self.token_digest {
             sql.query(
-                texts::INSERT_BOOTSTRAP_TOKEN,
-                &[digest.as_str().into(), occasion.now.0.into()],
+                statements::INSERT_BOOTSTRAP_TOKEN,
+                &[digest.as_str().into(), context.now.0.into()],
             )?;
         }
         audit::append(
             sql,
-            &occasion.organization.id,
+            &context.organization.id,
             audit::Act {
-                at: occasion.now,
-                actor: occasion.who,
+                at: context.now,
+                actor: context.who,
                 action: self.action,
                 subject: &self.subject,
                 before: self.before.clone(),
                 after: self.after.clone(),
-                request_id: occasion.request_id,
+                request_id: context.request_id,
             },
         )
     }

@@ -12,14 +12,14 @@
 //!    stays is the revision: should the id be used again, it goes on from there,
 //!    above all that any edge may still remember.
 
-use super::audit::About;
+use super::audit::AuditSubject;
 use super::change::Change;
-use super::handle::{Registry, Stop};
+use super::context::{CommandError, RequestContext};
 use super::message::{Command, Outcome, RevocationReason, RevokeKey, Wait};
 use super::settings::RegistrySettings;
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{self, Key, Organization, first, public_id};
-use super::transition::Scene;
+use super::transition_context::TransitionContext;
 use super::{organization, outbox, transition};
 use crate::key::{OrganizationId, Revision, Subject};
 use crate::sql::{Sql, SqlError};
@@ -32,24 +32,22 @@ const AT_ONCE: u64 = 500;
 
 /// Name in `meta`: the deletion at this revision is on record in `_platform`.
 const NOTED: &str = "deletion.noted";
-/// Name in `meta`: 1 once the retention is over and the records are going.
-const GOING: &str = "deletion.going";
 /// Name in `meta`: 1 once the directory was told so.
 const UNLISTED: &str = "deletion.unlisted";
 
-impl Registry<'_> {
-    pub(super) fn delete(&self, held: &Organization) -> Result<Outcome, Stop> {
+impl RequestContext<'_> {
+    pub(super) fn delete(&self, held: &Organization) -> Result<Outcome, CommandError> {
         organization::check_id(&held.id)?;
         if held.deleted_at.is_some() {
             return self.change_organization(held, None);
         }
         self.check_if_match(held.revision)?;
-        let change = delete(&self.scene(held)?);
+        let change = delete(&self.transition_context(held)?);
         self.change_organization(held, Some(change))
     }
 }
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     /// `_platform`: puts a deletion on record and ends the admin keys that reach
     /// that organization alone. Once for each deletion: a later key is meant for
     /// whoever has the id then. None of them keeps the last-admin rule.
@@ -59,9 +57,9 @@ impl Registry<'_> {
         held: Option<&Organization>,
         organization: &OrganizationId,
         revision: Revision,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), CommandError> {
         let row = [organization.as_str().into(), revision.into()];
-        if first(self.sql, texts::DELETION, &row)?.is_some() {
+        if first(self.sql, statements::DELETION, &row)?.is_some() {
             return Ok(());
         }
         let ends = match held {
@@ -69,13 +67,13 @@ impl Registry<'_> {
             None => Vec::new(),
         };
         self.sql.transaction(&mut || {
-            self.sql.query(texts::INSERT_DELETION, &row)?;
-            let subject = About::organization(organization);
+            self.sql.query(statements::INSERT_DELETION, &row)?;
+            let subject = AuditSubject::organization(organization);
             let after = [("revision", revision.into())];
             self.record(platform, "organization.delete", &subject, &after)?;
             if let Some(held) = held {
                 for end in &ends {
-                    end.write(self.sql, &self.occasion(held))?;
+                    end.write(self.sql, &self.commit_context(held))?;
                 }
             }
             Ok(())
@@ -94,30 +92,30 @@ impl Registry<'_> {
             note: None,
             wait: Wait::default(),
         };
-        let mut scene = self.scene(held)?;
+        let mut context = self.transition_context(held)?;
         let mut changes = Vec::new();
         for row in self
             .sql
-            .query(texts::TIED_KEYS, &[organization.as_str().into()])?
+            .query(statements::TIED_KEYS, &[organization.as_str().into()])?
         {
-            if let Some(change) = transition::revoke(&scene, &Key::read(&row)?, &order) {
-                changes.push(change.also("deleted", organization.as_str().into()));
-                scene.revision += 1;
+            if let Some(change) = transition::revoke(&context, &Key::read(&row)?, &order) {
+                changes.push(change.with_detail("deleted", organization.as_str().into()));
+                context.revision += 1;
             }
         }
         Ok(changes)
     }
 }
 
-fn delete(scene: &Scene<'_>) -> Change {
-    let before = scene.organization;
+fn delete(context: &TransitionContext<'_>) -> Change {
+    let before = context.organization;
     let mut after = before.clone();
     after.api_access = false;
-    after.keys_revoked_through = scene.revision;
-    after.deleted_at = Some(scene.now);
+    after.keys_revoked_through = context.revision;
+    after.deleted_at = Some(context.now);
     let mut change =
-        Change::of_organization("organization.delete", before, after, scene.revision, true);
-    change.sweep = Some(RevocationReason::CessationOfOperation);
+        Change::of_organization("organization.delete", before, after, context.revision, true);
+    change.bulk_revocation = Some(RevocationReason::CessationOfOperation);
     change
 }
 
@@ -145,11 +143,6 @@ pub fn pending_note(sql: &dyn Sql) -> Result<Option<Command>, SqlError> {
 /// Those of the storage.
 pub fn mark_noted(sql: &dyn Sql, revision: Revision) -> Result<(), SqlError> {
     store::set_meta(sql, NOTED, revision)
-}
-
-/// Whether the records are going.
-pub(super) fn is_going(sql: &dyn Sql) -> Result<bool, SqlError> {
-    Ok(store::meta(sql, GOING)? != 0)
 }
 
 /// Whether the directory was told.
@@ -182,22 +175,22 @@ pub(super) fn step(
         return Ok(Progress::Later(None));
     };
     let end = deleted_at.plus(u64::from(settings.retention_days) * DAY);
-    let going = is_going(sql)?;
+    let going = store::is_going(sql)?;
     if now < end && !going {
         return Ok(Progress::Later(Some(end)));
     }
     if pending_note(sql)?.is_some() {
         return Ok(Progress::Waits);
     }
-    let keys = sql.query(texts::OLDEST_KEYS, &[AT_ONCE.into()])?;
+    let keys = sql.query(statements::OLDEST_KEYS, &[AT_ONCE.into()])?;
     if !going || !keys.is_empty() {
         sql.transaction(&mut || {
             if !going {
-                store::set_meta(sql, GOING, 1)?;
+                store::set_meta(sql, store::GOING, 1)?;
                 outbox::put(sql, held.subject(), held.revision, outbox::Need::Publish)?;
             }
             for row in &keys {
-                sql.query(texts::DELETE_KEY, &[row.unsigned(1)?.into()])?;
+                sql.query(statements::DELETE_KEY, &[row.unsigned(1)?.into()])?;
                 let key = Subject::from(public_id(row, 0)?);
                 outbox::put(sql, key, held.revision, outbox::Need::Publish)?;
             }
@@ -205,11 +198,11 @@ pub(super) fn step(
         })?;
         return Ok(Progress::Moved);
     }
-    if first(sql, texts::OUTBOX_ANY, &[])?.is_some() || !is_unlisted(sql)? {
+    if first(sql, statements::OUTBOX_ANY, &[])?.is_some() || !is_unlisted(sql)? {
         return Ok(Progress::Waits);
     }
     sql.transaction(&mut || {
-        for text in texts::WIPE {
+        for text in statements::WIPE {
             sql.query(text, &[])?;
         }
         Ok(())

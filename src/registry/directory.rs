@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::deletion;
 use super::message::{ApiAccess, Limit, Page};
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{self, Organization, first, folded, parsed};
 use crate::key::{OrganizationId, Revision};
 use crate::sql::{Sql, SqlError, Value};
-use crate::time::{Timestamp, rfc3339};
+use crate::time::{Rfc3339, Rfc3339OrNull, Timestamp};
 
 /// What the directory can be told or asked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,10 +50,10 @@ pub struct Listed {
     /// Whether its keys open anything.
     pub api_access: ApiAccess,
     /// When it was made.
-    #[serde(with = "rfc3339")]
+    #[serde(with = "Rfc3339")]
     pub created_at: Timestamp,
     /// When it was deleted.
-    #[serde(with = "rfc3339::option")]
+    #[serde(with = "Rfc3339OrNull")]
     pub deleted_at: Option<Timestamp>,
     /// Revision of the last change of its own fields.
     pub revision: Revision,
@@ -67,7 +67,7 @@ const WINDOW: u64 = 2_000;
 /// # Errors
 /// Those of the storage.
 pub fn migrate(sql: &dyn Sql) -> Result<(), SqlError> {
-    sql.query(texts::DIRECTORY_TABLE, &[])?;
+    sql.query(statements::DIRECTORY_TABLE, &[])?;
     Ok(())
 }
 
@@ -103,7 +103,7 @@ pub fn handle(sql: &dyn Sql, order: &Order) -> Result<Page<Listed>, SqlError> {
 
 fn put(sql: &dyn Sql, listed: &Listed, gone: bool) -> Result<(), SqlError> {
     sql.query(
-        texts::DIRECTORY_PUT,
+        statements::DIRECTORY_PUT,
         &[
             listed.id.as_str().into(),
             listed.name.as_str().into(),
@@ -127,7 +127,7 @@ fn list(
     let after = cursor.unwrap_or_default();
     let limit = limit.get();
     let rows = sql.query(
-        texts::DIRECTORY_LIST,
+        statements::DIRECTORY_LIST,
         &[
             after.into(),
             WINDOW.into(),
@@ -153,7 +153,7 @@ fn list(
         items.last().map(|listed| listed.id.to_string())
     } else {
         let parameters: [Value; 2] = [after.into(), (WINDOW - 1).into()];
-        first(sql, texts::DIRECTORY_LAST_SEEN, &parameters)?
+        first(sql, statements::DIRECTORY_LAST_SEEN, &parameters)?
             .map(|row| row.text(0).map(str::to_owned))
             .transpose()?
     };
@@ -169,14 +169,14 @@ pub fn pending_order(sql: &dyn Sql) -> Result<Option<Order>, SqlError> {
         return Ok(None);
     };
     let revision = organization.revision;
-    if deletion::is_going(sql)? {
+    if store::is_going(sql)? {
         let removal = Order::Remove {
             id: organization.id,
             revision,
         };
         return Ok((!deletion::is_unlisted(sql)?).then_some(removal));
     }
-    let listed = first(sql, texts::LISTED, &[])?.map_or(Ok(0), |row| row.unsigned(0))?;
+    let listed = first(sql, statements::LISTED, &[])?.map_or(Ok(0), |row| row.unsigned(0))?;
     if listed >= revision || organization.id.is_platform() {
         return Ok(None);
     }
@@ -197,7 +197,7 @@ pub fn pending_order(sql: &dyn Sql) -> Result<Option<Order>, SqlError> {
 pub fn mark_told(sql: &dyn Sql, order: &Order) -> Result<(), SqlError> {
     match order {
         Order::Put(listed) => sql
-            .query(texts::SET_LISTED, &[listed.revision.into()])
+            .query(statements::SET_LISTED, &[listed.revision.into()])
             .map(|_| ()),
         Order::Remove { .. } => deletion::mark_unlisted(sql),
         Order::List { .. } => Ok(()),

@@ -4,21 +4,24 @@
 //! hour is bounded, for those who had proven a secret and for those who had not
 //! apart, and for each key: strangers use up neither the object nor the room of what
 //! an administrator must see, and one leaked key id not that of others. Further ones
-//! are counted, and the count is put on record in a later hour.
+//! are counted, and the count is put on record in a later hour: by the next failure, or,
+//! where none comes, by the registry's housekeeping.
 
 use std::net::IpAddr;
 
 use serde_json::json;
 
 use super::allowance::Allowance;
-use super::audit::About;
-use super::handle::{Registry, Stop};
+use super::audit::AuditSubject;
+use super::context::{CommandError, RequestContext};
 use super::message::{FailedAuthentication, Refusal};
 use super::notes::{check_code, cleaned};
-use super::sql as texts;
+use super::record;
+use super::sql as statements;
 use super::store;
 use crate::key::OrganizationId;
-use crate::sql::SqlError;
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
 
 /// Most entries of an hour for each of the two classes.
 const AN_HOUR: u64 = 100;
@@ -52,7 +55,7 @@ const PROVEN: Allowance = Allowance {
     most: AN_HOUR,
 };
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     /// Puts a batch on record, as far as there is room for it.
     pub(super) fn note_failures(
         &self,
@@ -60,7 +63,7 @@ impl Registry<'_> {
         failures: &[FailedAuthentication],
         beyond_proven: u64,
         beyond_unproven: u64,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), CommandError> {
         if failures.len() > BATCH {
             return Err(Refusal::field("failures", format!("at most {BATCH}")).into());
         }
@@ -109,9 +112,10 @@ impl Registry<'_> {
         if noted >= KEY_AN_HOUR {
             return Ok(false);
         }
-        let subject = failure
-            .key
-            .map_or_else(|| About::organization(platform), About::key_id);
+        let subject = failure.key.map_or_else(
+            || AuditSubject::organization(platform),
+            AuditSubject::key_id,
+        );
         // Edges of an older version tell the path itself.
         let route: Vec<String> = failure.route.split(' ').map(cleaned).collect();
         let after = [
@@ -129,24 +133,9 @@ impl Registry<'_> {
     /// room. A clock that went back stays in the later hour: its room is used up.
     fn begin_hour(&self, platform: &OrganizationId) -> Result<(), SqlError> {
         if UNPROVEN.is_over(self.sql, self.now)? {
-            self.sql.query(texts::FORGET_FAILURES, &[])?;
+            self.sql.query(statements::FORGET_FAILURES, &[])?;
         }
-        let proven = PROVEN.settle(self.sql, self.now)?;
-        let unproven = UNPROVEN.settle(self.sql, self.now)?;
-        let Some(since) = proven.or(unproven).map(|left_out| left_out.since) else {
-            return Ok(());
-        };
-        let [proven, unproven] =
-            [proven, unproven].map(|left_out| left_out.map_or(0, |left_out| left_out.count));
-        let count = proven.saturating_add(unproven);
-        let after = [
-            ("count", count.min(GREATEST).into()),
-            ("proven", proven.min(GREATEST).into()),
-            ("hour", since.to_rfc3339().into()),
-        ];
-        let subject = About::organization(platform);
-        let action = "authentication.failures_suppressed";
-        self.record(platform, action, &subject, &after)
+        put_down_left_out(self.sql, platform, self.now)
     }
 
     /// How many failures of this hour were only counted.
@@ -156,4 +145,28 @@ impl Registry<'_> {
             .left_out(self.sql, self.now)?
             .saturating_add(proven))
     }
+}
+
+/// Puts on record how many failures an hour that is over left out. To be called within
+/// a transaction.
+pub(super) fn put_down_left_out(
+    sql: &dyn Sql,
+    platform: &OrganizationId,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let proven = PROVEN.settle(sql, now)?;
+    let unproven = UNPROVEN.settle(sql, now)?;
+    let Some(since) = proven.or(unproven).map(|left_out| left_out.since) else {
+        return Ok(());
+    };
+    let [proven, unproven] =
+        [proven, unproven].map(|left_out| left_out.map_or(0, |left_out| left_out.count));
+    let count = proven.saturating_add(unproven);
+    let after = [
+        ("count", count.min(GREATEST).into()),
+        ("proven", proven.min(GREATEST).into()),
+        ("hour", since.to_rfc3339().into()),
+    ];
+    let action = "authentication.failures_suppressed";
+    record::by_registry(sql, platform, action, &after, now)
 }

@@ -1,11 +1,12 @@
 //! What goes with time: remembered requests, sessions, batches, hours of usage, old
-//! entries of the audit where the operator says so, and at last a deleted organization. What was only counted goes on record.
+//! entries of the audit where the operator says so, and at last a deleted organization.
+//! What was only counted goes on record.
 
 use super::deletion::{self, Progress};
 use super::settings::RegistrySettings;
-use super::sql as texts;
+use super::sql as statements;
 use super::store::Organization;
-use super::{audit, idempotency, notes, usage};
+use super::{audit, failures, idempotency, notes, usage};
 use crate::key::Keyring;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -31,7 +32,7 @@ pub fn housekeeping(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, SqlError> {
     idempotency::forget(sql, now)?;
-    sql.query(texts::FORGET_SESSIONS, &[now.0.into()])?;
+    sql.query(statements::FORGET_SESSIONS, &[now.0.into()])?;
     notes::forget(sql, now)?;
     let mut due = now.plus(EVERY);
     if usage::fold(sql, now)? {
@@ -40,7 +41,10 @@ pub fn housekeeping(
     let Some(held) = Organization::load(sql)? else {
         return Ok(None);
     };
-    sql.transaction(&mut || notes::put_down_left_out(sql, &held.id, now))?;
+    sql.transaction(&mut || {
+        notes::put_down_left_out(sql, &held.id, now)?;
+        failures::put_down_left_out(sql, &held.id, now)
+    })?;
     if let Some(days) = settings.audit_retention_days {
         due = due.min(audit::seal(sql, keyring, &held.id, days, now)?);
     }

@@ -2,7 +2,7 @@
 //! Secrets are not stored, so a repeat is told which key the first one made.
 
 use super::message::Idempotency;
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{Key, first};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -25,7 +25,7 @@ pub(super) fn seen(
     now: Timestamp,
 ) -> Result<Option<Seen>, SqlError> {
     let parameters = [actor.into(), asked.key.as_str().into(), oldest(now).into()];
-    let Some(row) = first(sql, texts::IDEMPOTENCY, &parameters)? else {
+    let Some(row) = first(sql, statements::IDEMPOTENCY, &parameters)? else {
         return Ok(None);
     };
     if row.text(0)? != asked.body_digest {
@@ -37,7 +37,7 @@ pub(super) fn seen(
 
 /// Drops what need not be remembered.
 pub(super) fn forget(sql: &dyn Sql, now: Timestamp) -> Result<(), SqlError> {
-    sql.query(texts::FORGET_IDEMPOTENCY, &[oldest(now).into()])?;
+    sql.query(statements::FORGET_IDEMPOTENCY, &[oldest(now).into()])?;
     Ok(())
 }
 

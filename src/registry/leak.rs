@@ -2,21 +2,21 @@
 //! says is done to it, and it is on record either way.
 
 use super::change::Change;
-use super::handle::{Registry, Stop};
+use super::context::{CommandError, RequestContext};
 use super::message::{
     LeakPolicy, LeakSource, Outcome, Refusal, Restriction, RestrictionReason, RevocationReason,
 };
-use super::notes::cleaned;
-use super::sql as texts;
+use super::notes::{LEAKS, cleaned};
+use super::sql as statements;
 use super::store::{Key, Organization, Revocation};
-use super::transition::Scene;
+use super::transition_context::TransitionContext;
 use crate::key::PublicKeyId;
 
-/// A report that changes nothing is put on record no sooner than this after the
-/// last one, in milliseconds: a minute.
+/// A report that changes nothing is taken no sooner than this after the last one of
+/// its key, in milliseconds: a minute.
 const NOTE_AFTER: u64 = 60_000;
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     /// Does to a key what its organization's policy says; `_platform`'s is to
     /// revoke, whatever is left.
     pub(super) fn report_leak(
@@ -25,18 +25,18 @@ impl Registry<'_> {
         id: &PublicKeyId,
         source: LeakSource,
         url: &str,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         let key = Key::load(self.sql, id)?.ok_or(Refusal::NotFound)?;
         let policy = &held.leak_policy;
         let url = cleaned(url);
-        let change = leaked(&self.scene(held)?, &key, policy);
+        let change = leaked(&self.transition_context(held)?, &key, policy);
         let Some(change) = change else {
             return self.note_leak(held, &key, source, &url);
         };
         let mut change = change
-            .also("policy", policy.as_str().into())
-            .also("source", source.as_str().into())
-            .also("url", url.as_str().into());
+            .with_detail("policy", policy.as_str().into())
+            .with_detail("source", source.as_str().into())
+            .with_detail("url", url.as_str().into());
         if let Some(after) = &mut change.key {
             after.leaked = Some((self.now, url));
         }
@@ -49,14 +49,17 @@ impl Registry<'_> {
         key: &Key,
         source: LeakSource,
         url: &str,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         let noted = key.leaked.as_ref().map(|(at, _)| *at);
         if noted.is_some_and(|at| self.now.since(at) < NOTE_AFTER) {
             return Ok(Outcome::Done {});
         }
         self.sql.transaction(&mut || {
             let row = [key.issued.into(), self.now.0.into(), url.into()];
-            self.sql.query(texts::MARK_LEAKED, &row)?;
+            self.sql.query(statements::MARK_LEAKED, &row)?;
+            if !self.has_room(&LEAKS, held, noted.is_none())? {
+                return Ok(());
+            }
             let after = [
                 ("policy", held.leak_policy.as_str().into()),
                 ("source", source.as_str().into()),
@@ -70,7 +73,7 @@ impl Registry<'_> {
 
 /// What the policy makes of a key; `None` where there is nothing to change: it
 /// says `report`, or the key is revoked or held to no more already.
-fn leaked(scene: &Scene<'_>, key: &Key, policy: &LeakPolicy) -> Option<Change> {
+fn leaked(context: &TransitionContext<'_>, key: &Key, policy: &LeakPolicy) -> Option<Change> {
     if key.revoked().is_some() {
         return None;
     }
@@ -79,7 +82,7 @@ fn leaked(scene: &Scene<'_>, key: &Key, policy: &LeakPolicy) -> Option<Change> {
         LeakPolicy::Report => return None,
         LeakPolicy::Revoke => {
             after.revocation = Some(Revocation {
-                at: scene.now,
+                at: context.now,
                 reason: RevocationReason::KeyCompromise,
             });
         }
@@ -90,17 +93,17 @@ fn leaked(scene: &Scene<'_>, key: &Key, policy: &LeakPolicy) -> Option<Change> {
             }
             after.restriction = Some(Restriction {
                 reason: RestrictionReason::Leak,
-                since: scene.now,
+                since: context.now,
                 scopes: held_to.map_or_else(|| scopes.clone(), |held| held.within(scopes)),
             });
         }
     }
     Some(Change::of_key(
         "key.leaked",
-        scene.brand,
+        context.brand,
         key,
         after,
-        scene.revision,
+        context.revision,
         true,
     ))
 }

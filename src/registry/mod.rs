@@ -7,15 +7,16 @@
 //! |---|---|
 //! | [`message`] | what the edge and a registry say to each other |
 //! | [`handle`] | the one entry |
-//! | `transition`, `organization` | what each order makes of a key, of the organization: pure |
-//! | `authority` | who may do what, and the last-admin rule |
-//! | `change` | a change as a value, and the one way to write it |
+//! | `transition`, `transition_context`, `organization` | what each order makes of a key, of the organization: pure |
+//! | `authority`, `grant`, `last_admin` | who may do what, that nobody grants what they lack, that somebody always may |
+//! | `change`, `commit` | a change as a value, and the one way to write it |
+//! | `context` | what the answer to one request may use |
 //! | `store`, `sql`, `schema` | rows as values, every SQL text, the tables |
 //! | `read` | lists and counts |
 //! | `record` | entries of the audit that come without a change |
 //! | `session` | the dashboard's sessions |
 //! | `leak` | what a report of a leak does |
-//! | `notes` | what browsers and failed attempts tell, within bounds |
+//! | `notes`, `failures` | what browsers and failed attempts tell, within bounds |
 //! | `allowance` | how much of that goes on record |
 //! | `usage` | counts per key, scope and outcome; last use |
 //! | `transfer` | export and import |
@@ -35,12 +36,16 @@ mod allowance;
 pub mod audit;
 mod authority;
 mod change;
+mod commit;
+mod context;
 pub mod deletion;
 pub mod directory;
 mod failures;
+mod grant;
 mod handle;
 mod housekeeping;
 mod idempotency;
+mod last_admin;
 mod leak;
 pub mod message;
 mod notes;
@@ -56,6 +61,7 @@ mod sql;
 mod store;
 mod transfer;
 mod transition;
+mod transition_context;
 mod usage;
 
 /// How many keys of one organization the growth of costs is tested with.

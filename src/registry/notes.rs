@@ -2,10 +2,10 @@
 //! from strangers: texts are cut and cleaned, and no flood of them fills the object.
 
 use super::allowance::Allowance;
-use super::audit::{self, About, Act};
-use super::handle::{Registry, Stop};
-use super::message::{Actor, Command, FailedAuthentication, Outcome, Preflight, Refusal, Who};
-use super::sql as texts;
+use super::context::{CommandError, RequestContext};
+use super::message::{Command, FailedAuthentication, Outcome, Preflight, PreflightCount, Refusal};
+use super::record;
+use super::sql as statements;
 use super::store::{self, Key, Organization, first};
 use crate::key::{OrganizationId, PublicKeyId, redacted};
 use crate::sql::{Sql, SqlError};
@@ -15,14 +15,21 @@ use crate::time::Timestamp;
 /// milliseconds: a minute.
 const MARK_AFTER: u64 = 60_000;
 
-/// Marks that go on record, of all keys together. The first one of each key always
-/// does, so that a key that is shown all day long hides no other.
+/// Marks that go on record, of all keys together.
 const EXPOSURES: Allowance = Allowance {
     period: "exposures.day",
     noted: "exposures.noted",
     left_out: "exposures.left_out",
     length: 86_400_000,
     most: 100,
+};
+
+/// The same of reports of leaks that change nothing.
+pub(super) const LEAKS: Allowance = Allowance {
+    period: "leaks.day",
+    noted: "leaks.noted",
+    left_out: "leaks.left_out",
+    ..EXPOSURES
 };
 
 /// Most characters kept of a text that a stranger sent.
@@ -37,7 +44,7 @@ const ORIGINS: u64 = 100;
 /// days.
 const KEPT: u64 = 30 * 86_400_000;
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     /// A browser showed the key. Nothing that decides changes, so no revision. The
     /// key itself always tells of the last time.
     pub(super) fn mark_exposed(
@@ -45,7 +52,7 @@ impl Registry<'_> {
         held: &Organization,
         id: &PublicKeyId,
         origin: &str,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         let key = Key::load(self.sql, id)?.ok_or(Refusal::NotFound)?;
         let marked = key.exposed.as_ref().map(|(at, _)| *at);
         if marked.is_some_and(|at| self.now.since(at) < MARK_AFTER) {
@@ -54,20 +61,33 @@ impl Registry<'_> {
         let origin = cleaned(origin);
         self.sql.transaction(&mut || {
             let row = [key.issued.into(), self.now.0.into(), origin.as_str().into()];
-            self.sql.query(texts::MARK_EXPOSED, &row)?;
-            put_down_left_out(self.sql, &held.id, self.now)?;
-            if marked.is_some() {
-                let mut room = EXPOSURES.open(self.sql, self.now)?;
-                let has_room = room.take();
-                room.close(self.sql)?;
-                if !has_room {
-                    return Ok(());
-                }
+            self.sql.query(statements::MARK_EXPOSED, &row)?;
+            if !self.has_room(&EXPOSURES, held, marked.is_none())? {
+                return Ok(());
             }
             let after = [("origin", origin.as_str().into())];
             self.record_of_key("key.exposed", &key, held, &after)
         })?;
         Ok(Outcome::Done {})
+    }
+
+    /// Whether a sighting of a key goes on record: a day has room for so many. The first
+    /// one of each key always does, so that a key that is shown all day long hides no
+    /// other. To be called within the transaction that puts it there.
+    pub(super) fn has_room(
+        &self,
+        allowance: &Allowance,
+        held: &Organization,
+        is_first: bool,
+    ) -> Result<bool, SqlError> {
+        put_down_left_out(self.sql, &held.id, self.now)?;
+        if is_first {
+            return Ok(true);
+        }
+        let mut room = allowance.open(self.sql, self.now)?;
+        let has_room = room.take();
+        room.close(self.sql)?;
+        Ok(has_room)
     }
 
     /// A note in `_platform`, which takes them before its first admin key too;
@@ -76,9 +96,13 @@ impl Registry<'_> {
         &self,
         platform: &OrganizationId,
         held: Option<&Organization>,
-    ) -> Option<Result<Outcome, Stop>> {
+    ) -> Option<Result<Outcome, CommandError>> {
         let noted = match &self.request.command {
-            Command::NotePreflight { origin, count } => self.note_preflight(origin, *count),
+            Command::NotePreflights { preflights } => self.note_preflights(preflights),
+            Command::NotePreflight { origin, count } => {
+                let (origin, count) = (origin.clone(), *count);
+                self.note_preflights(&[PreflightCount { origin, count }])
+            }
             Command::NoteFailedAuthentication {
                 problem,
                 key,
@@ -108,24 +132,35 @@ impl Registry<'_> {
         Some(noted.map(|()| Outcome::Done {}))
     }
 
-    fn note_preflight(&self, origin: &str, count: u64) -> Result<(), Stop> {
-        let origin = cleaned(origin);
-        let known = first(self.sql, texts::PREFLIGHT, &[origin.as_str().into()])?.is_some();
-        let origins =
-            first(self.sql, texts::PREFLIGHT_ORIGINS, &[])?.map_or(Ok(0), |row| row.unsigned(0))?;
+    fn note_preflights(&self, preflights: &[PreflightCount]) -> Result<(), CommandError> {
+        if preflights.len() > ORIGINS as usize {
+            return Err(Refusal::field("preflights", format!("at most {ORIGINS}")).into());
+        }
         self.sql.transaction(&mut || {
-            if !known && origins >= ORIGINS {
-                self.sql.query(texts::DROP_PREFLIGHT, &[])?;
+            for PreflightCount { origin, count } in preflights {
+                self.note_preflight(&cleaned(origin), *count)?;
             }
-            let row = [origin.as_str().into(), self.now.0.into(), count.into()];
-            self.sql.query(texts::COUNT_PREFLIGHT, &row).map(|_| ())
+            Ok(())
         })?;
         Ok(())
     }
 
+    fn note_preflight(&self, origin: &str, count: u64) -> Result<(), SqlError> {
+        let known = first(self.sql, statements::PREFLIGHT, &[origin.into()])?.is_some();
+        let origins = first(self.sql, statements::PREFLIGHT_ORIGINS, &[])?
+            .map_or(Ok(0), |row| row.unsigned(0))?;
+        if !known && origins >= ORIGINS {
+            self.sql.query(statements::DROP_PREFLIGHT, &[])?;
+        }
+        let row = [origin.into(), self.now.0.into(), count.into()];
+        self.sql
+            .query(statements::COUNT_PREFLIGHT, &row)
+            .map(|_| ())
+    }
+
     /// The origins whose preflights were counted, most frequent first.
     pub(super) fn preflights(&self) -> Result<Vec<Preflight>, SqlError> {
-        let rows = self.sql.query(texts::PREFLIGHTS, &[])?;
+        let rows = self.sql.query(statements::PREFLIGHTS, &[])?;
         rows.iter()
             .map(|row| {
                 Ok(Preflight {
@@ -138,41 +173,33 @@ impl Registry<'_> {
     }
 }
 
-/// Puts on record how many marks a day that is over left out. To be called within a
-/// transaction.
+/// Puts on record how many sightings a day that is over left out. To be called within
+/// a transaction.
 pub(super) fn put_down_left_out(
     sql: &dyn Sql,
     organization: &OrganizationId,
     now: Timestamp,
 ) -> Result<(), SqlError> {
-    let Some(left_out) = EXPOSURES.settle(sql, now)? else {
-        return Ok(());
-    };
-    let members = [
-        ("count", left_out.count.into()),
-        ("day", left_out.since.to_rfc3339().into()),
-    ];
-    let act = Act {
-        at: now,
-        actor: &Who::from(&Actor::System),
-        action: "key.exposures_suppressed",
-        subject: &About::organization(organization),
-        before: None,
-        after: Some(
-            members
-                .map(|(name, value)| (name.to_owned(), value))
-                .into_iter()
-                .collect(),
-        ),
-        request_id: "",
-    };
-    audit::append(sql, organization, act)
+    for (allowance, action) in [
+        (&EXPOSURES, "key.exposures_suppressed"),
+        (&LEAKS, "key.leaks_suppressed"),
+    ] {
+        let Some(left_out) = allowance.settle(sql, now)? else {
+            continue;
+        };
+        let members = [
+            ("count", left_out.count.into()),
+            ("day", left_out.since.to_rfc3339().into()),
+        ];
+        record::by_registry(sql, organization, action, &members, now)?;
+    }
+    Ok(())
 }
 
 /// Drops origins that were not seen for long.
 pub(super) fn forget(sql: &dyn Sql, now: Timestamp) -> Result<(), SqlError> {
     let oldest = now.0.saturating_sub(KEPT);
-    sql.query(texts::FORGET_PREFLIGHTS, &[oldest.into()])?;
+    sql.query(statements::FORGET_PREFLIGHTS, &[oldest.into()])?;
     Ok(())
 }
 

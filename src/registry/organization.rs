@@ -1,10 +1,11 @@
 //! What each order makes of the organization. Pure, as `transition` is for keys.
 
-use super::audit::About;
+use super::audit::AuditSubject;
 use super::change::{Change, difference};
 use super::message::{ApiAccess, LeakPolicy, Name, Patch, PutOrganization, Refusal, RevokeAll};
 use super::store::Organization;
-use super::transition::{Scene, Step};
+use super::transition::Step;
+use super::transition_context::TransitionContext;
 use crate::key::{OrganizationId, Revision};
 use crate::time::Timestamp;
 
@@ -57,17 +58,17 @@ pub(super) fn create_platform(name: Name, revision: Revision, now: Timestamp) ->
 }
 
 fn made(organization: Organization, revision: Revision, decides: bool) -> Change {
-    let about = About::organization(&organization.id);
+    let about = AuditSubject::organization(&organization.id);
     Change {
-        after: Some(organization.facts()),
+        after: Some(organization.audit_snapshot()),
         organization: Some((organization, true)),
         ..Change::blank("organization.create", about, revision, decides)
     }
 }
 
 /// Changes what the order names.
-pub(super) fn change(scene: &Scene<'_>, order: &PutOrganization) -> Option<Change> {
-    let before = scene.organization;
+pub(super) fn change(context: &TransitionContext<'_>, order: &PutOrganization) -> Option<Change> {
+    let before = context.organization;
     let mut after = before.clone();
     after.name = order.name.clone();
     if let Some(access) = order.api_access {
@@ -81,7 +82,7 @@ pub(super) fn change(scene: &Scene<'_>, order: &PutOrganization) -> Option<Chang
         Patch::Clear => after.max_key_lifetime_days = None,
         Patch::Set(days) => after.max_key_lifetime_days = Some(days),
     }
-    let (_, changed) = difference(&before.facts(), &after.facts());
+    let (_, changed) = difference(&before.audit_snapshot(), &after.audit_snapshot());
     if changed.is_empty() {
         return None;
     }
@@ -90,32 +91,36 @@ pub(super) fn change(scene: &Scene<'_>, order: &PutOrganization) -> Option<Chang
         "organization.change",
         before,
         after,
-        scene.revision,
+        context.revision,
         decides,
     ))
 }
 
 /// Revokes every key there is. Nothing to do where the last such revocation took
 /// them all: `newest` is the revision at which the newest key was issued.
-pub(super) fn revoke_all(scene: &Scene<'_>, order: &RevokeAll, newest: Revision) -> Step {
-    let before = scene.organization;
+pub(super) fn revoke_all(
+    context: &TransitionContext<'_>,
+    order: &RevokeAll,
+    newest: Revision,
+) -> Step {
+    let before = context.organization;
     if newest <= before.keys_revoked_through {
         return Ok(None);
     }
     let mut after = before.clone();
-    after.keys_revoked_through = scene.revision;
+    after.keys_revoked_through = context.revision;
     let mut change = Change::of_organization(
         "organization.revoke_all",
         before,
         after,
-        scene.revision,
+        context.revision,
         true,
     )
-    .also("reason", order.reason.as_str().into());
+    .with_detail("reason", order.reason.as_str().into());
     if let Some(note) = &order.note {
-        change = change.also("note", note.as_str().into());
+        change = change.with_detail("note", note.as_str().into());
     }
-    change.sweep = Some(order.reason);
+    change.bulk_revocation = Some(order.reason);
     Ok(Some(change))
 }
 

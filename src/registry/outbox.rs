@@ -13,10 +13,8 @@
 //! ask [`pending_publications`], write [`kv_value`] (or delete, where there is
 //! none), [`mark_published`] or [`put_off`]. All of it may happen twice.
 
-use super::deletion;
 use super::message::{Awaited, Changed, KeyView, Object, OrganizationView, OutboxDepth};
-use super::read;
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{self, Key, Organization, first, optional, parsed};
 use crate::key::{Keyring, Revision, Subject};
 use crate::sql::{Sql, SqlError};
@@ -64,7 +62,7 @@ pub(super) fn put(
     let decides = matches!(need, Need::Enforce);
     let enforced = matches!(need, Need::Publish);
     sql.query(
-        texts::PUT_OUTBOX,
+        statements::PUT_OUTBOX,
         &[
             subject.to_string().into(),
             revision.into(),
@@ -80,7 +78,7 @@ pub(super) fn put(
 /// # Errors
 /// Those of the storage.
 pub fn pending_appends(sql: &dyn Sql, above: Revision) -> Result<Vec<Entry>, SqlError> {
-    entries(&sql.query(texts::PENDING_APPENDS, &[above.into()])?)
+    entries(&sql.query(statements::PENDING_APPENDS, &[above.into()])?)
 }
 
 /// At most `limit` subjects whose value in Workers KV must be written, as far as
@@ -93,7 +91,10 @@ pub fn pending_publications(
     now: Timestamp,
     limit: u64,
 ) -> Result<Vec<Entry>, SqlError> {
-    entries(&sql.query(texts::PENDING_PUBLICATIONS, &[now.0.into(), limit.into()])?)
+    entries(&sql.query(
+        statements::PENDING_PUBLICATIONS,
+        &[now.0.into(), limit.into()],
+    )?)
 }
 
 /// When the earliest publication is due; `None` where none is pending.
@@ -101,7 +102,7 @@ pub fn pending_publications(
 /// # Errors
 /// Those of the storage.
 pub fn next_publication(sql: &dyn Sql) -> Result<Option<Timestamp>, SqlError> {
-    first(sql, texts::NEXT_PUBLICATION, &[])?
+    first(sql, statements::NEXT_PUBLICATION, &[])?
         .map(|row| store::instant(&row, 0))
         .transpose()
 }
@@ -126,17 +127,20 @@ pub fn mark_enforced(
     }
     sql.transaction(&mut || {
         let name = subject.to_string();
-        sql.query(texts::SET_ENFORCED, &[name.as_str().into()])?;
+        sql.query(statements::SET_ENFORCED, &[name.as_str().into()])?;
         if row.decides {
             let at = effective_at.0;
             if subject.is_organization() {
-                sql.query(texts::ORGANIZATION_EFFECTIVE, &[at.into()])?;
-                sql.query(texts::SWEEPS_EFFECTIVE, &[at.into()])?;
+                sql.query(statements::ORGANIZATION_EFFECTIVE, &[at.into()])?;
+                sql.query(statements::BULK_REVOCATIONS_EFFECTIVE, &[at.into()])?;
             } else {
-                sql.query(texts::KEY_EFFECTIVE, &[name.as_str().into(), at.into()])?;
+                sql.query(
+                    statements::KEY_EFFECTIVE,
+                    &[name.as_str().into(), at.into()],
+                )?;
             }
         }
-        sql.query(texts::DROP_DONE, &[name.into()])?;
+        sql.query(statements::DROP_DONE, &[name.into()])?;
         Ok(())
     })?;
     Ok(true)
@@ -161,13 +165,16 @@ pub fn mark_published(
     }
     sql.transaction(&mut || {
         let name = subject.to_string();
-        sql.query(texts::SET_PUBLISHED, &[name.as_str().into()])?;
+        sql.query(statements::SET_PUBLISHED, &[name.as_str().into()])?;
         if subject.is_organization() {
-            sql.query(texts::ORGANIZATION_PUBLISHED, &[now.0.into()])?;
+            sql.query(statements::ORGANIZATION_PUBLISHED, &[now.0.into()])?;
         } else {
-            sql.query(texts::KEY_PUBLISHED, &[name.as_str().into(), now.0.into()])?;
+            sql.query(
+                statements::KEY_PUBLISHED,
+                &[name.as_str().into(), now.0.into()],
+            )?;
         }
-        sql.query(texts::DROP_DONE, &[name.into()])?;
+        sql.query(statements::DROP_DONE, &[name.into()])?;
         Ok(())
     })?;
     Ok(true)
@@ -187,7 +194,7 @@ pub fn put_off(sql: &dyn Sql, subject: Subject, now: Timestamp) -> Result<(), Sq
             .checked_shl(u32::try_from(row.attempts.min(16)).unwrap_or(16))
             .map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE));
         sql.query(
-            texts::PUT_OFF,
+            statements::PUT_OFF,
             &[subject.to_string().into(), now.plus(pause).0.into()],
         )?;
     }
@@ -201,7 +208,7 @@ pub fn put_off(sql: &dyn Sql, subject: Subject, now: Timestamp) -> Result<(), Sq
 /// Those of the storage.
 pub fn kv_value(sql: &dyn Sql, subject: Subject) -> Result<Option<String>, SqlError> {
     let text = if subject.is_organization() {
-        let going = deletion::is_going(sql)?;
+        let going = store::is_going(sql)?;
         Organization::load(sql)?
             .filter(|_| !going)
             .map(|organization| serde_json::to_string(&organization.record()))
@@ -223,9 +230,9 @@ pub(super) fn report_behind(
 ) -> Result<(), SqlError> {
     let name = subject.to_string();
     let row = if subject.is_organization() {
-        first(sql, texts::ORGANIZATION_PUBLICATION, &[])?
+        first(sql, statements::ORGANIZATION_PUBLICATION, &[])?
     } else {
-        first(sql, texts::KEY_PUBLICATION, &[name.as_str().into()])?
+        first(sql, statements::KEY_PUBLICATION, &[name.as_str().into()])?
     };
     let Some(row) = row else {
         return Ok(());
@@ -237,7 +244,7 @@ pub(super) fn report_behind(
     match Pending::load(sql, subject)? {
         Some(pending) if !pending.published => Ok(()),
         Some(_) => sql
-            .query(texts::SET_UNPUBLISHED, &[name.into()])
+            .query(statements::SET_UNPUBLISHED, &[name.into()])
             .map(|_| ()),
         None => put(sql, subject, row.unsigned(1)?, Need::Publish),
     }
@@ -247,7 +254,7 @@ pub(super) fn report_behind(
 pub(super) fn awaits(sql: &dyn Sql, subjects: &[Subject]) -> Result<Vec<Awaited>, SqlError> {
     let mut awaits = Vec::new();
     for &subject in subjects {
-        if let Some(row) = first(sql, texts::AWAITED, &[subject.to_string().into()])? {
+        if let Some(row) = first(sql, statements::AWAITED, &[subject.to_string().into()])? {
             awaits.push(Awaited {
                 subject,
                 revision: row.unsigned(0)?,
@@ -298,13 +305,13 @@ pub fn refresh(
 }
 
 fn renew_organization(view: &mut OrganizationView, row: &Organization) {
-    view.enforced = read::enforced(row);
-    view.effective_at = read::effective_at(row);
+    view.enforced = row.is_enforced();
+    view.effective_at = row.effective_at();
 }
 
 /// How many subjects the change log and Workers KV do not know yet.
 pub(super) fn depth(sql: &dyn Sql) -> Result<OutboxDepth, SqlError> {
-    first(sql, texts::OUTBOX_DEPTH, &[])?.map_or_else(
+    first(sql, statements::OUTBOX_DEPTH, &[])?.map_or_else(
         || Ok(OutboxDepth::default()),
         |row| {
             Ok(OutboxDepth {
@@ -326,7 +333,7 @@ struct Pending {
 
 impl Pending {
     fn load(sql: &dyn Sql, subject: Subject) -> Result<Option<Self>, SqlError> {
-        first(sql, texts::OUTBOX_ROW, &[subject.to_string().into()])?
+        first(sql, statements::OUTBOX_ROW, &[subject.to_string().into()])?
             .map(|row| {
                 Ok(Self {
                     revision: row.unsigned(0)?,

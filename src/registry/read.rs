@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::change::REVISION;
-use super::handle::{Registry, Stop};
+use super::context::{CommandError, RequestContext};
 use super::message::{
     ApiAccess, KeyCounts, KeyLifetimeDays, ListKeys, OrganizationView, Outcome, Page, Refusal,
     Status,
 };
 use super::outbox;
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{self, Key, Organization, first, folded, word};
 use crate::key::{KeyState, Revision};
 use crate::sql::{Sql, SqlError, Value};
@@ -31,7 +30,7 @@ pub(super) fn organization(
 ) -> Result<OrganizationView, SqlError> {
     let mut keys = KeyCounts::default();
     let parameters = [now.0.into(), held.keys_revoked_through.into()];
-    for row in sql.query(texts::COUNT_BY_STATE, &parameters)? {
+    for row in sql.query(statements::COUNT_BY_STATE, &parameters)? {
         let count = row.unsigned(1)?;
         match word(row.text(0)?, "state")? {
             KeyState::Active => keys.active = count,
@@ -50,28 +49,18 @@ pub(super) fn organization(
         created_at: held.created_at,
         deleted_at: held.deleted_at,
         keys,
-        enforced: enforced(held),
-        effective_at: effective_at(held),
+        enforced: held.is_enforced(),
+        effective_at: held.effective_at(),
         revision: held.revision,
     })
 }
 
-/// Whether every edge decides by the organization's own fields.
-pub(super) const fn enforced(held: &Organization) -> bool {
-    !held.pending
-}
-
-/// Since when.
-pub(super) fn effective_at(held: &Organization) -> Option<Timestamp> {
-    held.effective_at.filter(|_| enforced(held))
-}
-
 /// A page of keys, newest first.
 pub(super) fn keys(
-    registry: &Registry<'_>,
+    registry: &RequestContext<'_>,
     held: &Organization,
     asked: &ListKeys,
-) -> Result<Outcome, Stop> {
+) -> Result<Outcome, CommandError> {
     let before = asked.cursor.as_deref().map_or(Ok(LAST), revision_cursor)?;
     let limit = asked.limit.get();
     let filtered = asked.state.is_some() || asked.name.is_some() || asked.unused_for_days.is_some();
@@ -80,7 +69,7 @@ pub(super) fn keys(
         .unused_for_days
         .map(|days| registry.now.0.saturating_sub(u64::from(days) * DAY));
     let rows = registry.sql.query(
-        texts::LIST_KEYS,
+        statements::LIST_KEYS,
         &[
             registry.now.0.into(),
             held.keys_revoked_through.into(),
@@ -103,7 +92,7 @@ pub(super) fn keys(
         last_shown
     } else if filtered {
         let parameters: [Value; 2] = [before.into(), (WINDOW - 1).into()];
-        first(registry.sql, texts::LAST_SEEN, &parameters)?
+        first(registry.sql, statements::LAST_SEEN, &parameters)?
             .map(|row| row.unsigned(0))
             .transpose()?
     } else {
@@ -117,10 +106,10 @@ pub(super) fn keys(
 
 /// How the registry stands. One pass over all keys, as the counts by state are.
 pub(super) fn status(
-    registry: &Registry<'_>,
+    registry: &RequestContext<'_>,
     held: &Organization,
     unused_for_days: u32,
-) -> Result<Outcome, Stop> {
+) -> Result<Outcome, CommandError> {
     let sql = registry.sql;
     let unused_since = registry
         .now
@@ -132,7 +121,7 @@ pub(super) fn status(
         unused_since.into(),
     ];
     let mut status = Status {
-        revision: store::meta(sql, REVISION)?,
+        revision: store::meta(sql, store::REVISION)?,
         outbox: outbox::depth(sql)?,
         keys_per_ring_entry: BTreeMap::new(),
         unused_keys: 0,
@@ -140,7 +129,7 @@ pub(super) fn status(
         preflights: registry.preflights()?,
         failures_suppressed: registry.failures_suppressed()?,
     };
-    for row in sql.query(texts::STANDING, &parameters)? {
+    for row in sql.query(statements::STANDING, &parameters)? {
         let ring = row.text(0)?.to_owned();
         status.keys_per_ring_entry.insert(ring, row.unsigned(1)?);
         status.unused_keys += row.unsigned(2)?;

@@ -3,32 +3,57 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::audit::{self, About};
-use super::handle::Registry;
+use super::audit::{self, AuditSubject};
+use super::context::RequestContext;
+use super::message::{Actor, Who};
 use super::store::{Key, Organization};
 use crate::key::OrganizationId;
-use crate::sql::SqlError;
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
 
-impl Registry<'_> {
+/// Puts on record what the registry does about its organization by itself: no request
+/// asked for it. To be called within a transaction.
+pub(super) fn by_registry(
+    sql: &dyn Sql,
+    organization: &OrganizationId,
+    action: &'static str,
+    after: &[(&str, Json)],
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let act = audit::Act {
+        at: now,
+        actor: &Who::from(&Actor::System),
+        action,
+        subject: &AuditSubject::organization(organization),
+        before: None,
+        after: Some(members(after)),
+        request_id: "",
+    };
+    audit::append(sql, organization, act)
+}
+
+fn members(of: &[(&str, Json)]) -> Map<String, Json> {
+    of.iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect()
+}
+
+impl RequestContext<'_> {
     /// Puts an act on record. To be called within a transaction.
     pub(super) fn record(
         &self,
         organization: &OrganizationId,
         action: &'static str,
-        subject: &About,
+        subject: &AuditSubject,
         after: &[(&str, Json)],
     ) -> Result<(), SqlError> {
-        let after: Map<String, Json> = after
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect();
         let act = audit::Act {
             at: self.now,
             actor: &self.who,
             action,
             subject,
             before: None,
-            after: (!after.is_empty()).then_some(after),
+            after: (!after.is_empty()).then(|| members(after)),
             request_id: &self.request_id,
         };
         audit::append(self.sql, organization, act)
@@ -42,7 +67,7 @@ impl Registry<'_> {
         held: &Organization,
         after: &[(&str, Json)],
     ) -> Result<(), SqlError> {
-        let subject = About::key(key, self.keyring.brand());
+        let subject = AuditSubject::key(key, self.keyring.brand());
         self.record(&held.id, action, &subject, after)
     }
 }

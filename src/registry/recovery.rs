@@ -3,11 +3,10 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::audit::{self, About};
-use super::change::REVISION;
+use super::audit::{self, AuditSubject};
 use super::message::{Actor, RevocationReason, Who};
 use super::outbox;
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{self, Key, Organization, first, parsed};
 use crate::key::{OrganizationId, OrganizationTag, Revision, Subject};
 use crate::sql::{Sql, SqlError};
@@ -21,7 +20,7 @@ const NAMED: usize = 100;
 /// # Errors
 /// Those of the storage.
 pub fn revision(sql: &dyn Sql) -> Result<Revision, SqlError> {
-    store::meta(sql, REVISION)
+    store::meta(sql, store::REVISION)
 }
 
 /// The tag of the organization that is held here, if one is.
@@ -29,7 +28,7 @@ pub fn revision(sql: &dyn Sql) -> Result<Revision, SqlError> {
 /// # Errors
 /// Those of the storage.
 pub fn tag(sql: &dyn Sql) -> Result<Option<OrganizationTag>, SqlError> {
-    first(sql, texts::ORGANIZATION_ID, &[])?
+    first(sql, statements::ORGANIZATION_ID, &[])?
         .map(|row| parsed(OrganizationId::parse(row.text(0)?), "organization.id"))
         .transpose()
         .map(|id| id.map(|id| id.tag()))
@@ -41,7 +40,7 @@ pub fn tag(sql: &dyn Sql) -> Result<Option<OrganizationTag>, SqlError> {
 /// # Errors
 /// Those of the storage.
 pub fn keys_revoked_through(sql: &dyn Sql) -> Result<Option<Revision>, SqlError> {
-    first(sql, texts::KEYS_REVOKED_THROUGH, &[])?
+    first(sql, statements::KEYS_REVOKED_THROUGH, &[])?
         .map(|row| row.unsigned(0))
         .transpose()
 }
@@ -72,11 +71,11 @@ pub fn recover(
         Some(through)
     });
     sql.transaction(&mut || {
-        store::set_meta(sql, REVISION, revision)?;
+        store::set_meta(sql, store::REVISION, revision)?;
         if let Some(through) = forgotten {
             let reason = RevocationReason::Unspecified.as_str();
             let row = [through.into(), now.0.into(), reason.into()];
-            sql.query(texts::INSERT_SWEEP, &row)?;
+            sql.query(statements::INSERT_BULK_REVOCATION, &row)?;
         }
         for &subject in lost {
             lock(sql, organization.as_ref(), subject, revision)?;
@@ -92,9 +91,9 @@ pub fn recover(
                 at: now,
                 actor: &Who::from(&Actor::System),
                 action: "registry.recover",
-                subject: &About::organization(&organization.id),
-                before: Some(facts(was, None)),
-                after: Some(facts(revision, Some((lost, forgotten)))),
+                subject: &AuditSubject::organization(&organization.id),
+                before: Some(snapshot(was, None)),
+                after: Some(snapshot(revision, Some((lost, forgotten)))),
                 request_id: "",
             },
         )
@@ -127,16 +126,16 @@ fn lock(
     }
 }
 
-fn facts(revision: Revision, lost: Option<(&[Subject], Option<Revision>)>) -> Map<String, Json> {
-    let mut facts = Map::new();
-    facts.insert("revision".to_owned(), revision.into());
+fn snapshot(revision: Revision, lost: Option<(&[Subject], Option<Revision>)>) -> Map<String, Json> {
+    let mut snapshot = Map::new();
+    snapshot.insert("revision".to_owned(), revision.into());
     if let Some((lost, forgotten)) = lost {
         if let Some(through) = forgotten {
-            facts.insert("keys_revoked_through".to_owned(), through.into());
+            snapshot.insert("keys_revoked_through".to_owned(), through.into());
         }
-        facts.insert("locked".to_owned(), lost.len().into());
+        snapshot.insert("locked".to_owned(), lost.len().into());
         let named = lost.iter().take(NAMED).map(ToString::to_string);
-        facts.insert("subjects".to_owned(), named.collect());
+        snapshot.insert("subjects".to_owned(), named.collect());
     }
-    facts
+    snapshot
 }

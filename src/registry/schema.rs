@@ -1,6 +1,6 @@
 //! The tables and their version.
 
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{first, meta, set_meta};
 use crate::sql::{Sql, SqlError};
 
@@ -10,7 +10,7 @@ use crate::sql::{Sql, SqlError};
 /// # Errors
 /// Those of the storage.
 pub fn exists(sql: &dyn Sql) -> Result<bool, SqlError> {
-    Ok(first(sql, texts::EXISTS, &[])?.is_some())
+    Ok(first(sql, statements::EXISTS, &[])?.is_some())
 }
 
 /// Makes the tables, or brings older ones up to date. Once per start of the
@@ -19,7 +19,7 @@ pub fn exists(sql: &dyn Sql) -> Result<bool, SqlError> {
 /// # Errors
 /// Those of the storage, and tables of a later version than this code's.
 pub fn migrate(sql: &dyn Sql) -> Result<(), SqlError> {
-    let current = texts::SCHEMA.len() as u64;
+    let current = statements::SCHEMA.len() as u64;
     let version = if exists(sql)? { meta(sql, VERSION)? } else { 0 };
     if version == current {
         return Ok(());
@@ -29,7 +29,7 @@ pub fn migrate(sql: &dyn Sql) -> Result<(), SqlError> {
     }
     sql.transaction(&mut || {
         for (_, step) in (0_u64..)
-            .zip(texts::SCHEMA)
+            .zip(statements::SCHEMA)
             .filter(|(at, _)| *at >= version)
         {
             for statement in *step {

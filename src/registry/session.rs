@@ -7,9 +7,9 @@
 //! is read each time the session is, so revoking, disabling or expiry ends it in
 //! the same moment.
 
-use super::handle::{Registry, Stop};
+use super::context::{CommandError, RequestContext};
 use super::message::{Actor, Outcome, Refusal, Session, SessionToken};
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{self, Key, Organization, first, parsed};
 use crate::key::KeyState;
 use crate::random::Randomness;
@@ -30,13 +30,13 @@ struct Found {
     expires_at: Timestamp,
 }
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     /// Opens a session for the acting key.
     pub(super) fn open_session(
         &self,
         held: &Organization,
         randomness: &mut dyn Randomness,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         // A session does not beget another one.
         let Actor::Key(admin) = &self.request.actor else {
             return Err(Refusal::NotFound.into());
@@ -59,11 +59,13 @@ impl Registry<'_> {
         )?;
         self.sql.transaction(&mut || {
             self.sql
-                .query(texts::FORGET_SESSIONS, &[self.now.0.into()])?;
+                .query(statements::FORGET_SESSIONS, &[self.now.0.into()])?;
             let row = [mac.as_str().into(), key.issued.into(), expires_at.0.into()];
-            self.sql.query(texts::INSERT_SESSION, &row)?;
-            self.sql
-                .query(texts::BOUND_SESSIONS, &[key.issued.into(), MOST.into()])?;
+            self.sql.query(statements::INSERT_SESSION, &row)?;
+            self.sql.query(
+                statements::BOUND_SESSIONS,
+                &[key.issued.into(), MOST.into()],
+            )?;
             let after = [("expires_at", expires_at.to_rfc3339().into())];
             self.record_of_key("session.open", &key, held, &after)
         })?;
@@ -78,7 +80,7 @@ impl Registry<'_> {
         &self,
         held: &Organization,
         token: &SessionToken,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         let found = self.behind(token)?.ok_or(Refusal::NoSession)?;
         if found.expires_at <= self.now {
             return Err(Refusal::NoSession.into());
@@ -93,12 +95,12 @@ impl Registry<'_> {
         &self,
         held: &Organization,
         token: &SessionToken,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         if let Some(Found { entry, key, .. }) = self.behind(token)? {
             let mac = self.mac(entry, "token", token)?;
             self.sql.transaction(&mut || {
                 self.sql
-                    .query(texts::CLOSE_SESSION, &[mac.as_str().into()])?;
+                    .query(statements::CLOSE_SESSION, &[mac.as_str().into()])?;
                 self.record_of_key("session.close", &key, held, &[])
             })?;
         }
@@ -109,7 +111,7 @@ impl Registry<'_> {
     fn behind(&self, token: &SessionToken) -> Result<Option<Found>, SqlError> {
         for entry in self.keyring.names() {
             let mac = self.mac(entry, "token", token)?;
-            let Some(row) = first(self.sql, texts::SESSION, &[mac.into()])? else {
+            let Some(row) = first(self.sql, statements::SESSION, &[mac.into()])? else {
                 continue;
             };
             let key = Key::load_issued(self.sql, row.unsigned(0)?)?;

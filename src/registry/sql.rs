@@ -42,8 +42,8 @@ macro_rules! key_columns {
     };
 }
 
-/// The first sweep that took the key.
-macro_rules! join_sweep {
+/// The first bulk revocation that took the key.
+macro_rules! join_bulk_revocation {
     () => {
         " LEFT JOIN sweeps ON sweeps.through =
             (SELECT min(through) FROM sweeps WHERE through >= keys.issued)"
@@ -67,14 +67,14 @@ pub(super) const KEY: &str = concat!(
     "SELECT ",
     key_columns!(),
     " FROM keys",
-    join_sweep!(),
+    join_bulk_revocation!(),
     " WHERE keys.id = ?1"
 );
 pub(super) const KEY_BY_ISSUED: &str = concat!(
     "SELECT ",
     key_columns!(),
     " FROM keys",
-    join_sweep!(),
+    join_bulk_revocation!(),
     " WHERE keys.issued = ?1"
 );
 
@@ -85,7 +85,7 @@ pub(super) const LIST_KEYS: &str = concat!(
     key_columns!(),
     " FROM (SELECT issued FROM keys WHERE issued < ?3 ORDER BY issued DESC LIMIT ?4) AS seen
       JOIN keys ON keys.issued = seen.issued",
-    join_sweep!(),
+    join_bulk_revocation!(),
     " WHERE (?5 IS NULL OR ?5 = ",
     state!(),
     ") AND (?6 IS NULL OR instr(name_folded, ?6) > 0)
@@ -124,9 +124,9 @@ pub(super) const OTHER_STEWARD: &str = "SELECT 1 FROM keys INDEXED BY keys_stewa
         AND instr(scopes, '\"admins:write\"') > 0
         AND issued > ?2 AND issued <> ?1 LIMIT 1";
 
-pub(super) const INSERT_SWEEP: &str =
+pub(super) const INSERT_BULK_REVOCATION: &str =
     "INSERT INTO sweeps (through, at, reason) VALUES (?1, ?2, ?3)";
-pub(super) const SWEEPS_EFFECTIVE: &str =
+pub(super) const BULK_REVOCATIONS_EFFECTIVE: &str =
     "UPDATE sweeps SET effective_at = ?1 WHERE effective_at IS NULL";
 
 pub(super) const AUDIT_END: &str =
@@ -242,7 +242,7 @@ pub(super) const TIED_KEYS: &str = concat!(
     "SELECT ",
     key_columns!(),
     " FROM keys INDEXED BY keys_tied",
-    join_sweep!(),
+    join_bulk_revocation!(),
     " WHERE bound_organization = ?1 AND revoked_at IS NULL ORDER BY keys.issued"
 );
 pub(super) const INSERT_DELETION: &str =
@@ -349,7 +349,7 @@ pub(super) const EXPORT: &str = concat!(
     "SELECT ",
     key_columns!(),
     " FROM keys",
-    join_sweep!(),
+    join_bulk_revocation!(),
     " WHERE keys.issued > ?1 ORDER BY keys.issued LIMIT ?2"
 );
 

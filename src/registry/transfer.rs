@@ -11,15 +11,15 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::audit::About;
+use super::audit::AuditSubject;
 use super::change::Change;
-use super::handle::{Registry, Stop};
+use super::context::{CommandError, RequestContext};
 use super::message::{
     Changed, ExportedKey, GrantedScopes, Import, Limit, Object, Outcome, Page, Refusal, Who,
 };
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{Key, Organization, Revocation, parsed};
-use super::transition::Scene;
+use super::transition_context::TransitionContext;
 use super::{outbox, read};
 use crate::key::{KeyId, Keyring, Revision};
 use crate::sql::SqlError;
@@ -29,7 +29,7 @@ const LINE_VERSION: u8 = 1;
 /// Most bytes of each text in who issued a key.
 const LONGEST: usize = 200;
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     fn check_transfer(&self, held: &Organization) -> Result<(), Refusal> {
         if self.settings.transfer && !held.id.is_platform() {
             Ok(())
@@ -44,12 +44,13 @@ impl Registry<'_> {
         held: &Organization,
         cursor: Option<&str>,
         limit: Limit,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         self.check_transfer(held)?;
         let after = cursor.map_or(Ok(0), |cursor| self.place_of(cursor))?;
-        let rows = self
-            .sql
-            .query(texts::EXPORT, &[after.into(), (limit.get() + 1).into()])?;
+        let rows = self.sql.query(
+            statements::EXPORT,
+            &[after.into(), (limit.get() + 1).into()],
+        )?;
         let keys = rows.iter().map(Key::read).collect::<Result<Vec<_>, _>>()?;
         let shown: Vec<&Key> = keys
             .iter()
@@ -68,7 +69,7 @@ impl Registry<'_> {
                 ("after", after.into()),
                 ("through", last.into()),
             ];
-            let subject = About::organization(&held.id);
+            let subject = AuditSubject::organization(&held.id);
             self.record(&held.id, "organization.export", &subject, &members)
         })?;
         Ok(Outcome::Export(Page {
@@ -79,7 +80,7 @@ impl Registry<'_> {
 
     /// Where an export goes on: at a page's cursor, or after a key whose line was the
     /// last to come, since lines hold no cursor.
-    fn place_of(&self, cursor: &str) -> Result<Revision, Stop> {
+    fn place_of(&self, cursor: &str) -> Result<Revision, CommandError> {
         let Some(id) = KeyId::parse(cursor) else {
             return Ok(read::revision_cursor(cursor)?);
         };
@@ -120,13 +121,17 @@ impl Registry<'_> {
     }
 
     /// Imports atomically: all keys, or none.
-    pub(super) fn import(&self, held: &Organization, order: &Import) -> Result<Outcome, Stop> {
+    pub(super) fn import(
+        &self,
+        held: &Organization,
+        order: &Import,
+    ) -> Result<Outcome, CommandError> {
         self.check_transfer(held)?;
         self.check_if_match(held.revision)?;
         if order.keys.len() > Import::MOST {
             return Err(Refusal::field("keys", "at most 100 keys").into());
         }
-        let scene = self.scene(held)?;
+        let context = self.transition_context(held)?;
         let mut fresh: Vec<&ExportedKey> = Vec::new();
         let mut seen = BTreeSet::new();
         for (place, line) in order.keys.iter().enumerate() {
@@ -149,7 +154,7 @@ impl Registry<'_> {
                     return Err(Refusal::field(&field("id"), detail).into());
                 }
                 None => {
-                    check_as_issued(&scene, line).map_err(|refusal| match refusal {
+                    check_as_issued(&context, line).map_err(|refusal| match refusal {
                         Refusal::InvalidRequest {
                             field: name,
                             detail,
@@ -162,7 +167,7 @@ impl Registry<'_> {
         }
         let skipped = (order.keys.len() - fresh.len()) as u64;
         let imported = fresh.len() as u64;
-        let change = (imported > 0).then(|| take_in(&scene, &fresh, skipped));
+        let change = (imported > 0).then(|| take_in(&context, &fresh, skipped));
         let changed = self.commit(held, change.as_ref(), || {
             let held = self.reload()?;
             Ok(Changed {
@@ -181,30 +186,30 @@ impl Registry<'_> {
 
 /// The change that takes these keys in. Each has a revision of its own, since
 /// that is its place in the order of issue.
-fn take_in(scene: &Scene<'_>, lines: &[&ExportedKey], skipped: u64) -> Change {
+fn take_in(context: &TransitionContext<'_>, lines: &[&ExportedKey], skipped: u64) -> Change {
     let keys: Vec<Key> = lines
         .iter()
-        .zip(scene.revision..)
-        .map(|(line, issued)| key_of(scene, line, issued))
+        .zip(context.revision..)
+        .map(|(line, issued)| key_of(context, line, issued))
         .collect();
-    let last = keys.last().map_or(scene.revision, |key| key.issued);
+    let last = keys.last().map_or(context.revision, |key| key.issued);
     let named: Vec<String> = lines.iter().map(|line| line.id.to_string()).collect();
     Change {
         imported: keys,
         ..Change::blank(
             "organization.import",
-            About::organization(&scene.organization.id),
+            AuditSubject::organization(&context.organization.id),
             last,
             false,
         )
     }
-    .also("imported", lines.len().into())
-    .also("skipped", skipped.into())
-    .also("keys", json!(named))
-    .also("revision", last.into())
+    .with_detail("imported", lines.len().into())
+    .with_detail("skipped", skipped.into())
+    .with_detail("keys", json!(named))
+    .with_detail("revision", last.into())
 }
 
-fn key_of(scene: &Scene<'_>, line: &ExportedKey, issued: Revision) -> Key {
+fn key_of(context: &TransitionContext<'_>, line: &ExportedKey, issued: Revision) -> Key {
     Key {
         id: line.id.public,
         issued,
@@ -231,10 +236,10 @@ fn key_of(scene: &Scene<'_>, line: &ExportedKey, issued: Revision) -> Key {
         exposed: None,
         restriction: line.restriction.clone(),
         leaked: None,
-        last_used_at: line.last_used_at.map(|at| at.min(scene.now)),
+        last_used_at: line.last_used_at.map(|at| at.min(context.now)),
         // No edge holds an older record of it.
-        effective_at: Some(scene.now),
-        sweep: None,
+        effective_at: Some(context.now),
+        bulk_revocation: None,
         pending: false,
     }
 }
@@ -283,12 +288,12 @@ fn check_line(
 /// What would be refused as a new key is refused as an old one too, or an import
 /// would be the way around. Not so a key that is revoked for ever: it opens
 /// nothing, and stays known.
-fn check_as_issued(scene: &Scene<'_>, line: &ExportedKey) -> Result<(), Refusal> {
+fn check_as_issued(context: &TransitionContext<'_>, line: &ExportedKey) -> Result<(), Refusal> {
     if line.revoked_at.is_some() {
         return Ok(());
     }
-    scene.check_scopes(line.scopes.scopes())?;
-    scene.check_lifetime(line.expires_at, line.created_at)
+    context.check_scopes(line.scopes.scopes())?;
+    context.check_lifetime(line.expires_at, line.created_at)
 }
 
 fn has_no_long_text(who: &Who) -> bool {

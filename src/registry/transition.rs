@@ -3,193 +3,47 @@
 
 use serde_json::json;
 
-use super::audit::About;
-use super::authority::{ADMIN_SCOPES, permit_grant};
+use super::audit::AuditSubject;
 use super::change::{Change, difference};
-use super::message::{
-    Actor, AllowedIps, IssueKey, KeyLifetimeDays, Patch, PatchKey, Refusal, RevokeKey, RotateKey,
-    Who,
-};
-use super::settings::RegistrySettings;
-use super::store::{Key, Organization, Revocation};
-use crate::key::{
-    Brand, Environment, KeyDigest, KeyState, OrganizationId, PublicKeyId, Revision, Scope, Scopes,
-};
+use super::grant::permit_grant;
+use super::message::{AllowedIps, IssueKey, Patch, PatchKey, Refusal, RevokeKey, RotateKey};
+use super::store::{Key, Revocation};
+use super::transition_context::{KeyTemplate, Minted, TransitionContext};
+use crate::key::{Environment, KeyState, Scopes};
 use crate::time::Timestamp;
-
-const DAY: u64 = 86_400_000;
-
-/// What a transition may know.
-pub(super) struct Scene<'a> {
-    pub(super) organization: &'a Organization,
-    pub(super) actor: &'a Actor,
-    /// In `_platform`, the administrator's own key as it stands here.
-    pub(super) acting: Option<Key>,
-    pub(super) who: &'a Who,
-    pub(super) brand: Brand,
-    pub(super) settings: &'a RegistrySettings,
-    /// The revision that a change will have.
-    pub(super) revision: Revision,
-    pub(super) now: Timestamp,
-}
-
-/// A key that was minted for a transition that makes one.
-#[derive(Clone, Copy)]
-pub(super) struct Minted {
-    pub(super) id: PublicKeyId,
-    pub(super) digest: KeyDigest,
-}
 
 pub(super) type Step = Result<Option<Change>, Refusal>;
 
-impl Scene<'_> {
-    /// A key that begins now.
-    fn begin(&self, minted: Minted, like: Likeness<'_>) -> Key {
-        Key {
-            id: minted.id,
-            issued: self.revision,
-            revision: self.revision,
-            digest: minted.digest,
-            environment: like.environment,
-            name: like.name.clone(),
-            scopes: like.scopes.clone(),
-            allowed_ips: like.allowed_ips.clone(),
-            metadata: like.metadata.clone(),
-            bound_organization: like.bound_organization.cloned(),
-            created_at: self.now,
-            created_by: self.who.clone(),
-            expires_at: like.expires_at,
-            retires_at: None,
-            disabled: false,
-            revocation: None,
-            replaces: None,
-            replaced_by: None,
-            replaced_at: None,
-            exposed: None,
-            restriction: None,
-            leaked: None,
-            last_used_at: None,
-            // No edge holds an older record of it.
-            effective_at: Some(self.now),
-            sweep: None,
-            pending: false,
-        }
-    }
-
-    fn latest_expiry(&self, created_at: Timestamp) -> Option<Timestamp> {
-        let days = self.organization.max_key_lifetime_days?;
-        Some(created_at.plus(days.get() * DAY))
-    }
-
-    /// That an end lies ahead and within the organization's greatest lifetime.
-    fn check_expiry(
-        &self,
-        expires_at: Option<Timestamp>,
-        created_at: Timestamp,
-    ) -> Result<(), Refusal> {
-        if expires_at.is_some_and(|at| at <= self.now) {
-            return Err(Refusal::field("expires_at", "must lie in the future"));
-        }
-        self.check_lifetime(expires_at, created_at)
-    }
-
-    /// That a key's life is within the organization's greatest.
-    pub(super) fn check_lifetime(
-        &self,
-        expires_at: Option<Timestamp>,
-        created_at: Timestamp,
-    ) -> Result<(), Refusal> {
-        let Some(latest) = self.latest_expiry(created_at) else {
-            return Ok(());
-        };
-        if expires_at.is_some_and(|at| at <= latest) {
-            return Ok(());
-        }
-        let days = self.organization.max_key_lifetime_days;
-        Err(Refusal::field(
-            "expires_at",
-            format!(
-                "keys of this organization live for at most {} days: at the latest {}",
-                days.map_or(0, KeyLifetimeDays::get),
-                latest.to_rfc3339()
-            ),
-        ))
-    }
-
-    /// That there are such scopes: for clients' keys those that a route or the
-    /// operator names, for admin keys their own.
-    pub(super) fn check_scopes(&self, scopes: &Scopes) -> Result<(), Refusal> {
-        let known: Vec<&str> = if self.organization.id.is_platform() {
-            ADMIN_SCOPES.to_vec()
-        } else {
-            let known = self.settings.client_scopes.iter();
-            known.map(Scope::as_str).collect()
-        };
-        let unknown = scopes.iter().find(|scope| !known.contains(&scope.as_str()));
-        match unknown {
-            Some(unknown) => Err(Refusal::field("scopes", unknown_scope(unknown, &known))),
-            None => Ok(()),
-        }
-    }
-
-    fn of_key(&self, action: &'static str, before: &Key, after: Key, decides: bool) -> Change {
-        Change::of_key(action, self.brand, before, after, self.revision, decides)
-    }
-}
-
-/// Most scopes that a refusal names.
-const NAMED: usize = 50;
-
-fn unknown_scope(scope: &Scope, known: &[&str]) -> String {
-    let named = known.get(..NAMED).unwrap_or(known).join(", ");
-    let more = match known.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("there is no scope {scope}; there are {named}{more}")
-}
-
-/// What a new key takes from an order or from its predecessor.
-struct Likeness<'a> {
-    environment: Environment,
-    name: &'a super::message::Name,
-    scopes: &'a Scopes,
-    allowed_ips: &'a AllowedIps,
-    metadata: &'a super::message::Metadata,
-    bound_organization: Option<&'a OrganizationId>,
-    expires_at: Option<Timestamp>,
-}
-
 /// Makes a key.
 pub(super) fn issue(
-    scene: &Scene<'_>,
+    context: &TransitionContext<'_>,
     order: &IssueKey,
     minted: Minted,
 ) -> Result<Change, Refusal> {
-    if !scene.organization.api_access {
+    if !context.organization.api_access {
         return Err(Refusal::IssuingDisabled);
     }
-    let platform = scene.organization.id.is_platform();
+    let platform = context.organization.id.is_platform();
     if platform == order.environment.is_for_clients() {
         return Err(Refusal::field(
             "environment",
-            "admin keys are in _platform, and no others; elsewhere it is live or test",
+            "must be admin in _platform, and live or test elsewhere",
         ));
     }
     let bound = order.bound_organization.as_ref();
     if bound.is_some_and(|bound| !platform || bound.is_platform()) {
         return Err(Refusal::field(
             "bound_organization",
-            "only an admin key is bound, and to an organization of clients",
+            "only an admin key can be bound, and not to _platform",
         ));
     }
     let scopes = order.scopes.scopes();
-    scene.check_scopes(scopes)?;
+    context.check_scopes(scopes)?;
     let expires_at = order.expires_at.map(|at| at.0);
-    scene.check_expiry(expires_at, scene.now)?;
-    let key = scene.begin(
+    context.check_expiry(expires_at, context.now)?;
+    let key = context.begin(
         minted,
-        Likeness {
+        KeyTemplate {
             environment: order.environment,
             name: &order.name,
             scopes,
@@ -199,20 +53,20 @@ pub(super) fn issue(
             expires_at,
         },
     );
-    permit_grant(scene, &key, scopes)?;
-    Ok(made("key.issue", scene, key))
+    permit_grant(context, &key, scopes)?;
+    Ok(made("key.issue", context, key))
 }
 
 /// The first admin key: every scope, everywhere, for ever.
 pub(super) fn bootstrap(
-    scene: &Scene<'_>,
+    context: &TransitionContext<'_>,
     name: super::message::Name,
     scopes: &Scopes,
     minted: Minted,
 ) -> Change {
-    let key = scene.begin(
+    let key = context.begin(
         minted,
-        Likeness {
+        KeyTemplate {
             environment: Environment::Admin,
             name: &name,
             scopes,
@@ -222,20 +76,20 @@ pub(super) fn bootstrap(
             expires_at: None,
         },
     );
-    made("platform.bootstrap", scene, key)
+    made("platform.bootstrap", context, key)
 }
 
-fn made(action: &'static str, scene: &Scene<'_>, key: Key) -> Change {
-    let about = About::key(&key, scene.brand);
+fn made(action: &'static str, context: &TransitionContext<'_>, key: Key) -> Change {
+    let about = AuditSubject::key(&key, context.brand);
     Change {
-        after: Some(key.facts()),
+        after: Some(key.audit_snapshot()),
         issued: Some(key),
-        ..Change::blank(action, about, scene.revision, false)
+        ..Change::blank(action, about, context.revision, false)
     }
 }
 
 /// Changes what a merge patch names.
-pub(super) fn patch(scene: &Scene<'_>, key: &Key, order: &PatchKey) -> Step {
+pub(super) fn patch(context: &TransitionContext<'_>, key: &Key, order: &PatchKey) -> Step {
     if key.revoked().is_some() {
         return Err(Refusal::AlreadyRevoked);
     }
@@ -264,7 +118,7 @@ pub(super) fn patch(scene: &Scene<'_>, key: &Key, order: &PatchKey) -> Step {
     if matches!(order.restriction, Patch::Clear) {
         after.restriction = None;
     }
-    let (_, changed) = difference(&key.facts(), &after.facts());
+    let (_, changed) = difference(&key.audit_snapshot(), &after.audit_snapshot());
     if changed.is_empty() {
         return Ok(None);
     }
@@ -274,9 +128,9 @@ pub(super) fn patch(scene: &Scene<'_>, key: &Key, order: &PatchKey) -> Step {
         || after.restriction != key.restriction;
     // What it had stays, also where no route asks for it any more.
     let added = after.scopes.without(&key.scopes);
-    scene.check_scopes(&added)?;
+    context.check_scopes(&added)?;
     if after.expires_at != key.expires_at {
-        scene.check_expiry(after.expires_at, key.created_at)?;
+        context.check_expiry(after.expires_at, key.created_at)?;
     }
     let granted = if reaches_otherwise {
         Some(after.scopes.clone())
@@ -286,34 +140,35 @@ pub(super) fn patch(scene: &Scene<'_>, key: &Key, order: &PatchKey) -> Step {
         None
     };
     if let Some(granted) = granted {
-        permit_grant(scene, &after, &granted)?;
+        permit_grant(context, &after, &granted)?;
     }
     let decides = new_scopes || reaches_otherwise;
-    Ok(Some(scene.of_key("key.change", key, after, decides)))
+    Ok(Some(context.of_key("key.change", key, after, decides)))
 }
 
 /// Makes a successor that has everything but the secret; the key itself works on
 /// until the overlap ends.
 pub(super) fn rotate(
-    scene: &Scene<'_>,
+    context: &TransitionContext<'_>,
     key: &Key,
     order: &RotateKey,
     minted: Minted,
 ) -> Result<Change, Refusal> {
-    if key.state(scene.organization, scene.now) != KeyState::Active || key.replaced_by.is_some() {
+    if key.state(context.organization, context.now) != KeyState::Active || key.replaced_by.is_some()
+    {
         return Err(Refusal::NotRotatable);
     }
-    if !scene.organization.api_access {
+    if !context.organization.api_access {
         return Err(Refusal::IssuingDisabled);
     }
-    let latest = scene.latest_expiry(scene.now);
+    let latest = context.latest_expiry(context.now);
     let expires_at = match (key.expires_at, latest) {
         (Some(at), Some(latest)) => Some(at.min(latest)),
         (at, latest) => at.or(latest),
     };
-    let mut successor = scene.begin(
+    let mut successor = context.begin(
         minted,
-        Likeness {
+        KeyTemplate {
             environment: key.environment,
             name: &key.name,
             scopes: &key.scopes,
@@ -324,20 +179,20 @@ pub(super) fn rotate(
         },
     );
     // The successor's secret goes to the actor.
-    permit_grant(scene, &successor, &successor.scopes)?;
+    permit_grant(context, &successor, &successor.scopes)?;
     successor.replaces = Some(key.id);
     let mut after = key.clone();
     after.replaced_by = Some(successor.id);
-    after.replaced_at = Some(scene.now);
+    after.replaced_at = Some(context.now);
     let overlap = order.overlap_seconds.get() * 1000;
     after.retires_at = Some(
-        scene
+        context
             .now
-            .plus(life_of_the_replaced(overlap, scene.settings.wait.0)),
+            .plus(life_of_the_replaced(overlap, context.settings.wait.0)),
     );
-    let mut change = scene.of_key("key.rotate", key, after, true).also(
+    let mut change = context.of_key("key.rotate", key, after, true).with_detail(
         "successor",
-        json!({"id": successor.key_id(scene.brand), "expires_at": expires_at.map(Timestamp::to_rfc3339)}),
+        json!({"id": successor.key_id(context.brand), "expires_at": expires_at.map(Timestamp::to_rfc3339)}),
     );
     change.issued = Some(successor);
     Ok(change)
@@ -355,24 +210,28 @@ fn life_of_the_replaced(overlap: u64, wait: u64) -> u64 {
 }
 
 /// Revokes a key for ever; a repeat changes nothing, the first reason stays.
-pub(super) fn revoke(scene: &Scene<'_>, key: &Key, order: &RevokeKey) -> Option<Change> {
+pub(super) fn revoke(
+    context: &TransitionContext<'_>,
+    key: &Key,
+    order: &RevokeKey,
+) -> Option<Change> {
     if key.revoked().is_some() {
         return None;
     }
     let mut after = key.clone();
     after.revocation = Some(Revocation {
-        at: scene.now,
+        at: context.now,
         reason: order.reason,
     });
-    let change = scene.of_key("key.revoke", key, after, true);
+    let change = context.of_key("key.revoke", key, after, true);
     Some(match &order.note {
-        Some(note) => change.also("note", note.as_str().into()),
+        Some(note) => change.with_detail("note", note.as_str().into()),
         None => change,
     })
 }
 
 /// Pauses a key, or ends its pause.
-pub(super) fn set_disabled(scene: &Scene<'_>, key: &Key, disabled: bool) -> Step {
+pub(super) fn set_disabled(context: &TransitionContext<'_>, key: &Key, disabled: bool) -> Step {
     if key.revoked().is_some() {
         return Err(Refusal::AlreadyRevoked);
     }
@@ -380,7 +239,7 @@ pub(super) fn set_disabled(scene: &Scene<'_>, key: &Key, disabled: bool) -> Step
         return Ok(None);
     }
     if !disabled {
-        permit_grant(scene, key, &key.scopes)?;
+        permit_grant(context, key, &key.scopes)?;
     }
     let mut after = key.clone();
     after.disabled = disabled;
@@ -389,5 +248,5 @@ pub(super) fn set_disabled(scene: &Scene<'_>, key: &Key, disabled: bool) -> Step
     } else {
         "key.enable"
     };
-    Ok(Some(scene.of_key(action, key, after, true)))
+    Ok(Some(context.of_key(action, key, after, true)))
 }

@@ -15,12 +15,12 @@ use std::collections::btree_map::Entry;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
-use super::handle::{Registry, Stop};
+use super::context::{CommandError, RequestContext};
 use super::message::{
     Impact, ListUsage, Outcome, Page, Refusal, Span, Successor, UsageCount, UsageRow, WindowUse,
 };
 use super::notes::check_code;
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{Key, first, instant, public_id, word};
 use crate::key::{KeyId, Revision};
 use crate::sql::{Row, Sql, SqlError, Value};
@@ -46,25 +46,30 @@ const GREATEST: u64 = 1_000_000_000;
 /// How many days one step of housekeeping folds.
 const FOLDED_AT_ONCE: u32 = 31;
 
-impl Registry<'_> {
+impl RequestContext<'_> {
     /// Adds a batch. Counts of keys that are not known here are left out.
-    pub(super) fn count_usage(&self, batch: &str, rows: &[UsageCount]) -> Result<Outcome, Stop> {
+    pub(super) fn count_usage(
+        &self,
+        batch: &str,
+        rows: &[UsageCount],
+    ) -> Result<Outcome, CommandError> {
         check_batch(batch, rows)?;
-        if first(self.sql, texts::BATCH, &[batch.into()])?.is_some() {
+        if first(self.sql, statements::BATCH, &[batch.into()])?.is_some() {
             return Ok(Outcome::Done {});
         }
         let mut keys = BTreeMap::new();
         for row in rows {
             if let Entry::Vacant(place) = keys.entry(row.key) {
-                let found = first(self.sql, texts::ISSUED, &[row.key.as_str().into()])?;
+                let found = first(self.sql, statements::ISSUED, &[row.key.as_str().into()])?;
                 place.insert(found.map(|found| found.unsigned(0)).transpose()?);
             }
         }
         self.sql.transaction(&mut || {
             let oldest = self.now.0.saturating_sub(BATCH_REMEMBERED);
-            self.sql.query(texts::FORGET_BATCHES, &[oldest.into()])?;
             self.sql
-                .query(texts::INSERT_BATCH, &[batch.into(), self.now.0.into()])?;
+                .query(statements::FORGET_BATCHES, &[oldest.into()])?;
+            self.sql
+                .query(statements::INSERT_BATCH, &[batch.into(), self.now.0.into()])?;
             for row in rows {
                 if let Some(Some(issued)) = keys.get(&row.key) {
                     self.add(*issued, row)?;
@@ -96,14 +101,14 @@ impl Registry<'_> {
             scope.into(),
             outcome.into(),
         ];
-        let beside = first(self.sql, texts::USAGE_BESIDE, &place)?
+        let beside = first(self.sql, statements::USAGE_BESIDE, &place)?
             .map_or(Ok(0), |found| found.unsigned(0))?;
         if beside >= MOST_IN_BUCKET {
             (scope, outcome) = ("", "other");
         }
         let count = row.count.min(GREATEST);
         self.sql.query(
-            texts::ADD_USAGE,
+            statements::ADD_USAGE,
             &[
                 start.into(),
                 issued.into(),
@@ -114,17 +119,18 @@ impl Registry<'_> {
             ],
         )?;
         if row.outcome == ALLOWED {
-            self.sql.query(texts::USED, &[issued.into(), at.0.into()])?;
+            self.sql
+                .query(statements::USED, &[issued.into(), at.0.into()])?;
         }
         Ok(())
     }
 
     /// A page of counts, oldest bucket first. Hours go back as far as they are
     /// kept.
-    pub(super) fn list_usage(&self, asked: &ListUsage) -> Result<Outcome, Stop> {
+    pub(super) fn list_usage(&self, asked: &ListUsage) -> Result<Outcome, CommandError> {
         let key = match &asked.key {
             None => None,
-            Some(id) => match first(self.sql, texts::ISSUED, &[id.as_str().into()])? {
+            Some(id) => match first(self.sql, statements::ISSUED, &[id.as_str().into()])? {
                 Some(row) => Some(row.unsigned(0)?),
                 None => return Ok(page(Vec::new(), None)),
             },
@@ -141,7 +147,7 @@ impl Registry<'_> {
         asked: &ListUsage,
         key: Option<Revision>,
         after: Option<Place>,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         // Before it there are only days, which need not be passed over.
         let from = asked.from.0.max(first_hours(self.now));
         let after = after.unwrap_or_default();
@@ -156,10 +162,10 @@ impl Registry<'_> {
             (limit + 1).into(),
         ];
         let text = match key {
-            None => texts::LIST_HOURS,
+            None => statements::LIST_HOURS,
             Some(issued) => {
                 parameters.push(issued.into());
-                texts::LIST_HOURS_OF_KEY
+                statements::LIST_HOURS_OF_KEY
             }
         };
         let rows = self.sql.query(text, &parameters)?;
@@ -172,7 +178,7 @@ impl Registry<'_> {
         asked: &ListUsage,
         key: Option<Revision>,
         after: Option<Place>,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Outcome, CommandError> {
         let limit = asked.limit.get();
         let mut found = Vec::new();
         let mut after = after.unwrap_or_default();
@@ -181,9 +187,9 @@ impl Registry<'_> {
             let mut range: Vec<Value> = vec![from.into(), asked.to.0.into()];
             range.extend(key.map(Value::from));
             let next = if key.is_some() {
-                texts::NEXT_USAGE_OF_KEY
+                statements::NEXT_USAGE_OF_KEY
             } else {
-                texts::NEXT_USAGE
+                statements::NEXT_USAGE
             };
             let Some(row) = first(self.sql, next, &range)? else {
                 break;
@@ -203,9 +209,9 @@ impl Registry<'_> {
             ];
             parameters.extend(key.map(Value::from));
             let text = if key.is_some() {
-                texts::LIST_DAY_OF_KEY
+                statements::LIST_DAY_OF_KEY
             } else {
-                texts::LIST_DAY
+                statements::LIST_DAY
             };
             found.extend(self.found(&self.sql.query(text, &parameters)?, Span::Day)?);
             from = start + DAY;
@@ -235,11 +241,11 @@ impl Registry<'_> {
     }
 
     /// What a revocation of the key would hit.
-    pub(super) fn impact(&self, id: &KeyId) -> Result<Outcome, Stop> {
+    pub(super) fn impact(&self, id: &KeyId) -> Result<Outcome, CommandError> {
         let key = self.key(id)?;
         let hour = self.now.0 - self.now.0 % HOUR;
         let rows = self.sql.query(
-            texts::ALLOWED,
+            statements::ALLOWED,
             &[
                 key.issued.into(),
                 hour.saturating_sub(HOUR).into(),
@@ -304,11 +310,11 @@ const fn first_hours(now: Timestamp) -> u64 {
 /// old batches; whether there is more to fold.
 pub(super) fn fold(sql: &dyn Sql, now: Timestamp) -> Result<bool, SqlError> {
     let oldest_batch = now.0.saturating_sub(BATCH_REMEMBERED);
-    sql.query(texts::FORGET_BATCHES, &[oldest_batch.into()])?;
+    sql.query(statements::FORGET_BATCHES, &[oldest_batch.into()])?;
     let oldest_day = day_of(now).saturating_sub(DAYS_KEPT * DAY);
-    sql.query(texts::FORGET_USAGE, &[oldest_day.into()])?;
+    sql.query(statements::FORGET_USAGE, &[oldest_day.into()])?;
     for _ in 0..FOLDED_AT_ONCE {
-        let Some(row) = first(sql, texts::OLDEST_HOUR, &[])? else {
+        let Some(row) = first(sql, statements::OLDEST_HOUR, &[])? else {
             return Ok(false);
         };
         let start = day_of(instant(&row, 0)?);
@@ -317,8 +323,8 @@ pub(super) fn fold(sql: &dyn Sql, now: Timestamp) -> Result<bool, SqlError> {
         }
         let range = [start.into(), (start + DAY).into()];
         sql.transaction(&mut || {
-            sql.query(texts::FOLD_HOURS, &range)?;
-            sql.query(texts::DROP_HOURS, &range).map(|_| ())
+            sql.query(statements::FOLD_HOURS, &range)?;
+            sql.query(statements::DROP_HOURS, &range).map(|_| ())
         })?;
     }
     Ok(true)

@@ -15,6 +15,10 @@ use crate::verify::ClientAddress;
 
 /// Longest body of an admin or OAuth request, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
+/// The same of somebody who has shown no key yet: a key, and what goes with it. Slow
+/// bodies are held until they are whole, as many as strangers care to send, and an
+/// isolate has 128 MB.
+const STRANGERS_LIMIT: usize = 4 * 1024;
 /// How much of a body beyond its limit is read for the sake of the answer, in bytes.
 const READ_ON: usize = 1 << 20;
 
@@ -148,6 +152,39 @@ impl Incoming {
         bindings::refusal(head, document, &self.headers, id)
     }
 
+    /// The body of somebody who has shown no key yet, of at most 4 KiB.
+    pub(crate) async fn strangers_body(&self) -> Result<Vec<u8>, Problem> {
+        let body = self.body_of_at_most(STRANGERS_LIMIT).await;
+        body.map_err(|problem| match problem.code {
+            Code::BodyTooLarge => problem.because("A request without a key carries at most 4 KiB."),
+            _ => problem,
+        })
+    }
+
+    /// What `find` makes of the body, piece by piece, as far as 64 KiB. Nothing of it
+    /// is held.
+    #[cfg(feature = "edge")]
+    pub(crate) async fn find_in_body<T>(
+        &self,
+        mut find: impl FnMut(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let stream = self.request.body()?;
+        let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+        let mut length = 0;
+        while length < BODY_LIMIT {
+            let Ok(Some(piece)) = next_piece(&reader).await else {
+                return None;
+            };
+            length += piece.length() as usize;
+            if let Some(found) = find(&piece.to_vec()) {
+                let _ = reader.cancel();
+                return Some(found);
+            }
+        }
+        let _ = reader.cancel();
+        None
+    }
+
     /// The body, of at most 64 KiB.
     pub(crate) async fn body(&self) -> Result<Vec<u8>, Problem> {
         self.body_of_at_most(BODY_LIMIT).await
@@ -170,12 +207,9 @@ impl Incoming {
         let (mut body, mut length) = (Vec::new(), 0);
         let broken = |_| Problem::invalid("", "The body broke off.");
         while length <= limit + READ_ON {
-            let chunk = JsFuture::from(reader.read()).await.map_err(broken)?;
-            let value = Reflect::get(&chunk, &JsValue::from_str("value")).map_err(broken)?;
-            if value.is_undefined() {
+            let Some(bytes) = next_piece(&reader).await.map_err(broken)? else {
                 break;
-            }
-            let bytes: Uint8Array = value.unchecked_into();
+            };
             length += bytes.length() as usize;
             if length <= limit {
                 body.extend(bytes.to_vec());
@@ -189,4 +223,13 @@ impl Incoming {
         }
         Ok(body)
     }
+}
+
+/// The next piece of a body; `None` at its end.
+async fn next_piece(
+    reader: &web_sys::ReadableStreamDefaultReader,
+) -> Result<Option<Uint8Array>, JsValue> {
+    let read = JsFuture::from(reader.read()).await?;
+    let value = Reflect::get(&read, &JsValue::from_str("value"))?;
+    Ok((!value.is_undefined()).then(|| value.unchecked_into()))
 }

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
+use js_sys::Promise;
 use serde::de::DeserializeOwned;
-use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::edge_call::EdgeCall;
 use crate::json;
-use crate::key::{Keyring, Subject};
+use crate::key::Subject;
 use crate::runtime::bindings;
 use crate::runtime::isolate::Edge;
 use crate::runtime::registry;
@@ -17,38 +17,40 @@ use crate::settings::bindings::KEYS;
 /// How long a read may take before it counts as a miss, in milliseconds.
 const DEADLINE_MS: f64 = 1_000.0;
 
-/// What Workers KV holds under a name.
-enum Value<R> {
-    /// Nothing, or nothing in time.
-    Missing,
-    /// Something whose seal does not hold, or that cannot be read.
-    Unreadable,
-    /// A record.
-    Record {
-        record: R,
-        /// Whether it is sealed under the ring's current entry.
-        by_current: bool,
-    },
+/// A read under way: it goes on whether it is waited for or not, so that several may
+/// run side by side.
+pub(crate) struct PendingRead {
+    subject: Subject,
+    name: String,
+    /// `None` where no namespace is bound.
+    value: Option<Promise>,
 }
 
-/// The value of this name. What is no record leads to the registry.
-async fn read<R: DeserializeOwned>(env: &JsValue, keyring: &Keyring, name: &str) -> Value<R> {
-    let Some(sealed) = read_text(env, name).await else {
-        return Value::Missing;
-    };
-    let record = keyring
-        .open(name, &sealed)
-        .and_then(|record| json::from_str(record).ok());
-    record.map_or(Value::Unreadable, |record| Value::Record {
-        record,
-        by_current: keyring.is_sealed_by_current(&sealed),
-    })
+/// Begins to read a record.
+pub(crate) fn begin(edge: &Edge, subject: Subject) -> PendingRead {
+    let name = subject.kv_name();
+    let namespace = bindings::binding(&edge.env, KEYS);
+    PendingRead {
+        subject,
+        value: namespace.map(|kv| bindings::read(&kv, &name, DEADLINE_MS)),
+        name,
+    }
 }
 
-async fn read_text(env: &JsValue, name: &str) -> Option<String> {
-    let kv = bindings::binding(env, KEYS)?;
-    let value = bindings::read(&kv, name, DEADLINE_MS);
-    JsFuture::from(value).await.ok()?.as_string()
+impl PendingRead {
+    /// The record. `None` where there is none, or none in time, and where what is
+    /// there is none: then the registry is asked to write it again.
+    pub(crate) async fn record<R: DeserializeOwned>(self, edge: &Edge) -> Option<Rc<R>> {
+        let sealed = JsFuture::from(self.value?).await.ok()?.as_string()?;
+        let keyring = &edge.settings.keyring;
+        let record = keyring
+            .open(&self.name, &sealed)
+            .and_then(|record| json::from_str(record).ok());
+        if record.is_none() || !keyring.is_sealed_by_current(&sealed) {
+            report_stale(edge, self.subject);
+        }
+        record.map(Rc::new)
+    }
 }
 
 /// Has the registry write a record again that Workers KV holds in an older form,
@@ -58,26 +60,4 @@ pub(crate) fn report_stale(edge: &Edge, subject: Subject) {
     edge.after(async move {
         let _ = registry::call(&env, &EdgeCall::ReportStale { subject }).await;
     });
-}
-
-/// What Workers KV holds, where that is a record.
-pub(crate) async fn read_record<R: DeserializeOwned>(
-    edge: &Edge,
-    subject: Subject,
-) -> Option<Rc<R>> {
-    let name = subject.kv_name();
-    let read = read(&edge.env, &edge.settings.keyring, &name);
-    match read.await {
-        Value::Missing => None,
-        Value::Unreadable => {
-            report_stale(edge, subject);
-            None
-        }
-        Value::Record { record, by_current } => {
-            if !by_current {
-                report_stale(edge, subject);
-            }
-            Some(Rc::new(record))
-        }
-    }
 }

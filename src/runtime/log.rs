@@ -2,6 +2,7 @@
 //! a line but through [`redacted`].
 
 use crate::http::Problem;
+use crate::json::ObjectWriter;
 use crate::key::redacted;
 use crate::runtime::bindings;
 use crate::runtime::incoming::Incoming;
@@ -11,43 +12,30 @@ use crate::settings::SettingsError;
 use crate::verify::shown_id;
 
 /// A line as it grows.
-pub(crate) struct Line(String);
+pub(crate) struct Line(ObjectWriter);
 
 impl Line {
     pub(crate) fn of(event: &str) -> Self {
-        Self(String::from("{")).text("event", event)
+        Self(ObjectWriter::new().text("event", event))
     }
 
     /// A text, without what looks like a secret in it.
     pub(crate) fn text(self, name: &str, text: &str) -> Self {
-        let text = redacted(text);
-        let quoted = serde_json::to_string(text.as_ref()).unwrap_or_default();
-        self.member(name, &quoted)
+        Self(self.0.text(name, &redacted(text)))
     }
 
-    /// A text, or `null`.
+    /// The same, or `null`.
     pub(crate) fn text_or_null(self, name: &str, text: Option<&str>) -> Self {
-        match text {
-            Some(text) => self.text(name, text),
-            None => self.member(name, "null"),
-        }
+        let text = text.map(redacted);
+        Self(self.0.text_or_null(name, text.as_deref()))
     }
 
     pub(crate) fn number(self, name: &str, number: u16) -> Self {
-        self.member(name, &number.to_string())
+        Self(self.0.number(name, number.into()))
     }
 
-    fn member(mut self, name: &str, value: &str) -> Self {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        self.0.extend(["\"", name, "\":", value]);
-        self
-    }
-
-    pub(crate) fn end(mut self) -> String {
-        self.0.push('}');
-        self.0
+    pub(crate) fn end(self) -> String {
+        self.0.end()
     }
 }
 

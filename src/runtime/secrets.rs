@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use crate::edge_call::RequiredRevisions;
 use crate::http::{Code, Problem};
-use crate::key::{Environment, KeyDigest, KeyId, KeyRecord, PresentedKey, PublicKeyId, Subject};
+use crate::key::{Environment, KeyDigest, KeyId, KeyRecord, PresentedKey, PublicKeyId};
 use crate::keyed_semaphore::KeyedSemaphore;
 use crate::runtime::isolate::Edge;
 use crate::runtime::registry::{self, Reader};
@@ -87,7 +87,10 @@ pub(crate) async fn proves(
 }
 
 async fn look_up(edge: Edge, id: KeyId) {
-    let found = match kv::read_record::<KeyRecord>(&edge, Subject::from(id.public)).await {
+    let found = match kv::begin(&edge, id.public.into())
+        .record::<KeyRecord>(&edge)
+        .await
+    {
         Some(record) => Some(record.digest),
         None => {
             match registry::read(&edge.env, &id, RequiredRevisions::default(), Reader::Edge).await {

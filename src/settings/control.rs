@@ -53,11 +53,11 @@ impl ControlSettings {
     ) -> Result<Self, SettingsError> {
         let usual = RegistrySettings::default();
         let days = |text: &str| text.parse().ok().filter(|days| (30..=3650).contains(days));
-        let days = |text, name| value(text, name, "30 to 3650", days);
+        let days = |text, name| value(text, name, "between 30 and 3650", days);
         let more_scopes: Vec<Scope> = value(
             raw.client_scopes,
             bindings::CLIENT_SCOPES,
-            "scopes with spaces between, as read write",
+            "scopes separated by spaces, such as read write",
             |text| text.split_ascii_whitespace().map(Scope::parse).collect(),
         )?
         .unwrap_or_default();

@@ -117,20 +117,20 @@ impl Settings {
             relay_replicas: value(
                 raw.relay_replicas,
                 bindings::RELAY_REPLICAS,
-                "1 to 16",
+                "between 1 and 16",
                 |text| text.parse().ok().filter(|count| (1..=16).contains(count)),
             )?
             .unwrap_or(1),
             relay_region: value(
                 raw.relay_region,
                 bindings::RELAY_REGION,
-                "a location hint, as weur",
+                "a location hint, such as weur",
                 |text| Region::ALL.into_iter().find(|region| region.hint() == text),
             )?,
             log_sample_percent: value(
                 raw.log_sample_percent,
                 bindings::LOG_SAMPLE_PERCENT,
-                "0 to 100",
+                "between 0 and 100",
                 |text| text.parse().ok().filter(|percent| *percent <= 100),
             )?
             .unwrap_or(100),
@@ -141,7 +141,7 @@ impl Settings {
             upstream_timeout: value(
                 raw.upstream_timeout,
                 bindings::UPSTREAM_TIMEOUT_MS,
-                "100 to 600000",
+                "between 100 and 600000",
                 |text| text.parse().ok().filter(|ms| (100..=600_000).contains(ms)),
             )?
             .map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
@@ -173,7 +173,7 @@ pub(super) fn bound(
     text: Option<String>,
     name: &'static str,
 ) -> Result<Option<Bound>, SettingsError> {
-    value(text, name, "200 to 600000", |text| {
+    value(text, name, "between 200 and 600000", |text| {
         Bound::new(text.parse().ok()?)
     })
 }
@@ -196,7 +196,7 @@ fn serve_unproven(
     let at_most = value(
         at_most,
         bindings::UNPROVEN_AT_MOST_MS,
-        "1000 to 86400000",
+        "between 1000 and 86400000",
         |text| {
             let ms = text.parse().ok()?;
             (1_000..=86_400_000).contains(&ms).then_some(Millis(ms))

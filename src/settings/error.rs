@@ -32,10 +32,10 @@ impl fmt::Display for SettingsError {
         match self {
             Self::Missing(name) => write!(f, "{name} is not set"),
             Self::Keyring(error) => error.fmt(f),
-            Self::Brand => f.write_str("BRAND is 2 to 8 of a-z"),
+            Self::Brand => f.write_str("BRAND must be 2 to 8 letters from a to z"),
             Self::Routes(error) => error.fmt(f),
-            Self::Value { name, expected } => write!(f, "{name} is {expected}"),
-            Self::Short(name) => write!(f, "{name} has at least 32 characters"),
+            Self::Value { name, expected } => write!(f, "{name} must be {expected}"),
+            Self::Short(name) => write!(f, "{name} must have at least 32 characters"),
         }
     }
 }

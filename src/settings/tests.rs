@@ -47,7 +47,7 @@ fn the_scopes_of_clients_are_those_of_routes_and_of_the_setting() {
     );
     assert_eq!(
         read(Some("write \"x\"")).unwrap_err().to_string(),
-        "CLIENT_SCOPES is scopes with spaces between, as read write"
+        "CLIENT_SCOPES must be scopes separated by spaces, such as read write"
     );
 }
 

@@ -60,28 +60,20 @@ impl Record for CachedRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::{Environment, KeyDigest, OrganizationId, RECORD_VERSION, Scopes};
+    use crate::key::{KeyDigest, OrganizationId, RECORD_VERSION, Scopes};
     use crate::time::Timestamp;
 
     #[test]
     fn a_record_is_of_one_kind_and_counted_whole() {
         let key = Rc::new(KeyRecord {
-            v: RECORD_VERSION,
             revision: 7,
-            issued: 3,
-            issued_at: Timestamp(1),
-            digest: KeyDigest::from_text(&"A".repeat(43)).unwrap(),
-            environment: Environment::Live,
             name: String::with_capacity(100),
-            scopes: Scopes::default(),
-            revoked: false,
-            disabled: false,
-            restricted: false,
-            expires_at: None,
-            replaced_at: None,
-            retires_at: None,
-            allowed_ips: Vec::new(),
-            bound_organization: None,
+            ..KeyRecord::issued(
+                3,
+                Timestamp(1),
+                KeyDigest::from_text(&"A".repeat(43)).unwrap(),
+                Scopes::default(),
+            )
         });
         let organization = Rc::new(OrganizationRecord {
             v: RECORD_VERSION,

@@ -183,22 +183,14 @@ mod tests {
 
     fn key() -> KeyRecord {
         KeyRecord {
-            v: RECORD_VERSION,
             revision: 3,
-            issued: 2,
-            issued_at: Timestamp(1),
-            digest: digest(0),
-            environment: Environment::Live,
             name: "Shop".into(),
-            scopes: Scopes::new(vec![Scope::parse("read").unwrap()]).unwrap(),
-            revoked: false,
-            disabled: false,
-            restricted: false,
-            expires_at: None,
-            replaced_at: None,
-            retires_at: None,
-            allowed_ips: vec![],
-            bound_organization: None,
+            ..KeyRecord::issued(
+                2,
+                Timestamp(1),
+                digest(0),
+                Scopes::new(vec![Scope::parse("read").unwrap()]).unwrap(),
+            )
         }
     }
 

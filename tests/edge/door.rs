@@ -194,6 +194,34 @@ fn what_strangers_send_to_the_admin_routes_loads_no_registry() -> Result<()> {
     Ok(())
 }
 
+/// Anybody can send preflights, from any origin: `_platform` is told of some, at once.
+#[test]
+fn a_flood_of_preflights_is_told_in_one_message() -> Result<()> {
+    let rig = Rig::builder().start()?;
+    let (admin, _) = acme(&rig)?;
+    // None is told before this says so.
+    rig.clock(0).go_slowly()?;
+    let before = spent(&rig)?.0;
+    for number in 0..100 {
+        let call = rig.edge(0).call("OPTIONS", "/v1/key");
+        let answer = call
+            .header("origin", &format!("https://{number}.example"))
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "authorization")
+            .send()?;
+        assert_problem(&answer, 403, "browser_call_refused");
+    }
+    assert_eq!(spent(&rig)?.0, before);
+    rig.clock(0).pass(Duration::from_secs(FLUSH))?;
+    until("they are told", || Ok(spent(&rig)?.0 > before))?;
+    assert_eq!(spent(&rig)?.0, before + 1);
+    until("some are on record", || {
+        let status = admin.call("GET", "/status").send()?.json()?;
+        let told = status["platform"]["preflights"].as_array();
+        Ok(told.is_some_and(|told| told.len() == 16))
+    })
+}
+
 /// Every attempt is in the audit, in a few entries.
 #[test]
 fn failed_attempts_are_counted_and_told_in_batches() -> Result<()> {
@@ -362,6 +390,13 @@ fn a_thief_who_revokes_a_key_over_and_over_fills_no_registry() -> Result<()> {
     );
     let at_once = by_edge.calls()?.at_once;
     assert!(at_once <= 4, "{at_once}");
+    // Once it is refused everywhere, nobody is asked.
+    let form = format!("token={}", key.secret);
+    let spent = cost(&rig, 200, "", |edge| {
+        let call = edge.call("POST", "/oauth2/revoke").body(form.as_str());
+        call.header("content-type", "application/x-www-form-urlencoded")
+    })?;
+    assert_eq!(spent, (0, 0));
     enforced(admin.revoke(ACME, &key.id));
     Ok(())
 }

@@ -92,6 +92,22 @@ fn a_key_in_an_address_is_found_wherever_the_address_stands() -> Result<()> {
     Ok(())
 }
 
+/// However long it is: nothing of it is held.
+#[test]
+fn a_key_in_a_form_that_a_page_posts_is_found() -> Result<()> {
+    let rig = Rig::builder().start()?;
+    let (admin, key) = acme(&rig)?;
+    let answer = (rig.edge(0).call("POST", "/v1/catalogs"))
+        .header("origin", "https://shop.example")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("a={}&key={}", "kat_".repeat(15_000), key.secret))
+        .send()?;
+    assert_problem(&answer, 403, "browser_call_refused");
+    until("it is marked", || {
+        Ok(shown(&admin, &key)?["exposed_origin"] == "https://shop.example")
+    })
+}
+
 #[test]
 fn a_preflight_that_a_proxy_asks_about_is_counted() -> Result<()> {
     let rig = Rig::builder().start()?;

@@ -1,7 +1,7 @@
 //! The configurations of docs/integrations, each read by the real program with
 //! nothing but its addresses replaced.
 
-use crate::support::{ACME, acme, assert_no_cors, assert_problem, enforced, raw};
+use crate::support::{ACME, CLAIMS, acme, assert_no_cors, assert_problem, enforced, raw};
 use anyhow::{Context, Result, ensure};
 use katalo_rig::workerd::{Folder, Port, Process, checkout};
 use katalo_rig::{Client, Received, Reply, Rig};
@@ -345,7 +345,7 @@ fn own_headers(rig: &Rig, front: &Client, key: &str, identity: &[(&str, &str)]) 
         assert_eq!(answer.status, 403, "{answer:?}");
         nothing_passed(rig);
     }
-    let own: [&[u8]; 30] = [
+    let own: [&[u8]; 17] = [
         b"X-Original-Method: DELETE",
         b"X-Original-URI: /evil",
         b"X-Original-URI: /evil2",
@@ -354,30 +354,23 @@ fn own_headers(rig: &Rig, front: &Client, key: &str, identity: &[(&str, &str)]) 
         b"x-forwarded-uri: /evil2",
         b"X-HTTP-Method-Override: evil",
         b"X-Rewrite-URL: /evil",
-        b"Katalo-Organization: evil",
-        b"katalo-organization: evil",
-        b"KATALO-ORGANIZATION: evil",
-        b"Katalo_Organization: evil",
-        b"katalo_key_id: evil",
-        b"Katalo-Key_Id: evil",
-        b"Katalo-Scopes: evil",
-        b"Katalo-Scopes: evil",
-        b"Katalo-Environment: evil",
-        b"Katalo-Assertion: evil",
         b"Katalo-Decision: evil",
         b"Katalo-Restriction: evil",
         b"Katalo-Forward-Auth-Secret: evil",
         b"Connection: katalo-organization, katalo-key-id, katalo-scopes",
-        b"Katalo.Key.Id: evil",
-        b"X_HTTP_Method_Override: evil",
-        b"X.HTTP.Method: evil",
         b"X-Method: evil",
         b"X-HTTP_Method: evil",
         b"X_Rewrite_URL: evil",
         b"Proxy: evil",
         b"X-Kept: kept",
     ];
-    let answer = raw(front, "GET /v1/catalogs/c1", key, &own, b"")?;
+    let answer = raw(
+        front,
+        "GET /v1/catalogs/c1",
+        key,
+        &[&own, &CLAIMS[..]].concat(),
+        b"",
+    )?;
     assert_eq!(answer.status, 200, "{answer:?}");
     let received = only(rig);
     for (name, value) in identity {

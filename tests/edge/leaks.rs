@@ -86,10 +86,7 @@ fn labels(answer: &Answer, tokens: &[&str]) -> Vec<String> {
         .iter()
         .zip(tokens)
         .map(|(item, token)| {
-            let hash: String = Sha256::digest(token.as_bytes())
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let hash = base16ct::lower::encode_string(&Sha256::digest(token.as_bytes()));
             assert_eq!(item["token_hash"], hash);
             assert_eq!(item["token_type"], "katalo_api_key");
             assert_eq!(item.as_object().map_or(0, |item| item.len()), 3);

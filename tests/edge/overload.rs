@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 use katalo_keys::{
-    freshness::{Question, Subject, ask::Version, message::RelayRequest},
+    freshness::{Subject, SyncRequest, message::RelayRequest, sync::Version},
     key::PublicKeyId,
     registry::message::{Actor, Command, MESSAGE_VERSION, Request, RequiredRevisions},
 };
@@ -187,19 +187,19 @@ fn a_registry_sheds_edges_errands_and_takes_administrators_orders() -> Result<()
 }
 
 #[test]
-fn a_relay_sheds_questions_and_goes_on() -> Result<()> {
+fn a_relay_sheds_syncs_and_goes_on() -> Result<()> {
     let rig = Rig::builder()
         .objects_apart()
         .variable("RELAY_REGION", "weur")
         .start()?;
     let (_, key) = acme(&rig)?;
     let subject = Subject::parse(public_id(&key.id)?.as_str());
-    let question = RelayRequest::Ask(Question {
+    let sync = RelayRequest::Sync(SyncRequest {
         v: Version::CURRENT,
         cursor: None,
         subjects: vec![subject.ok().context("a subject")?],
     });
-    let ask = message("Relay", "weur-0", "https://object/", &question)?;
+    let ask = message("Relay", "weur-0", "https://object/", &sync)?;
     // Each question waits for the log.
     let log = rig.link(Caller::Object(Class::Relay), Class::ChangeLog);
     log.hold()?;

@@ -1,6 +1,6 @@
 //! A trap in the crate costs the requests under way, and nothing else.
 
-use crate::support::{ACME, acme, assert_problem, own_key, until};
+use crate::support::{ACME, acme, assert_problem, until};
 use anyhow::Result;
 use katalo_rig::{Admin, Caller, Class, Issued, Rig};
 use serde_json::{Value, json};

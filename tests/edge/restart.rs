@@ -4,7 +4,7 @@ use crate::support::{
     ACME, acme, assert_problem, enforced, kv_names, own_key, read, source, until,
 };
 use anyhow::{Context, Result, ensure};
-use katalo_keys::freshness::{Append, Revision, Subject, ask::Version, message::LogRequest};
+use katalo_keys::freshness::{Append, Revision, Subject, message::LogRequest, sync::Version};
 use katalo_rig::{Caller, Class, Client, Rig};
 use std::time::Duration;
 

@@ -7,6 +7,7 @@ use crate::{
     support::{decision, until},
 };
 use anyhow::{Context, Result, bail, ensure};
+use katalo_keys::random::Seeded;
 use katalo_rig::{Admin, Answer, Builder, Caller, Class, Client, Issued, PATIENCE, Rig};
 use serde_json::json;
 use std::{
@@ -86,7 +87,7 @@ impl World {
     }
 
     /// A client of one edge: verifies, without a pause, keys drawn at random.
-    fn verify(&self, edge: usize, mut seed: u64) -> Result<()> {
+    fn verify(&self, edge: usize, mut chance: Seeded) -> Result<()> {
         let client = Client::new(self.edges[edge].address());
         let mut seen = Vec::new();
         let outcome = loop {
@@ -97,13 +98,10 @@ impl World {
             if is_over {
                 break Ok(());
             }
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
             let key = {
                 let hot = self.hot.read().unwrap_or_else(PoisonError::into_inner);
-                let drawn = usize::try_from(seed >> 8)? % hot.len().max(1);
-                hot.get(drawn)
+                let drawn = chance.below(hot.len() as u64);
+                hot.get(usize::try_from(drawn)?)
                     .filter(|key| key.late != edge || key.met.load(Ordering::Relaxed))
                     .cloned()
             };
@@ -113,7 +111,7 @@ impl World {
             };
             // Through the gateway now and then; else without the upstream, which
             // is the rig's and not what is tested.
-            let call = if seed.is_multiple_of(16) {
+            let call = if chance.below(16) == 0 {
                 client.call("GET", "/v1/catalogs/c1")
             } else {
                 client
@@ -333,9 +331,8 @@ fn run(
             threads.push(scope.spawn(move || world.administrate(number)));
         }
         for number in 0..size.clients * EDGES {
-            let odd = 2 * u64::try_from(number).unwrap_or(0) + 1;
-            let seed = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(odd);
-            threads.push(scope.spawn(move || world.verify(number % EDGES, seed)));
+            let chance = Seeded(number as u64);
+            threads.push(scope.spawn(move || world.verify(number % EDGES, chance)));
         }
         let mut outcome = Ok(());
         while threads.iter().any(|thread| !thread.is_finished()) {

@@ -7,6 +7,7 @@ use crate::{
     support::{ACME, acme, forged_id, read, wrong_secret},
 };
 use anyhow::{Context, Result, ensure};
+use katalo_keys::random::Seeded;
 use katalo_rig::{Admin, Answer, Call, Client, Issued, Rig};
 use serde_json::json;
 use std::{
@@ -61,16 +62,14 @@ struct Traffic {
 impl Traffic {
     /// One client: of a hundred requests 90 with a good key, 8 with a bad one, and
     /// 2 of an administrator. Any answer but the one to be expected is an error.
-    fn client(&self, edge: &Client, admin: &Admin, mut seed: u64) -> Result<()> {
+    fn client(&self, edge: &Client, admin: &Admin, mut chance: Seeded) -> Result<()> {
         let client = Client::new(edge.address());
         let admin = Admin::new(Client::new(edge.address()), admin.key());
         while !self.stop.load(Ordering::Relaxed) {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            let key = &self.keys[usize::try_from(seed >> 40)? % self.keys.len()].secret;
+            let drawn = chance.below(self.keys.len() as u64);
+            let key = &self.keys[usize::try_from(drawn)?].secret;
             let began = Instant::now();
-            let (answer, expected) = match (seed >> 20) % 100 {
+            let (answer, expected) = match chance.below(100) {
                 0..90 => (read(&client, key)?, (200, None)),
                 90..93 => (
                     read(&client, &wrong_secret(key))?,
@@ -176,9 +175,8 @@ fn soak(stretches: u32, length: Duration) -> Result<Soaked> {
         let threads: Vec<_> = (0..CLIENTS)
             .map(|number| {
                 let (edge, admin) = (rig.edge(number % EDGES), &admin);
-                let odd = 2 * u64::try_from(number).unwrap_or(0) + 1;
-                let seed = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(odd);
-                scope.spawn(move || traffic.client(edge, admin, seed))
+                let chance = Seeded(number as u64);
+                scope.spawn(move || traffic.client(edge, admin, chance))
             })
             .collect();
         say(format_args!(

@@ -7,8 +7,9 @@ use crate::support::{ACME, acme};
 use anyhow::Result;
 use katalo_rig::Rig;
 
-/// The largest body that is taken.
+/// The largest body that is taken, and that of somebody who has shown no key yet.
 const BODY: usize = 64 << 10;
+const STRANGERS: usize = 4 << 10;
 /// About the largest header or target that the runtime takes.
 const HEAD: usize = 60 << 10;
 
@@ -189,14 +190,16 @@ fn heads(key: &str, admin: &str) -> Vec<Shape> {
     shapes
 }
 
+const SIGN_IN: &str = "/admin/v1/session";
+
 /// Forms and JSON, also of those who have shown no key yet.
 fn bodies(admin: &str) -> Vec<Shape> {
     let form = (
-        "/oauth2/revoke",
+        "/oauth2/introspect",
         "application/x-www-form-urlencoded",
         "{}&token=x",
     );
-    let sign_in = |body| ("/admin/v1/session", "application/json", body);
+    let sign_in = |body| (SIGN_IN, "application/json", body);
     let keys = format!("/admin/v1/organizations/{ACME}/keys");
     let issue = |body| (keys.as_str(), "application/json", body);
     [
@@ -234,7 +237,7 @@ fn bodies(admin: &str) -> Vec<Shape> {
     ]
     .map(|(name, (path, media_type, body), part)| Shape {
         name: name.to_owned(),
-        most: BODY - body.len(),
+        most: if path == SIGN_IN { STRANGERS } else { BODY } - body.len(),
         method: "POST",
         path: path.to_owned(),
         headers: vec![

@@ -19,6 +19,24 @@ pub(crate) fn acme(rig: &Rig) -> Result<(Admin, Issued)> {
     Ok((admin, key))
 }
 
+/// Headers of a client that would be somebody else, in every spelling that some
+/// server or other reads as ours.
+pub(crate) const CLAIMS: [&[u8]; 13] = [
+    b"Katalo-Organization: evil",
+    b"katalo-organization: evil",
+    b"KATALO-ORGANIZATION: evil",
+    b"Katalo_Organization: evil",
+    b"katalo_key_id: evil",
+    b"Katalo-Key_Id: evil",
+    b"Katalo-Scopes: evil",
+    b"Katalo-Scopes: evil",
+    b"Katalo-Environment: evil",
+    b"Katalo-Assertion: evil",
+    b"Katalo.Key.Id: evil",
+    b"X_HTTP_Method_Override: evil",
+    b"X.HTTP.Method: evil",
+];
+
 /// `GET /v1/key`
 pub(crate) fn own_key(client: &Client, key: &str) -> Result<Answer> {
     client.call("GET", "/v1/key").bearer(key).send()

@@ -65,6 +65,39 @@ fn slow_bodies_hold_up_nobody() -> Result<()> {
     Ok(())
 }
 
+/// Whoever has shown no key yet has an isolate hold no more than one needs.
+#[test]
+fn strangers_bodies_are_small() -> Result<()> {
+    let rig = Rig::builder().start()?;
+    let (admin, key) = acme(&rig)?;
+    let bodies = [
+        (
+            "/oauth2/revoke",
+            "application/x-www-form-urlencoded",
+            format!("token={}&rest=", key.secret),
+        ),
+        (
+            "/admin/v1/session",
+            "application/json",
+            format!(r#"{{"key":"{}"}}"#, admin.key()),
+        ),
+    ];
+    for (path, media_type, body) in bodies {
+        let send = |length: usize| {
+            let spaces = " ".repeat(length - body.len());
+            let call = rig
+                .edge(0)
+                .call("POST", path)
+                .header("content-type", media_type);
+            call.body(format!("{body}{spaces}")).send()
+        };
+        assert_problem(&send(4 * 1024 + 1)?, 413, "body_too_large");
+        let answer = send(4 * 1024)?;
+        assert!(matches!(answer.status, 200 | 201), "{path}: {answer:?}");
+    }
+    Ok(())
+}
+
 /// Ids of organizations and keys that are made up, in every place that takes
 /// one, bring no object to life.
 #[test]

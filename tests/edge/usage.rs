@@ -2,6 +2,7 @@
 
 use crate::support::{ACME, acme, own_key, until};
 use anyhow::{Result, bail, ensure};
+use katalo_keys::random::Seeded;
 use katalo_rig::{Admin, Caller, Class, Client, Issued, Rig};
 use serde_json::json;
 use std::{
@@ -50,13 +51,12 @@ fn uses(rig: &Rig) -> Result<(Admin, Vec<Use>)> {
 }
 
 /// Sends requests to an edge while some are `left`; gives back by which key.
-fn load(edge: &Client, uses: &[Use], mut seed: usize, left: &AtomicUsize) -> Result<Vec<usize>> {
+fn load(edge: &Client, uses: &[Use], mut chance: Seeded, left: &AtomicUsize) -> Result<Vec<usize>> {
     let client = Client::new(edge.address());
     let mut answered = Vec::new();
     let more = |left: usize| left.checked_sub(1);
     while (left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)).is_ok() {
-        seed = seed.wrapping_mul(25_214_903_917).wrapping_add(11);
-        let which = (seed >> 20) % uses.len();
+        let which = usize::try_from(chance.below(uses.len() as u64))?;
         let used = &uses[which];
         let call = client
             .call("GET", "/authorize/forwarded")
@@ -81,7 +81,7 @@ fn load_all(rig: &Rig, uses: &[Use], requests: usize) -> Result<Counts> {
         let threads: Vec<_> = (0..2 * EDGES)
             .map(|number| {
                 let edge = rig.edge(number % EDGES);
-                scope.spawn(move || load(edge, uses, number, left))
+                scope.spawn(move || load(edge, uses, Seeded(number as u64), left))
             })
             .collect();
         let mut answered = Vec::new();

@@ -4,6 +4,7 @@
 
 use katalo_keys::freshness::records::SLOT_BYTES;
 use katalo_keys::freshness::{Bound, Subject};
+use katalo_keys::random::Seeded;
 
 use super::world::action::Action;
 use super::world::clock::Clock;
@@ -18,22 +19,14 @@ pub const STUCK: &str = "does not recover";
 pub const UNCONFIRMED: &str = "is not enforced by confirmation";
 
 /// Steps of one run.
-const STEPS: u64 = 800;
+const STEPS: u64 = 1_600;
 
-/// SplitMix64: all that a simulation needs, and the same everywhere.
-struct Dice(u64);
+/// What happens by chance in a run.
+struct Dice(Seeded);
 
 impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn below(&mut self, limit: u64) -> u64 {
-        self.roll() % limit.max(1)
+        self.0.below(limit)
     }
 
     fn within(&mut self, least: u64, most: u64) -> u64 {
@@ -84,7 +77,7 @@ pub struct Run {
 
 impl Run {
     pub fn new(seed: u64, mutant: Option<Mutant>) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice(Seeded(seed));
         let bound = dice.of(&[200, 1_000, 5_000, 20_000]).unwrap();
         let small = dice.one_in(4);
         let mut setup = Setup {
@@ -94,16 +87,16 @@ impl Run {
             edges: dice.within(1, 3) as u8,
             registries: dice.within(1, 2) as u8,
             keys: dice.within(1, 3) as u8,
-            // Just room for the records of three waiting requests: what is
-            // smaller loads for ever.
+            // Just room for the records of six requests: what is smaller loads for
+            // ever.
             view_limit: if small {
-                6 * (SLOT_BYTES + size_of::<Rec>())
+                12 * (SLOT_BYTES + size_of::<Rec>())
             } else {
                 1 << 20
             },
-            requests: 3,
+            requests: 6,
             calls: 3,
-            in_flight: dice.of(&[8, 40]).unwrap(),
+            in_flight: 40,
             confirmations: dice.below(4) > 0,
             older: Vec::new(),
             holders: dice.of(&[1, 2, 8]).unwrap(),
@@ -215,38 +208,38 @@ impl Run {
             return self.confirm_step();
         }
         match self.dice.below(100) {
-            0..30 => self.deliver(),
-            30..44 => {
+            0..36 => self.deliver(),
+            36..44 => {
                 let (edge, (_, key)) = (self.edge(), self.key());
                 let strict = self.dice.one_in(20);
                 self.act(Action::Arrive { edge, key, strict });
             }
-            44..56 => self.pass_time(),
-            56..68 => self.read_kv(),
-            68..73 => {
+            44..50 => self.pass_time(),
+            50..68 => self.read_kv(),
+            68..72 => {
                 let edge = self.edge();
                 let frozen = self.dice.one_in(3);
                 self.act(Action::Refresh { edge, frozen });
             }
-            73..77 => {
+            72..80 => {
                 let edge = self.edge();
                 let waiting = self.world.edges[usize::from(edge)].waiting();
                 if let Some(request) = self.dice.of(&waiting) {
                     self.act(Action::Look { edge, request });
                 }
             }
-            77..79 => {
+            80..82 => {
                 let edge = self.edge();
                 let deadlines = self.world.deadlines(edge);
                 if let Some((which, _)) = self.dice.of(&deadlines) {
                     self.act(Action::TimeOut { edge, which });
                 }
             }
-            79..81 => {
+            82..84 => {
                 let relay = self.relay();
                 self.act(Action::Wake { relay });
             }
-            81..84 => {
+            84..87 => {
                 let (registry, subject) = self.subject();
                 if self.world.registries[usize::from(registry)].may_serve(&self.setup) {
                     self.act(Action::Change { registry, subject });
@@ -324,10 +317,12 @@ impl Run {
     fn pass_time(&mut self) {
         let bound = self.setup.bound.millis().0;
         let ms = match self.dice.below(100) {
-            0..55 => self.dice.within(0, bound / 16),
-            55..80 => self.dice.within(0, bound / 3),
+            // What requests take.
+            0..50 => self.dice.within(0, 100),
+            50..65 => self.dice.within(0, bound / 16),
+            65..75 => self.dice.within(0, bound / 3),
             // To the very end of a wait: where a promise falls due.
-            80..92 => {
+            75..92 => {
                 let (registry, subject) = self.subject();
                 let now = self.world.now;
                 let registry_node = &mut self.world.registries[usize::from(registry)];
@@ -344,9 +339,11 @@ impl Run {
 
     /// KV gives its newest value, one however old, or a miss.
     fn read_kv(&mut self) {
-        let edge = self.edge();
-        let reads = self.world.edges[usize::from(edge)].kv_reads();
-        let Some((request, subject)) = self.dice.of(&reads) else {
+        let edges = (0..).zip(&self.world.edges);
+        let reads: Vec<(u8, (usize, Subject))> = edges
+            .flat_map(|(number, edge)| edge.kv_reads().into_iter().map(move |read| (number, read)))
+            .collect();
+        let Some((edge, (request, subject))) = self.dice.of(&reads) else {
             return;
         };
         let values = &self.world.kv[&subject];

@@ -93,7 +93,7 @@ impl Edge {
     pub fn new(setup: &Setup) -> Self {
         Self {
             view: View::new(setup.view_limit, Bound::MAX),
-            registry_reads: ExpiringSemaphore::new(REGISTRY_READS, 2 * Failover::TOTAL.0),
+            registry_reads: registry_reads(),
             clock: Clock::default(),
             life: 0,
             requests: Vec::new(),
@@ -169,6 +169,10 @@ impl Edge {
             ..Self::new(setup)
         };
     }
+}
+
+const fn registry_reads() -> ExpiringSemaphore {
+    ExpiringSemaphore::new(REGISTRY_READS, 2 * Failover::TOTAL.0)
 }
 
 /// The order of asking of an edge. All of them stand in one region; of two relays
@@ -255,7 +259,13 @@ impl World {
             view: &mut edge.view,
             registry_reads: &mut edge.registry_reads,
         };
-        request.machine.next(&mut isolate, &mut Judge, event, now)
+        let step = request.machine.next(&mut isolate, &mut Judge, event, now);
+        // Where no read is under way, how many there were makes no difference.
+        let reads = |request: &Request| request.awaits == Awaits::Registry;
+        if !matches!(step, Step::ReadRegistry(_)) && !edge.requests.iter().any(reads) {
+            edge.registry_reads = registry_reads();
+        }
+        step
     }
 
     /// Carries a request on as far as it comes without anybody else.
@@ -509,7 +519,7 @@ impl World {
                 let read = RegistryRecords {
                     key: Some(key_record),
                     organization: Some(organization),
-                    may_keep: may_keep || setup.mutant == Some(Mutant::KeptBeforeAppend),
+                    may_keep,
                 };
                 self.deliver_read(setup, number, key, arrived, Some(read));
             }

@@ -86,8 +86,6 @@ pub enum Mutant {
     ResetIgnored,
     /// A reply that comes after its deadline is taken for one to the next sending.
     LateReplyAccepted,
-    /// A record that the registry gave for one request alone is kept.
-    KeptBeforeAppend,
     /// A relay takes its own reply for the holder's confirmation.
     AnswerConfirms,
     /// A relay's floor leaves out the relay itself.

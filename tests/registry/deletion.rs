@@ -138,16 +138,8 @@ fn the_admin_keys_tied_to_it_end() {
     for statements in 0..40 {
         let dump = platform.sql.dump();
         platform.sql.fail_after(statements);
-        let World {
-            sql,
-            keyring,
-            settings,
-            now,
-            randomness,
-            ..
-        } = &mut platform;
-        let failed = registry::handle(sql, keyring, settings, &request, *now, randomness);
-        sql.heal();
+        let failed = platform.handle(&request);
+        platform.sql.heal();
         if failed.is_ok() {
             break;
         }

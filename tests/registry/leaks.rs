@@ -6,7 +6,6 @@ use katalo_keys::registry::message::{
 };
 use serde_json::{Value, json};
 
-use crate::sqlite::Sqlite;
 use crate::world::{
     DAY, SECOND, World, admin, changed, issue, patch, revoke, revoke_all, rotate, scopes,
 };
@@ -81,6 +80,42 @@ fn a_report_is_on_record_and_shown() {
     world.later(1);
     note(&mut world, key.id);
     assert_eq!(leaks_on_record(&mut world).len(), 2);
+}
+
+/// Whoever publishes a key over and over adds a bounded number of entries, hides no
+/// other key, and what was left out is told.
+#[test]
+fn a_flood_of_reports_is_bounded_and_what_it_left_out_is_told() {
+    let mut world = World::acme();
+    let (a, b) = (world.key("a").id, world.key("b").id);
+    world.settle();
+    let minutes = DAY / (60 * SECOND);
+    for minute in 0..minutes {
+        note(&mut world, a);
+        assert_eq!(world.get(a).leaked_at, Some(world.now));
+        if minute == 1_000 {
+            note(&mut world, b);
+        }
+        world.later(60 * SECOND);
+    }
+    let of_b = |entry: &&Value| entry["subject"]["id"] == json!(b);
+    let entries = leaks_on_record(&mut world);
+    assert_eq!(entries.iter().filter(of_b).count(), 1);
+    assert_eq!(entries.len(), 1 + 100 + 1);
+    for _ in 0..2 {
+        katalo_keys::registry::housekeeping(&world.sql, &world.keyring, &world.settings, world.now)
+            .unwrap();
+        let mut told = world.audit();
+        told.retain(|entry| entry["action"] == "key.leaks_suppressed");
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            told[0]["after"],
+            json!({"count": minutes - 101, "day": "2026-11-24T00:00:00.000Z"})
+        );
+    }
+    // There is room again.
+    note(&mut world, a);
+    assert_eq!(leaks_on_record(&mut world).len(), entries.len() + 1);
 }
 
 #[test]
@@ -281,7 +316,7 @@ fn a_report_is_done_whole_or_not_at_all() {
     };
     for statements in 0..100 {
         world.sql.fail_after(statements);
-        let failed = try_send(&world.sql, &world, &request);
+        let failed = world.handle(&request).is_err();
         world.sql.heal();
         world.actor = crate::world::root();
         if !failed {
@@ -293,21 +328,4 @@ fn a_report_is_done_whole_or_not_at_all() {
         assert_eq!(world.audit().len(), entries);
     }
     panic!("it never succeeded");
-}
-
-fn try_send(
-    sql: &Sqlite,
-    world: &World,
-    request: &katalo_keys::registry::message::Request,
-) -> bool {
-    let mut randomness = katalo_keys::random::Seeded(7);
-    katalo_keys::registry::handle(
-        sql,
-        &world.keyring,
-        &world.settings,
-        request,
-        world.now,
-        &mut randomness,
-    )
-    .is_err()
 }

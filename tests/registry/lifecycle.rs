@@ -211,7 +211,7 @@ fn a_scope_that_nobody_knows_is_given_to_no_key() {
         |scopes: Value| issue(json!({"name": "a", "environment": "live", "scopes": scopes}));
     let nonsense = Refusal::field(
         "scopes",
-        "there is no scope nonsense; there are billing, create, read, regenerate, usage",
+        "unknown scope nonsense; known scopes are billing, create, read, regenerate, usage",
     );
     assert_eq!(world.refused(order(json!(["read", "nonsense"]))), nonsense);
     let key = world.issued(order(json!(["read", "usage"]))).key;
@@ -229,7 +229,7 @@ fn a_scope_that_nobody_knows_is_given_to_no_key() {
     let again = patch(key.id, json!({"scopes": ["usage"]}));
     assert_eq!(
         world.refused(again),
-        Refusal::field("scopes", "there is no scope usage; there are create")
+        Refusal::field("scopes", "unknown scope usage; known scopes are create")
     );
     let successor = world.issued(rotate(key.id, 60)).key;
     assert_eq!(successor.scopes, scopes(&["create", "read"]));
@@ -545,7 +545,7 @@ fn sql_and_rust_agree_on_every_state() {
 #[test]
 fn bodies_refuse_what_they_do_not_know() {
     let refused = |text: &str| {
-        serde_json::from_str::<katalo_keys::registry::message::IssueKey>(text)
+        katalo_keys::json::from_str::<katalo_keys::registry::message::IssueKey>(text)
             .unwrap_err()
             .to_string()
     };
@@ -587,7 +587,8 @@ fn bodies_refuse_what_they_do_not_know() {
     );
     let big = format!(r#","metadata":{{"a":"{}"}}"#, "x".repeat(4089));
     assert!(refused(&with(&big)).contains("4096"));
-    let patch = |text: &str| serde_json::from_str::<katalo_keys::registry::message::PatchKey>(text);
+    let patch =
+        |text: &str| katalo_keys::json::from_str::<katalo_keys::registry::message::PatchKey>(text);
     assert!(patch(r#"{"name":null}"#).is_err());
     assert!(patch(r#"{"scopes":null}"#).is_err());
     assert!(patch(r#"{"environment":"live"}"#).is_err());

@@ -3,7 +3,7 @@
 
 use katalo_keys::key::{KeyId, OrganizationId, Subject};
 use katalo_keys::registry::message::{
-    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, Request,
+    Actor, Command, FailedAuthentication, LeakSource, ListUsage, Outcome, PreflightCount, Request,
     RequiredRevisions, SessionToken, Span,
 };
 use serde_json::{Value, json};
@@ -85,6 +85,16 @@ fn commands() {
             subject: Subject::from(key),
         },
         &json!({"report_behind": {"subject": key}}),
+    );
+    pinned(
+        &Command::NotePreflights {
+            preflights: vec![PreflightCount {
+                origin: origin(),
+                count: 2,
+            }],
+        },
+        &json!({"note_preflights": {
+            "preflights": [{"origin": "https://page.example", "count": 2}]}}),
     );
     pinned(
         &Command::NotePreflight {
@@ -250,17 +260,17 @@ fn edges_errands_yield_to_administrators() {
     let mut world = World::acme();
     let id = world.key("a").id;
     let usage = || Command::ListUsage(body(json!({"from": 0, "to": 1, "by": "day"})));
-    let mut yields = |actor: Actor, command: Command| {
+    let mut is_shed = |actor: Actor, command: Command| {
         let request = world.request(command);
-        Request { actor, ..request }.yields()
+        Request { actor, ..request }.is_sheddable()
     };
     let admin = crate::world::root();
-    assert!(yields(Actor::Holder { id }, usage()), "a client's own use");
-    assert!(!yields(admin.clone(), usage()));
+    assert!(is_shed(Actor::Holder { id }, usage()), "a client's own use");
+    assert!(!is_shed(admin.clone(), usage()));
     let failures = json!({"note_failures": {"failures": []}});
-    assert!(yields(Actor::System, body(failures)));
-    assert!(yields(Actor::System, crate::world::read(id.public)));
+    assert!(is_shed(Actor::System, body(failures)));
+    assert!(is_shed(Actor::System, crate::world::read(id.public)));
     let key = id.public;
-    assert!(!yields(Actor::Holder { id }, Command::RevokeSelf { key }));
-    assert!(!yields(admin, rotate(id, 60)));
+    assert!(!is_shed(Actor::Holder { id }, Command::RevokeSelf { key }));
+    assert!(!is_shed(admin, rotate(id, 60)));
 }

@@ -592,14 +592,7 @@ impl Both {
     fn fail(&mut self, request: &Request, at: u8) -> Option<Reply> {
         let before = self.world.sql.dump();
         self.world.sql.fail_after(u64::from(at));
-        let reply = registry::handle(
-            &self.world.sql,
-            &self.world.keyring,
-            &self.world.settings,
-            request,
-            self.world.now,
-            &mut self.world.randomness,
-        );
+        let reply = self.world.handle(request);
         self.world.sql.heal();
         if reply.is_err() {
             assert!(self.world.sql.dump() == before, "{:?}", request.command);

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use katalo_keys::key::KeyId;
 use katalo_keys::registry::audit::verify_export;
+use katalo_keys::registry::housekeeping;
 use katalo_keys::registry::message::{
     Actor, Admin, Command, FailedAuthentication, KeyView, Outcome, Refusal, Reply, SessionToken,
 };
-use katalo_keys::registry::{self, housekeeping};
 use katalo_keys::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -143,12 +143,18 @@ impl Model {
         self.sessions.retain(|session| session.expires_at > now);
     }
 
+    /// What an hour that is over left out is on record, once.
+    fn tell_suppressed(&mut self, now: Timestamp) {
+        if self.failures.hour != now.0 / HOUR && self.failures.suppressed > 0 {
+            self.audit.push("authentication.failures_suppressed");
+            self.failures.suppressed = 0;
+        }
+    }
+
     fn fail(&mut self, now: Timestamp) {
         let hour = now.0 / HOUR;
         if self.failures.hour != hour {
-            if self.failures.suppressed > 0 {
-                self.audit.push("authentication.failures_suppressed");
-            }
+            self.tell_suppressed(now);
             self.failures = Failures {
                 hour,
                 ..Failures::default()
@@ -415,15 +421,7 @@ fn act(world: &mut World, model: &mut Model, act: &Act, fails_at: Option<u8>) {
     if let Some(at) = fails_at {
         let before = world.sql.dump();
         world.sql.fail_after(u64::from(at));
-        reply = registry::handle(
-            &world.sql,
-            &world.keyring,
-            &world.settings,
-            &request,
-            world.now,
-            &mut world.randomness,
-        )
-        .ok();
+        reply = world.handle(&request).ok();
         world.sql.heal();
         assert!(reply.is_some() || world.sql.dump() == before, "{act:?}");
     }
@@ -481,6 +479,10 @@ fn run(steps: &[Step]) {
             Step::Housekeeping => {
                 housekeeping(&world.sql, &world.keyring, &world.settings, world.now).unwrap();
                 model.drop_expired(world.now);
+                // Nothing is kept where there is no administrator yet.
+                if !model.keys.is_empty() {
+                    model.tell_suppressed(world.now);
+                }
             }
         }
         agree(&mut world, &model);

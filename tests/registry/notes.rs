@@ -1,7 +1,9 @@
 //! What browsers, strangers and holders tell.
 
 use katalo_keys::key::KeyId;
-use katalo_keys::registry::message::{Actor, Command, Object, Outcome, Refusal, Status};
+use katalo_keys::registry::message::{
+    Actor, Command, Object, Outcome, PreflightCount, Refusal, Status,
+};
 use serde_json::{Value, json};
 
 use crate::world::{DAY, HOUR, SECOND, World, changed, disable, revoke};
@@ -149,22 +151,31 @@ fn a_flood_of_exposures_is_bounded_and_what_it_left_out_is_told() {
 #[test]
 fn preflights_are_counted_for_a_bounded_number_of_origins() {
     let (mut world, _) = World::platform();
-    let note = |world: &mut World, origin: &str| {
-        let origin = origin.to_owned();
-        done(world, Command::NotePreflight { origin, count: 1 });
+    let counted = |origin: &str| PreflightCount {
+        origin: origin.to_owned(),
+        count: 1,
     };
-    for _ in 0..3 {
-        note(&mut world, "https://shop.example");
-    }
-    for place in 0..500 {
+    let note = |world: &mut World, preflights: Vec<PreflightCount>| {
+        done(world, Command::NotePreflights { preflights });
+    };
+    note(&mut world, vec![counted("https://shop.example"); 2]);
+    // One of an older edge.
+    let origin = "https://shop.example".to_owned();
+    done(&mut world, Command::NotePreflight { origin, count: 1 });
+    for tens in 0..50 {
         world.later(1);
-        note(&mut world, &format!("https://{place}.example"));
+        let ten = (0..10).map(|place| counted(&format!("https://{tens}{place}.example")));
+        note(&mut world, ten.collect());
     }
+    let command = Command::NotePreflights {
+        preflights: vec![counted("https://shop.example"); 101],
+    };
+    assert!(world.ask_as(Actor::System, command).is_err());
     let seen = status(&mut world, 90).preflights;
     assert_eq!(seen.len(), 100);
     assert_eq!(seen[0].origin, "https://shop.example");
     assert_eq!(seen[0].count, 3);
-    assert_eq!(seen[1].origin, "https://499.example");
+    assert_eq!(seen[1].origin, "https://490.example");
     world.later(31 * DAY);
     katalo_keys::registry::housekeeping(&world.sql, &world.keyring, &world.settings, world.now)
         .unwrap();

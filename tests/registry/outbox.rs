@@ -356,14 +356,7 @@ fn a_failed_storage_changes_nothing() {
     for statements in 0.. {
         world.sql.fail_after(statements);
         let request = world.request(revoke(key.id, "unspecified"));
-        let reply = katalo_keys::registry::handle(
-            &world.sql,
-            &world.keyring,
-            &world.settings,
-            &request,
-            world.now,
-            &mut world.randomness,
-        );
+        let reply = world.handle(&request);
         world.sql.heal();
         if let Ok(reply) = reply {
             assert!(statements > 5);

@@ -274,7 +274,10 @@ fn an_import_is_no_way_around_what_a_new_key_must_be() {
     let lines = export(&mut from, 10);
     let mut to = acme();
     to.settings.client_scopes = client_scopes(&["create"]);
-    let unknown = Refusal::field("keys[0].scopes", "there is no scope read; there are create");
+    let unknown = Refusal::field(
+        "keys[0].scopes",
+        "unknown scope read; known scopes are create",
+    );
     assert_eq!(to.refused(import(lines.clone())), unknown);
     assert_eq!(to.sql.count("keys"), 0);
 

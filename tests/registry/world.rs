@@ -11,6 +11,7 @@ use katalo_keys::registry::message::{
     Records, Refusal, Reply, Request, RequiredRevisions,
 };
 use katalo_keys::registry::{self, ADMIN_SCOPES, RegistrySettings, outbox};
+use katalo_keys::sql::SqlError;
 use katalo_keys::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -149,16 +150,20 @@ impl World {
     pub fn send(&mut self, request: &Request) -> Reply {
         let request: Request =
             serde_json::from_str(&serde_json::to_string(request).unwrap()).unwrap();
-        let reply = registry::handle(
+        let reply = self.handle(&request).unwrap();
+        serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
+    }
+
+    /// Where the storage may fail.
+    pub fn handle(&mut self, request: &Request) -> Result<Reply, SqlError> {
+        registry::handle(
             &self.sql,
             &self.keyring,
             &self.settings,
-            &request,
+            request,
             self.now,
             &mut self.randomness,
         )
-        .unwrap();
-        serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
     }
 
     pub fn ask(&mut self, command: Command) -> Reply {

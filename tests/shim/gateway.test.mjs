@@ -66,7 +66,7 @@ describe("a request on its way to the API", () => {
 describe("what becomes of a header", () => {
   /** An isolate that has asked nothing yet, and how often it asks of requests and of answers. */
   async function asking() {
-    const { forward } = await import("../../shim/gateway.js?asking");
+    const { forward } = await import(`../../shim/gateway.js?asking=${Math.random()}`);
     const asked = { request: 0, answer: 0 };
     const judge = (_, isOfRequest) => ((asked[isOfRequest ? "request" : "answer"] += 1), GOES_ON);
     const plan = { binding: "API", url: undefined, identity: "", added: "", deadline: 60_000, isRestricted: false };
@@ -85,6 +85,12 @@ describe("what becomes of a header", () => {
     await send("x-1024");
     await send("x-0");
     assert.deepEqual(asked, { request: 1_026, answer: 1 });
+  });
+
+  test("is kept for no name that would fill the memory", async () => {
+    const { send, asked } = await asking();
+    for (const length of [64, 64, 65, 65]) await send("x".repeat(length));
+    assert.deepEqual(asked, { request: 3, answer: 1 });
   });
 });
 

@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// A program that `--without` can leave out.
+/// A program that the tests need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Program {
     Caddy,
@@ -20,6 +20,9 @@ pub(crate) enum Program {
     Go,
     Java,
     Nginx,
+    /// `--without` cannot leave it out: every part needs it.
+    #[value(skip)]
+    Npm,
     Python3,
     Wget,
 }
@@ -35,13 +38,14 @@ struct Facts {
 }
 
 impl Program {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Caddy,
         Self::Chromium,
         Self::Curl,
         Self::Go,
         Self::Java,
         Self::Nginx,
+        Self::Npm,
         Self::Python3,
         Self::Wget,
     ];
@@ -55,6 +59,7 @@ impl Program {
             Self::Go => "go",
             Self::Java => "java",
             Self::Nginx => "nginx",
+            Self::Npm => "npm",
             Self::Python3 => "python3",
             Self::Wget => "wget",
         }
@@ -76,6 +81,7 @@ impl Program {
                 "its documented configuration runs",
                 &["nginx"],
             ),
+            Self::Npm => ("npm", "it fetches workerd, wrangler and their like", &[]),
             Self::Python3 => (
                 "python3-venv",
                 "clients and schemathesis run on it",
@@ -107,20 +113,20 @@ impl Program {
     }
 }
 
-/// Sees to it that every program is there but those of `without`.
+/// Every program but those of `without`.
+pub(crate) fn all_but(without: &[Program]) -> Vec<Program> {
+    let mut programs = Program::ALL.to_vec();
+    programs.retain(|program| !without.contains(program));
+    programs
+}
+
+/// Sees to it that these programs are there.
 ///
 /// # Errors
-/// One list of what is missing, where it may not be installed here.
-pub(crate) fn meet(without: &[Program]) -> Result<()> {
-    if !is_in_path("npm") {
-        bail!(
-            "npm is missing: install Node.js with npm, from https://nodejs.org or your distribution"
-        );
-    }
-    let missing: Vec<Program> = Program::ALL
-        .into_iter()
-        .filter(|program| !without.contains(program) && !program.is_there())
-        .collect();
+/// One list of what is missing, where it cannot be installed here.
+pub(crate) fn meet(needed: &[Program]) -> Result<()> {
+    let mut missing = needed.to_vec();
+    missing.retain(|program| !program.is_there());
     if missing.is_empty() {
         return Ok(());
     }
@@ -136,7 +142,7 @@ pub(crate) fn meet(without: &[Program]) -> Result<()> {
             "installing Debian's {package}, for {name}: {purpose}"
         ));
     }
-    root.install(&missing)?;
+    root.install(&missing).with_context(|| list(&missing))?;
     match missing.iter().find(|program| !program.is_there()) {
         None => Ok(()),
         Some(program) => bail!(
@@ -166,11 +172,15 @@ fn list(missing: &[Program]) -> String {
             program.name()
         ));
     }
-    let names: Vec<_> = missing.iter().map(|program| program.name()).collect();
-    text.push_str(&format!(
-        "install them, or leave out what needs them: --without {}",
-        names.join(",")
-    ));
+    text.push_str("install them");
+    let mut names: Vec<_> = missing.iter().map(|program| program.name()).collect();
+    names.retain(|name| *name != Program::Npm.name());
+    if !names.is_empty() {
+        let names = names.join(",");
+        text.push_str(&format!(
+            ", or leave out what needs them: --without {names}"
+        ));
+    }
     text
 }
 
@@ -280,6 +290,7 @@ impl Drop for ServicesOff<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::ValueEnum as _;
 
     #[test]
     fn one_list_says_what_is_missing_and_how_to_go_on_without() {
@@ -291,6 +302,20 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
+        let text = list(&[Program::Npm, Program::Go]);
+        assert!(text.contains("  npm       it fetches"), "{text}");
+        assert!(text.ends_with("--without go"), "{text}");
+        assert!(!list(&[Program::Npm]).contains("--without"));
+    }
+
+    #[test]
+    fn npm_is_looked_for_with_the_others_and_cannot_be_left_out() {
+        let all = all_but(&[Program::Caddy, Program::Chromium]);
+        assert!(all.contains(&Program::Npm) && all.contains(&Program::Wget));
+        assert!(!all.contains(&Program::Caddy));
+        let offered = Program::value_variants();
+        assert_eq!(offered.len(), Program::ALL.len() - 1);
+        assert!(!offered.contains(&Program::Npm));
     }
 
     /// A test that was renamed would run on, and fail, where its program is left out.

@@ -105,9 +105,11 @@ enum Outcome {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let began = Instant::now();
-    if options.part != Some(Part::Quick) {
-        prerequisites::meet(&options.without)?;
-    }
+    let needed = match options.part {
+        Some(Part::Quick) => vec![Program::Npm],
+        _ => prerequisites::all_but(&options.without),
+    };
+    prerequisites::meet(&needed)?;
     let mut summary = Vec::new();
     for step in &STEPS {
         if options.part.is_some_and(|part| part != step.part) {

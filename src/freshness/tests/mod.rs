@@ -7,9 +7,11 @@ mod carrier;
 mod change_log;
 mod commit_wait;
 mod confirmations;
+mod enforcer;
 mod follower;
 mod overlap;
 mod relay;
+mod restore_guard;
 mod view;
 
 #[path = "../../../tests/support/sqlite.rs"]

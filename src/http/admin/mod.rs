@@ -2,12 +2,20 @@
 //! with the scope it needs, an outcome becomes an answer. Pure.
 
 mod answer;
+mod body;
+mod idempotency;
+mod precondition;
+mod query;
 mod request;
+mod scope;
 mod totals;
 
-pub use answer::{answer_to, problem_of, session_answer};
-pub use request::{
-    Ask, Facts, IDEMPOTENCY_KEY_MAX, OrganizationsQuery, UNUSED_FOR_DAYS, as_lines, ask,
-    idempotency, organizations_query, parse_body, query_after, query_of, scope_of,
+pub use answer::{answer_to, http_reply, problem_of, session_answer};
+pub use body::parse_body;
+pub use idempotency::{IDEMPOTENCY_KEY_MAX, idempotency};
+pub use query::{
+    OrganizationsQuery, UNUSED_FOR_DAYS, as_lines, organizations_query, query_after, query_of,
 };
+pub use request::{Ask, Facts, ask};
+pub use scope::scope_of;
 pub use totals::{OF_ALL_ORGANIZATIONS, Totals};

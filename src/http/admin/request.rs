@@ -1,17 +1,14 @@
 //! From an admin request to what the registry is asked.
 
-use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
-
+use super::body::{parse_body, parse_optional_body};
+use super::precondition::precondition;
+use super::query::{list_audit, list_keys, query_of};
 use crate::http::parameters::Parameters;
 use crate::http::place::{AdminPlace, KeyAction};
 use crate::http::problem::{Code, Problem};
-use crate::http::usage::{USAGE_QUERY, usage_query};
-use crate::json;
-use crate::key::{KeyId, KeyState, OrganizationId, Revision};
-use crate::random;
-use crate::registry::Permission;
-use crate::registry::message::{Command, Idempotency, Limit, ListAudit, ListKeys};
+use crate::http::usage::usage_query;
+use crate::key::{KeyId, OrganizationId, Revision};
+use crate::registry::message::Command;
 use crate::time::Timestamp;
 
 /// What is known of the request besides its place.
@@ -43,36 +40,6 @@ pub struct Ask {
     pub command: Command,
 }
 
-/// Greatest whole number that SQLite's port and every JSON reader keep: 2⁵³ − 1.
-const GREATEST_SAFE: u64 = (1 << 53) - 1;
-
-/// Reads a JSON body into `T`; the problem names the field.
-///
-/// # Errors
-/// `invalid_request`.
-pub fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Problem::invalid("", "The body is a JSON object."));
-    }
-    json::from_slice(body).map_err(|error| {
-        // A member that is missing or not known is named by the message alone.
-        let field = match error.path() {
-            "" => error.message().split('`').nth(1).unwrap_or_default(),
-            path => path,
-        };
-        Problem::invalid(field, error.message())
-    })
-}
-
-/// The same, where an empty body means all defaults.
-fn parse_optional_body<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        Ok(T::default())
-    } else {
-        parse_body(body)
-    }
-}
-
 /// The organization's id from the path. An id that cannot be is one that does
 /// not exist; only its creation says what is wrong with it.
 fn organization(text: &str, creates: bool) -> Result<OrganizationId, Problem> {
@@ -80,7 +47,7 @@ fn organization(text: &str, creates: bool) -> Result<OrganizationId, Problem> {
         if creates {
             Problem::invalid(
                 "organization",
-                "An organization id is 1 to 64 of A-Z a-z 0-9 _ -, and does not start with _.",
+                "An organization id must have 1 to 64 characters out of A-Z, a-z, 0-9, _ and -, and must not start with _.",
             )
         } else {
             Code::NotFound.into()
@@ -90,74 +57,6 @@ fn organization(text: &str, creates: bool) -> Result<OrganizationId, Problem> {
 
 fn key(text: &str) -> Result<KeyId, Problem> {
     KeyId::parse(text).ok_or_else(|| Code::NotFound.into())
-}
-
-/// What must be true of an object before it is changed: its revision, and
-/// whether it must be there. `If-Match` (RFC 9110 section 13.1.1) is one strong
-/// entity tag that is a revision, or `*`; `If-None-Match` (section 13.1.2) of a
-/// change is `*`, which only what has no revision fulfils. Both together nothing
-/// fulfils.
-fn precondition(
-    if_match: Option<&str>,
-    if_none_match: Option<&str>,
-) -> Result<(Option<Revision>, bool), Problem> {
-    let absent = match if_none_match.map(str::trim) {
-        None => None,
-        Some("*") => Some(0),
-        Some(_) => {
-            return Err(Problem::invalid(
-                "If-None-Match",
-                "`If-None-Match` of a change is `*`.",
-            ));
-        }
-    };
-    match if_match.map(str::trim) {
-        None => Ok((absent, false)),
-        Some("*") => Ok((absent, true)),
-        Some(tag) => Ok((absent.or(Some(revision(tag)?)), true)),
-    }
-}
-
-fn revision(tag: &str) -> Result<Revision, Problem> {
-    tag.strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        // `parse` alone would take a sign.
-        .filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|number| number.parse().ok())
-        .ok_or_else(|| {
-            Problem::invalid("If-Match", r#"`If-Match` is a revision in quotes, as "7"."#)
-        })
-}
-
-/// Days without use that a list may be asked for.
-pub const UNUSED_FOR_DAYS: std::ops::RangeInclusive<u32> = 1..=36_500;
-
-/// Most characters of an `Idempotency-Key`.
-pub const IDEMPOTENCY_KEY_MAX: usize = 255;
-
-/// Parameters of every list.
-const PAGE: [&str; 2] = ["cursor", "limit"];
-
-/// The names of the query parameters that a place takes with GET; with another
-/// method it takes none.
-#[must_use]
-pub const fn query_of(place: &AdminPlace<'_>) -> &'static [&'static str] {
-    match place {
-        AdminPlace::Organizations => &["search", "cursor", "limit"],
-        AdminPlace::Keys(_) => &["state", "name", "unused_for_days", "cursor", "limit"],
-        AdminPlace::Audit(_) => &["after", "limit"],
-        AdminPlace::Usage(_) => &USAGE_QUERY,
-        AdminPlace::Export(_) | AdminPlace::Status | AdminPlace::RootKeys => &PAGE,
-        AdminPlace::Bootstrap
-        | AdminPlace::Session
-        | AdminPlace::Organization(_)
-        | AdminPlace::Key(..)
-        | AdminPlace::KeyAction(..)
-        | AdminPlace::Impact(..)
-        | AdminPlace::RevokeAll(_)
-        | AdminPlace::AuditHead(_)
-        | AdminPlace::Import(_) => &[],
-    }
 }
 
 /// What the registry is asked for a place that concerns one organization;
@@ -244,20 +143,10 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
             organization(id, false)?,
             Command::RevokeAll(parse_body(body)?),
         ),
-        AdminPlace::Audit(id) => {
-            let after = parameters
-                .parse("after", "a sequence number", |text| {
-                    text.parse().ok().filter(|after| *after <= GREATEST_SAFE)
-                })?
-                .unwrap_or(0);
-            (
-                organization(id, false)?,
-                Command::ListAudit(ListAudit {
-                    after,
-                    limit: parameters.limit()?,
-                }),
-            )
-        }
+        AdminPlace::Audit(id) => (
+            organization(id, false)?,
+            Command::ListAudit(list_audit(&parameters)?),
+        ),
         AdminPlace::AuditHead(id) => (organization(id, false)?, Command::AuditHead {}),
         AdminPlace::Usage(id) => (
             organization(id, false)?,
@@ -285,151 +174,11 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
     }))
 }
 
-/// The scope a place needs, from the [table](Permission) that the registry asks
-/// too; none for the places that prove their callers themselves.
-#[must_use]
-pub fn scope_of(place: &AdminPlace<'_>, method: &str) -> &'static str {
-    let reads = method == "GET";
-    let permission = match place {
-        AdminPlace::Bootstrap | AdminPlace::Session => return "",
-        AdminPlace::Status | AdminPlace::RootKeys => Permission::ReadStatus,
-        AdminPlace::Organizations => Permission::ReadOrganizations,
-        AdminPlace::Organization(_) if reads => Permission::ReadOrganizations,
-        AdminPlace::Organization(_) => Permission::WriteOrganizations,
-        AdminPlace::Keys(_) | AdminPlace::Key(..) if reads => Permission::ReadKeys,
-        AdminPlace::Keys(_)
-        | AdminPlace::Key(..)
-        | AdminPlace::KeyAction(..)
-        | AdminPlace::RevokeAll(_)
-        | AdminPlace::Export(_)
-        | AdminPlace::Import(_) => Permission::WriteKeys,
-        AdminPlace::Impact(..) | AdminPlace::Usage(_) => Permission::ReadUsage,
-        AdminPlace::Audit(_) | AdminPlace::AuditHead(_) => Permission::ReadAudit,
-    };
-    let (_, organization, _) = place.parts();
-    permission.scope(organization == Some(OrganizationId::PLATFORM))
-}
-
-/// The query of a place that passes over organizations.
-pub struct OrganizationsQuery {
-    /// Only those whose id or name has this in it, in any case.
-    pub search: Option<String>,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-    /// Most items.
-    pub limit: Limit,
-}
-
-/// Reads it.
-///
-/// # Errors
-/// `invalid_request`.
-pub fn organizations_query(
-    place: &AdminPlace<'_>,
-    query: &str,
-) -> Result<OrganizationsQuery, Problem> {
-    let parameters = Parameters::read(query, query_of(place))?;
-    let search = parameters.parse("search", "1 to 100 characters", |text| {
-        (1..=100)
-            .contains(&text.chars().count())
-            .then(|| text.to_owned())
-    })?;
-    Ok(OrganizationsQuery {
-        search,
-        cursor: parameters
-            .parse("cursor", "one that this list gave", OrganizationId::parse)?
-            .map(|id| id.to_string()),
-        limit: parameters.limit()?,
-    })
-}
-
-/// Makes a listing's pages as large as they come, for it is to leave as lines;
-/// `false` for what has no lines.
-pub fn as_lines(command: &mut Command) -> bool {
-    match command {
-        Command::ListAudit(ListAudit { limit, .. }) | Command::Export { limit, .. } => {
-            *limit = Limit::MAX;
-            true
-        }
-        _ => false,
-    }
-}
-
-/// The query that asks for the lines after `next`, which a page of them gave.
-#[must_use]
-pub fn query_after(place: &AdminPlace<'_>, next: &str) -> String {
-    let name = match place {
-        AdminPlace::Audit(_) => "after",
-        _ => "cursor",
-    };
-    format!("{name}={next}")
-}
-
-/// `Idempotency-Key`: 1 to 255 visible ASCII characters. What it stands for is
-/// the request's path and body.
-///
-/// # Errors
-/// `invalid_request`.
-pub fn idempotency(key: &str, path: &str, body: &[u8]) -> Result<Idempotency, Problem> {
-    if !(1..=IDEMPOTENCY_KEY_MAX).contains(&key.len())
-        || !key.bytes().all(|byte| byte.is_ascii_graphic())
-    {
-        return Err(Problem::invalid(
-            "Idempotency-Key",
-            "`Idempotency-Key` is 1 to 255 visible ASCII characters.",
-        ));
-    }
-    let digest = Sha256::new()
-        .chain_update(path)
-        .chain_update([0])
-        .chain_update(body)
-        .finalize();
-    Ok(Idempotency {
-        key: key.to_owned(),
-        body_digest: random::hex(&digest),
-    })
-}
-
-fn list_keys(parameters: &Parameters) -> Result<ListKeys, Problem> {
-    let state = parameters.parse(
-        "state",
-        "active, retiring, disabled, expired or revoked",
-        |text| {
-            KeyState::ALL
-                .into_iter()
-                .find(|state| state.as_str() == text)
-        },
-    )?;
-    let days = |text: &str| {
-        text.parse::<u32>()
-            .ok()
-            .filter(|days| UNUSED_FOR_DAYS.contains(days))
-    };
-    Ok(ListKeys {
-        state,
-        name: parameters.parse("name", "1 to 100 characters", |text| {
-            (1..=100)
-                .contains(&text.chars().count())
-                .then(|| text.to_owned())
-        })?,
-        unused_for_days: parameters.parse(
-            "unused_for_days",
-            "a number of days from 1 to 36500",
-            days,
-        )?,
-        cursor: parameters.cursor(),
-        limit: parameters.limit()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::http::Place;
-    use crate::http::place::ADMIN;
-    use crate::key::{Scope, Scopes};
-    use crate::registry::message::{Actor, Admin};
-    use crate::registry::{ADMIN_SCOPES, permit};
+    use crate::registry::message::ListKeys;
 
     fn asked(method: &str, path: &str, query: &str, body: &str) -> Result<Ask, Problem> {
         let Place::Admin(place) = Place::of(path) else {
@@ -487,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn scopes_and_the_platforms_own() {
+    fn a_listing_has_its_query() {
         let ask = asked(
             "GET",
             "/admin/v1/organizations/acme/keys",
@@ -498,76 +247,6 @@ mod tests {
         assert!(
             matches!(ask.command, Command::ListKeys(ListKeys { limit, .. }) if limit.get() == 7)
         );
-        let scope = |method: &str, path: &str| {
-            let Place::Admin(place) = Place::of(path) else {
-                panic!("{path}")
-            };
-            scope_of(&place, method)
-        };
-        assert_eq!(
-            scope("GET", "/admin/v1/organizations/acme/keys"),
-            "keys:read"
-        );
-        assert_eq!(
-            scope("POST", "/admin/v1/organizations/acme/keys"),
-            "keys:write"
-        );
-        for path in ["", "/keys", "/audit", "/usage", "/export", "/revoke-all"] {
-            for method in ["GET", "POST", "PUT"] {
-                assert_eq!(
-                    scope(method, &format!("/admin/v1/organizations/_platform{path}")),
-                    "admins:write"
-                );
-            }
-        }
-    }
-
-    /// Whoever passes at the edge passes at the registry, with one scope and with
-    /// the same.
-    #[test]
-    fn the_edge_and_the_registry_ask_for_the_same_scope() {
-        const ID: &str = "kat_live_20BAssrdJ8UvAGbTzdPedgcnuDWlHC";
-        const BODIES: [&str; 5] = [
-            "",
-            r#"{"name":"a"}"#,
-            r#"{"name":"a","environment":"live","scopes":["read"]}"#,
-            r#"{"reason":"unspecified"}"#,
-            r#"{"keys":[]}"#,
-        ];
-        let mut asked_for = 0;
-        for organization in ["acme", OrganizationId::PLATFORM] {
-            for (template, make) in ADMIN {
-                let place = make(organization, ID);
-                if !template.contains("{organization}") {
-                    continue;
-                }
-                let path = template
-                    .replace("{organization}", organization)
-                    .replace("{key_id}", ID);
-                for method in place.allow().split(", ") {
-                    let command = BODIES
-                        .iter()
-                        .find_map(|body| asked(method, &format!("/admin/v1/{path}"), "", body).ok())
-                        .unwrap()
-                        .command;
-                    let id = OrganizationId::parse(organization).unwrap();
-                    let permitted = |scope: &&str| {
-                        let scopes = vec![Scope::parse(scope).unwrap()];
-                        let admin = Admin {
-                            id: KeyId::parse(ID).unwrap(),
-                            name: "a".to_owned(),
-                            scopes: Scopes::new(scopes).unwrap(),
-                            bound_organization: None,
-                        };
-                        permit(&Actor::Key(admin), &id, &command).is_ok()
-                    };
-                    let enough: Vec<&str> = ADMIN_SCOPES.into_iter().filter(permitted).collect();
-                    assert_eq!(enough, [scope_of(&place, method)], "{method} {path}");
-                    asked_for += 1;
-                }
-            }
-        }
-        assert_eq!(asked_for, 36);
     }
 
     #[test]
@@ -629,31 +308,5 @@ mod tests {
             ),
             Code::InvalidRequest
         );
-    }
-
-    #[test]
-    fn preconditions() {
-        assert_eq!(precondition(None, None), Ok((None, false)));
-        assert_eq!(precondition(Some("*"), None), Ok((None, true)));
-        assert_eq!(precondition(None, Some(" * ")), Ok((Some(0), false)));
-        assert_eq!(precondition(Some("\"7\""), None), Ok((Some(7), true)));
-        for contradiction in ["*", "\"7\""] {
-            assert_eq!(
-                precondition(Some(contradiction), Some("*")),
-                Ok((Some(0), true))
-            );
-        }
-        for bad in [
-            "7",
-            "W/\"7\"",
-            "\"7\", \"8\"",
-            "\"x\"",
-            "\"+7\"",
-            "\"\"",
-            "",
-        ] {
-            assert!(precondition(Some(bad), None).is_err(), "{bad}");
-        }
-        assert!(precondition(None, Some("\"7\"")).is_err());
     }
 }

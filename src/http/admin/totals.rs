@@ -12,6 +12,7 @@ pub const OF_ALL_ORGANIZATIONS: [&str; 3] = ["change_log", "edge", "platform"];
 
 /// Sums over one page of organizations.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Totals {
     /// Organizations that the sums are of.
     pub counted: u64,
@@ -26,6 +27,7 @@ pub struct Totals {
     /// Usable keys that a browser showed.
     pub exposed_keys: u64,
     /// Where the next page of organizations begins.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Cursor"))]
     pub next_cursor: Option<String>,
 }
 

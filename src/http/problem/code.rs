@@ -80,7 +80,7 @@ codes! {
         "Send the key in the header `Authorization: Bearer <key>`.";
     /// Not of the form, or the checksum is wrong.
     MalformedKey = "malformed_key", 401, common,
-        "This is not an API key",
+        "The API key is malformed",
         "Send the whole key exactly as it was shown when it was issued, in one `Authorization` header.";
     /// Forged, unknown, or wrong secret.
     InvalidKey = "invalid_key", 401, common,
@@ -88,7 +88,7 @@ codes! {
         "Check that the key belongs to this service; if its secret was lost, have a new key issued.";
     /// Revoked for ever.
     RevokedKey = "revoked_key", 401, notable,
-        "The API key was revoked",
+        "The API key has been revoked",
         "Revocation is final: ask your administrator for a new key.";
     /// Past its end.
     ExpiredKey = "expired_key", 401, notable,
@@ -100,7 +100,7 @@ codes! {
         "Ask your administrator to enable it again.";
     /// The organization is switched off.
     ApiAccessDisabled = "api_access_disabled", 403, notable,
-        "API access is off for this organization",
+        "API access is disabled for this organization",
         "An administrator can enable API access for the organization.";
     /// The key lacks the route's scope.
     InsufficientScope = "insufficient_scope", 403, notable,
@@ -109,42 +109,42 @@ codes! {
     /// The key is for other routes.
     WrongEnvironment = "wrong_environment", 403, notable,
         "The API key is for another environment",
-        "Client routes take `live` keys (and `test` keys where an API for them is set up); admin routes take `admin` keys.";
+        "Client routes accept `live` keys, and `test` keys where a test API is set up; admin routes accept `admin` keys.";
     /// The key is tied to other networks.
     AddressNotAllowed = "address_not_allowed", 403, notable,
         "The API key may not be used from this address",
-        "Call from one of the networks the key is tied to, or have an administrator change them.";
+        "Call from one of the networks that the key is restricted to, or ask an administrator to change them.";
     /// A browser sent it.
     BrowserCallRefused = "browser_call_refused", 403, common,
         "API keys do not belong in a browser",
         "Call from a server. If this key was in a web page, treat it as leaked and rotate it.";
-    /// No keys are issued while API access is off.
+    /// Keys cannot be issued while API access is disabled.
     IssuingDisabled = "issuing_disabled", 409, common,
-        "No keys are issued while API access is off",
+        "Keys cannot be issued while API access is disabled",
         "Enable API access for the organization first.";
     /// This key cannot be rotated.
     NotRotatable = "not_rotatable", 409, common,
         "This key cannot be rotated",
-        "A key that is revoked, expired, disabled or already replaced has no successor: issue a new key.";
+        "A revoked, expired, disabled or already replaced key cannot be rotated: issue a new key.";
     /// Revocation is final.
     AlreadyRevoked = "already_revoked", 409, common,
-        "The key was revoked, which is final",
+        "The key has already been revoked",
         "Issue a new key.";
     /// The bootstrap token was used.
     AlreadyBootstrapped = "already_bootstrapped", 409, common,
-        "This bootstrap token was used",
+        "This bootstrap token has already been used",
         "Sign in with an admin key; if none is left, the operator sets a new BOOTSTRAP_TOKEN.";
     /// The change would leave no usable administrator.
     LastAdmin = "last_admin", 409, notable,
-        "No administrator would be left",
-        "First issue another admin key with `admins:write` that does not expire and is not tied.";
+        "The change would leave no usable administrator",
+        "First issue another admin key that has `admins:write`, never expires, and is bound to no organization and no networks.";
     /// Another organization has the same tag.
     OrganizationIdTaken = "organization_id_taken", 409, common,
         "This organization id cannot be used",
         "Another organization has the same tag: choose another id.";
     /// The request was done before; its secret is gone.
     SecretAlreadyShown = "secret_already_shown", 409, common,
-        "This request was done before",
+        "This request has already been carried out",
         "The secret was in the first answer and is not stored. If it was lost, rotate the key.";
     /// The request is wrong; `detail` says where.
     InvalidRequest = "invalid_request", 400, common,
@@ -156,23 +156,23 @@ codes! {
         "Check the address and the ids in it.";
     /// The thing does not do that.
     MethodNotAllowed = "method_not_allowed", 405, common,
-        "This address does not take that method",
+        "Method not allowed",
         "Use one of the methods in the `Allow` header.";
-    /// The object changed meanwhile.
+    /// The object has changed in the meantime.
     RevisionMismatch = "revision_mismatch", 412, common,
-        "The object changed meanwhile",
+        "The object has changed in the meantime",
         "Read it again and repeat the change with its new revision in `If-Match`.";
     /// More than 64 KiB.
     BodyTooLarge = "body_too_large", 413, common,
-        "The body is too large",
-        "Admin and OAuth requests carry at most 64 KiB.";
+        "The request body is too large",
+        "Admin and OAuth requests may carry at most 64 KiB.";
     /// Not JSON.
     UnsupportedMediaType = "unsupported_media_type", 415, common,
         "Unsupported media type",
         "Send `Content-Type: application/json`.";
     /// One idempotency key, two requests.
     IdempotencyKeyReused = "idempotency_key_reused", 422, common,
-        "This Idempotency-Key was used for another request",
+        "This Idempotency-Key has been used for another request",
         "Use a new Idempotency-Key for a new request.";
     /// Too many.
     RateLimited = "rate_limited", 429, common,
@@ -181,19 +181,19 @@ codes! {
     /// Nobody could prove how the key stands.
     FreshnessUnavailable = "freshness_unavailable", 503, notable,
         "The key's status cannot be verified right now",
-        "The key was not judged. Try again after `Retry-After` seconds.";
+        "The request was neither accepted nor refused. Try again after `Retry-After` seconds.";
     /// The registry did not answer.
     RegistryUnavailable = "registry_unavailable", 503, notable,
-        "The registry does not answer right now",
+        "The registry is not available right now",
         "Try again after `Retry-After` seconds.";
     /// The upstream did not answer properly.
     UpstreamUnavailable = "upstream_unavailable", 502, notable,
-        "The API behind the gateway does not answer",
-        "The key was accepted; the fault is behind it. Try again later.";
+        "The API behind the gateway is not available",
+        "The key was accepted, but the API did not answer. Try again later.";
     /// The upstream took too long.
     UpstreamTimeout = "upstream_timeout", 504, notable,
         "The API behind the gateway took too long",
-        "The key was accepted; the request may or may not have been done.";
+        "The key was accepted; the request may or may not have been carried out.";
     /// A report is not signed by whom it names.
     InvalidSignature = "invalid_signature", 403, common,
         "The report is not signed by GitHub",
@@ -201,7 +201,7 @@ codes! {
     /// Our own fault.
     InternalError = "internal_error", 500, notable,
         "Something went wrong on our side",
-        "Try again; report the request id if it stays.";
+        "Try again; if it fails again, report the request id.";
 }
 
 #[cfg(test)]

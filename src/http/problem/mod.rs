@@ -2,13 +2,12 @@
 //! (RFC 9110 section 11.6.1, RFC 6750 section 3).
 
 mod code;
-mod document;
 
 pub use code::Code;
 
 use super::answer::{Answer, Body, PROBLEM};
+use crate::json::ObjectWriter;
 use crate::verify::Denial;
-use document::Document;
 
 /// A problem on its way out.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,9 +26,9 @@ pub struct Problem {
     pub allow: Option<String>,
     /// Seconds to wait, for 429 and 503.
     pub retry_after: Option<u64>,
-    /// Further members of the document (RFC 9457 section 3.2), such as the key
+    /// A further member of the document (RFC 9457 section 3.2), as JSON: the key
     /// object of `secret_already_shown`.
-    pub extension: Option<(&'static str, serde_json::Value)>,
+    pub extension: Option<(&'static str, String)>,
     /// The caller tried HTTP Basic, and is challenged by the same scheme.
     pub is_basic: bool,
     /// The caller proved no secret, whatever the code says of others.
@@ -81,7 +80,7 @@ impl From<&Denial> for Problem {
         let mut problem = Self::from(code);
         if let Denial::InsufficientScope(scope) = denial {
             problem.detail = Some(format!(
-                "This route needs the scope `{scope}`, which the key does not have. {}",
+                "This route requires the scope `{scope}`, which the key does not have. {}",
                 code.advice()
             ));
             problem.scope = Some(scope.clone());
@@ -92,10 +91,10 @@ impl From<&Denial> for Problem {
         }
         if let Denial::RestrictedKey(scope) = denial {
             problem.detail = Some(format!(
-                "This key leaked, and is held to a few scopes: `{scope}` is not among them. Ask your administrator for a new key."
+                "This key has leaked and is restricted to a few scopes; `{scope}` is not among them. Ask your administrator for a new key."
             ));
             problem.scope = Some(scope.clone());
-            problem.extension = Some(("restriction", "leak".into()));
+            problem.extension = Some(("restriction", r#""leak""#.to_owned()));
         }
         problem
     }
@@ -186,20 +185,20 @@ impl Problem {
         let status = self.status();
         let code = self.code.as_str();
         let detail = self.detail.as_deref().unwrap_or_else(|| self.code.advice());
-        let mut document = Document::new();
-        document.text("type", &[origin, "/problems/", code].concat());
-        document.text("title", self.code.title());
-        document.raw("status", &status.to_string());
-        document.text("detail", detail);
-        document.text("code", code);
-        document.text("request_id", request_id);
+        let mut document = ObjectWriter::new()
+            .text("type", &[origin, "/problems/", code].concat())
+            .text("title", self.code.title())
+            .number("status", status.into())
+            .text("detail", detail)
+            .text("code", code)
+            .text("request_id", request_id);
         for (name, value) in [("field", &self.field), ("scope", &self.scope)] {
             if let Some(value) = value {
-                document.text(name, value);
+                document = document.text(name, value);
             }
         }
         if let Some((name, value)) = &self.extension {
-            document.raw(name, &value.to_string());
+            document = document.raw(name, value);
         }
         let body = document.end();
         let mut answer =

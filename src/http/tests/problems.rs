@@ -43,7 +43,7 @@ fn words_of_its_own_take_the_place_of_the_advice() {
     assert_eq!(invalid.field, None);
     assert_eq!(members(&answer(invalid))["detail"], "nothing fits");
     let extended = Problem {
-        extension: Some(("key", json!({ "a": 1 }))),
+        extension: Some(("key", r#"{"a":1}"#.to_owned())),
         ..Problem::from(Code::SecretAlreadyShown)
     };
     assert_eq!(members(&answer(extended))["key"], json!({ "a": 1 }));

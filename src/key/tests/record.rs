@@ -6,22 +6,14 @@ use crate::time::Timestamp;
 
 fn record() -> KeyRecord {
     KeyRecord {
-        v: RECORD_VERSION,
         revision: 7,
-        issued: 3,
-        issued_at: Timestamp(1),
-        digest: keyring().digest(&minted(7, Environment::Live)).unwrap(),
-        environment: Environment::Live,
         name: "Shop".to_owned(),
-        scopes: Scopes::default(),
-        revoked: false,
-        disabled: false,
-        restricted: false,
-        expires_at: None,
-        replaced_at: None,
-        retires_at: None,
-        allowed_ips: Vec::new(),
-        bound_organization: None,
+        ..KeyRecord::issued(
+            3,
+            Timestamp(1),
+            keyring().digest(&minted(7, Environment::Live)).unwrap(),
+            Scopes::default(),
+        )
     }
 }
 

@@ -66,3 +66,17 @@ fn of_what_looks_like_keys_the_first_made_here_counts() {
     assert!(ring.first_made_here(&look_alike).is_none());
     assert!(ring.first_made_here("").is_none());
 }
+
+#[test]
+fn a_key_is_found_however_its_text_is_cut_and_little_is_kept() {
+    let ring = keyring();
+    let key = minted(7, Environment::Admin);
+    let before = format!("æ{}kat_live_", "kat_".repeat(50));
+    let text = format!("{before}{}x", key.text().expose());
+    for length in 1..=text.len() {
+        let mut search = Search::new(&ring);
+        let found = (text.as_bytes().chunks(length)).find_map(|piece| search.next(piece));
+        assert_eq!(found.unwrap().id(), key.id(), "{length}");
+        assert!(search.kept.len() < MAX_LENGTH);
+    }
+}

@@ -1,10 +1,10 @@
 //! Canonical bytes of a JSON value: RFC 8785 over I-JSON without fractions.
 //!
-//! The one hard part of RFC 8785 is how it writes a fraction; nothing here has
-//! one. What is left: no spaces, an object's names in the order of their UTF-16
-//! code units, and strings escaped as `serde_json` does it (section 3.2.2.2 and
-//! `serde_json` agree: the short forms of `\b \t \n \f \r \" \\`, `\u00xx` in
-//! lower case for other control characters, all else as it is).
+//! The one hard part of RFC 8785 is how it writes a fraction, and the reason to use a
+//! library; nothing here has one. What is left: no spaces, an object's names in the
+//! order of their UTF-16 code units, and strings escaped as `serde_json` does it
+//! (section 3.2.2.2 and `serde_json` agree: the short forms of `\b \t \n \f \r \" \\`,
+//! `\u00xx` in lower case for other control characters, all else as it is).
 
 use std::fmt;
 

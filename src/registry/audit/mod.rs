@@ -32,12 +32,11 @@ pub use verify::{
     Broken, Reason, Verified, verify_checkpoint, verify_export, verify_head, verify_kept,
 };
 
-use super::handle::Stop;
+use super::context::CommandError;
 use super::message::{Actor, Admin, AuditHead, AuditPage, ListAudit, Refusal, Who};
-use super::sql as texts;
+use super::sql as statements;
 use super::store::{Key, first};
 use crate::key::{Brand, KeyId, Keyring, OrganizationId};
-use crate::random::hex;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -49,7 +48,7 @@ pub fn beginning(organization: &OrganizationId) -> String {
 
 /// SHA-256 in hexadecimal.
 pub(super) fn sha256(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
+    base16ct::lower::encode_string(&Sha256::digest(text.as_bytes()))
 }
 
 /// The bytes that are signed as a chain's end.
@@ -64,13 +63,13 @@ fn checkpoint_text(organization: &OrganizationId, seq: u64, hash: &str, at: Time
 }
 
 /// What an act is about.
-pub(super) struct About {
+pub(super) struct AuditSubject {
     kind: &'static str,
     id: String,
     name: Option<String>,
 }
 
-impl About {
+impl AuditSubject {
     /// A key, by the name it has before the act.
     pub(super) fn key(key: &Key, brand: Brand) -> Self {
         Self {
@@ -110,7 +109,7 @@ pub(super) struct Act<'a> {
     pub(super) at: Timestamp,
     pub(super) actor: &'a Who,
     pub(super) action: &'static str,
-    pub(super) subject: &'a About,
+    pub(super) subject: &'a AuditSubject,
     pub(super) before: Option<Map<String, Json>>,
     pub(super) after: Option<Map<String, Json>>,
     pub(super) request_id: &'a str,
@@ -143,7 +142,7 @@ pub(super) fn append(
         members.insert("hash".to_owned(), hash.into());
     }
     sql.query(
-        texts::INSERT_AUDIT,
+        statements::INSERT_AUDIT,
         &[seq.into(), canonical_bytes(&entry)?.into()],
     )?;
     Ok(())
@@ -151,7 +150,7 @@ pub(super) fn append(
 
 /// The number and hash of the last entry.
 fn end(sql: &dyn Sql, organization: &OrganizationId) -> Result<(u64, String), SqlError> {
-    match first(sql, texts::AUDIT_END, &[])? {
+    match first(sql, statements::AUDIT_END, &[])? {
         Some(row) => Ok((row.unsigned(0)?, row.text(1)?.to_owned())),
         None => Ok((0, beginning(organization))),
     }
@@ -182,7 +181,7 @@ pub(super) fn list(
     sql: &dyn Sql,
     organization: &OrganizationId,
     asked: &ListAudit,
-) -> Result<AuditPage, Stop> {
+) -> Result<AuditPage, CommandError> {
     let checkpoint = retention::checkpoint(sql, organization)?;
     if let Some(checkpoint) = checkpoint.filter(|dropped| (1..dropped.seq).contains(&asked.after)) {
         let detail = format!(
@@ -192,7 +191,10 @@ pub(super) fn list(
         return Err(Refusal::field("after", detail).into());
     }
     let limit = asked.limit.get();
-    let rows = sql.query(texts::LIST_AUDIT, &[asked.after.into(), (limit + 1).into()])?;
+    let rows = sql.query(
+        statements::LIST_AUDIT,
+        &[asked.after.into(), (limit + 1).into()],
+    )?;
     let shown = rows.iter().zip(0..limit).map(|(row, _)| row);
     let lines = shown
         .clone()

@@ -8,10 +8,11 @@
 
 use serde_json::json;
 
-use super::{About, Act, append, checkpoint_text};
+use super::checkpoint_text;
 use crate::key::{Keyring, OrganizationId};
-use crate::registry::message::{Actor, AuditCheckpoint, Who};
-use crate::registry::sql as texts;
+use crate::registry::message::AuditCheckpoint;
+use crate::registry::record;
+use crate::registry::sql as statements;
 use crate::registry::store::{first, instant, parsed};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -34,7 +35,7 @@ pub(super) fn checkpoint(
     sql: &dyn Sql,
     organization: &OrganizationId,
 ) -> Result<Option<AuditCheckpoint>, SqlError> {
-    first(sql, texts::AUDIT_CHECKPOINT, &[])?
+    first(sql, statements::AUDIT_CHECKPOINT, &[])?
         .map(|row| {
             Ok(AuditCheckpoint {
                 organization: organization.clone(),
@@ -75,7 +76,7 @@ pub(in crate::registry) fn seal(
         return Ok(again);
     }
     let mut old = None;
-    for row in sql.query(texts::AUDIT_AGES, &[through.into(), AT_ONCE.into()])? {
+    for row in sql.query(statements::AUDIT_AGES, &[through.into(), AT_ONCE.into()])? {
         if end_of(stamp(row.text(1)?)?) > now {
             break;
         }
@@ -91,7 +92,7 @@ pub(in crate::registry) fn seal(
     ];
     sql.transaction(&mut || {
         sql.query(
-            texts::PUT_AUDIT_CHECKPOINT,
+            statements::PUT_AUDIT_CHECKPOINT,
             &[
                 seq.into(),
                 hash.as_str().into(),
@@ -99,29 +100,15 @@ pub(in crate::registry) fn seal(
                 signature.as_str().into(),
             ],
         )?;
-        let act = Act {
-            at: now,
-            actor: &Who::from(&Actor::System),
-            action: SEALED,
-            subject: &About::organization(organization),
-            before: None,
-            after: Some(
-                after
-                    .iter()
-                    .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                    .collect(),
-            ),
-            request_id: "",
-        };
-        append(sql, organization, act)?;
-        sql.query(texts::DROP_AUDIT, &[seq.into()]).map(|_| ())
+        record::by_registry(sql, organization, SEALED, &after, now)?;
+        sql.query(statements::DROP_AUDIT, &[seq.into()]).map(|_| ())
     })?;
     Ok(now.plus(NEXT_STEP))
 }
 
 /// When an entry was written, if there is one of this number.
 fn written_at(sql: &dyn Sql, seq: u64) -> Result<Option<Timestamp>, SqlError> {
-    first(sql, texts::AUDIT_AT, &[seq.into()])?
+    first(sql, statements::AUDIT_AT, &[seq.into()])?
         .map(|row| stamp(row.text(0)?))
         .transpose()
 }

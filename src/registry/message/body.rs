@@ -13,6 +13,7 @@ use crate::key::{Environment, OrganizationId};
 
 /// `PUT /admin/v1/organizations/{org}`; what is not said stays.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PutOrganization {
     /// What people call it.
@@ -23,6 +24,7 @@ pub struct PutOrganization {
         deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "ApiAccess"))]
     pub api_access: Option<ApiAccess>,
     /// Longest life of a key, in days from its creation; `null`: none.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
@@ -33,6 +35,7 @@ pub struct PutOrganization {
         deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "LeakPolicy"))]
     pub leak_policy: Option<LeakPolicy>,
     /// Whether to answer only once enforced.
     #[serde(default)]
@@ -41,6 +44,7 @@ pub struct PutOrganization {
 
 /// `POST …/keys`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IssueKey {
     /// What people call it.
@@ -60,12 +64,17 @@ pub struct IssueKey {
     pub metadata: Metadata,
     /// For an admin key: the one organization it reaches, for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::schema::ClientOrganizationId>")
+    )]
     pub bound_organization: Option<OrganizationId>,
 }
 
 /// `PATCH …/keys/{key id}`: a merge patch (RFC 7396); `metadata` is replaced
 /// whole.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PatchKey {
     /// A new name; a key always has one.
@@ -74,6 +83,7 @@ pub struct PatchKey {
         deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Name"))]
     pub name: Option<Name>,
     /// New scopes; a key always has some.
     #[serde(
@@ -81,6 +91,7 @@ pub struct PatchKey {
         deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "GrantedScopes"))]
     pub scopes: Option<GrantedScopes>,
     /// A new end, or none.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
@@ -93,6 +104,7 @@ pub struct PatchKey {
     pub metadata: Patch<Metadata>,
     /// `null` lifts the restriction of a key that leaked.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "()"))]
     pub restriction: Patch<Nothing>,
     /// Whether to answer only once enforced.
     #[serde(default)]
@@ -101,6 +113,7 @@ pub struct PatchKey {
 
 /// `POST …/keys/{key id}/rotate`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RotateKey {
     /// For how long both work.
@@ -113,6 +126,7 @@ pub struct RotateKey {
 
 /// `POST …/keys/{key id}/revoke`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RevokeKey {
     /// Why.
@@ -130,6 +144,7 @@ pub type RevokeAll = RevokeKey;
 
 /// A body that says no more than whether to wait: disable, enable, delete.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WaitOnly {
     /// Whether to answer only once enforced.
@@ -139,9 +154,15 @@ pub struct WaitOnly {
 
 /// `POST …/{org}/import`: lines of an export.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ImportKeys")
+)]
 #[serde(deny_unknown_fields)]
 pub struct Import {
     /// The keys.
+    #[cfg_attr(feature = "schema", schemars(length(max = Self::MOST)))]
     pub keys: Vec<ExportedKey>,
     /// Whether to answer only once enforced.
     #[serde(default)]

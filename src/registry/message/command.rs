@@ -6,7 +6,7 @@ use super::body::{
     Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
 };
 use super::field::{LeakSource, SessionToken};
-use crate::edge_call::{ListUsage, RequiredRevisions, UsageCount};
+use crate::edge_call::{ListUsage, PreflightCount, RequiredRevisions, UsageCount};
 use crate::key::{KeyId, KeyState, OrganizationId, PublicKeyId, Revision, Subject};
 use crate::page::Limit;
 
@@ -144,6 +144,11 @@ pub enum Command {
     },
 
     /// `_platform`: preflights asked for `authorization`. `Outcome::Done`.
+    NotePreflights {
+        /// What an edge counted, at most 100 origins.
+        preflights: Vec<PreflightCount>,
+    },
+    /// The same of one origin, by an edge of an older version.
     NotePreflight {
         /// The page's origin, as sent.
         origin: String,
@@ -287,6 +292,7 @@ impl Command {
             self,
             Self::PutOrganization(_)
                 | Self::Bootstrap { .. }
+                | Self::NotePreflights { .. }
                 | Self::NotePreflight { .. }
                 | Self::NoteFailures { .. }
                 | Self::NoteFailedAuthentication { .. }

@@ -35,7 +35,8 @@ pub use view::{
 
 // The data plane's part of the messages, which may not name this module.
 pub use crate::edge_call::{
-    ListUsage, MESSAGE_VERSION, Records, RequiredRevisions, Span, UsageCount, UsageRow,
+    ListUsage, MESSAGE_VERSION, PreflightCount, Records, RequiredRevisions, Span, UsageCount,
+    UsageRow,
 };
 pub use crate::page::{Limit, Page};
 
@@ -75,12 +76,13 @@ impl Request {
     /// read of records is one, except where the edge reads them to let an
     /// administrator in whose secret is proven: only the edge can tell.
     #[must_use]
-    pub const fn yields(&self) -> bool {
+    pub const fn is_sheddable(&self) -> bool {
         match self.command {
             Command::Records { .. }
             | Command::CountUsage { .. }
             | Command::MarkExposed { .. }
             | Command::ReportBehind { .. }
+            | Command::NotePreflights { .. }
             | Command::NotePreflight { .. }
             | Command::NoteFailures { .. }
             | Command::NoteFailedAuthentication { .. } => true,

@@ -12,7 +12,7 @@ use super::view::{AuditHead, ExportedKey, KeyView, OrganizationView};
 use crate::edge_call::{Records, UsageRow};
 use crate::key::{KeyId, KeyRecord, Revision, SecretText, Subject};
 use crate::page::Page;
-use crate::time::{Timestamp, rfc3339};
+use crate::time::{Rfc3339, Rfc3339OrNull, Timestamp};
 
 /// What a registry's object answers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -206,11 +206,12 @@ impl Changed {
 
 /// What a revocation would hit.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Impact {
     /// The key.
     pub key: KeyId,
     /// When it last opened something.
-    #[serde(with = "rfc3339::option")]
+    #[serde(with = "Rfc3339OrNull")]
     pub last_used_at: Option<Timestamp>,
     /// The last hour, in whole buckets: this hour and the one before.
     pub last_hour: WindowUse,
@@ -224,6 +225,7 @@ pub struct Impact {
 
 /// Requests let through in a time.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WindowUse {
     /// All of them.
     pub requests: u64,
@@ -233,20 +235,23 @@ pub struct WindowUse {
 
 /// Whether the successor has taken over.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Successor {
     /// Its key id.
     pub id: KeyId,
     /// Whether it was used yet.
     pub in_use: bool,
     /// When last.
-    #[serde(with = "rfc3339::option")]
+    #[serde(with = "Rfc3339OrNull")]
     pub last_used_at: Option<Timestamp>,
 }
 
 /// How a registry stands.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Status {
     /// Its last revision.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Revision"))]
     pub revision: Revision,
     /// What has not reached the change log or Workers KV.
     pub outbox: OutboxDepth,
@@ -264,6 +269,7 @@ pub struct Status {
 
 /// What has not left yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct OutboxDepth {
     /// Not enforced.
     pub appends: u64,
@@ -273,13 +279,14 @@ pub struct OutboxDepth {
 
 /// A page that is being built with a key in it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Preflight {
     /// Its origin.
     pub origin: String,
     /// How often.
     pub count: u64,
     /// When last.
-    #[serde(with = "rfc3339")]
+    #[serde(with = "Rfc3339")]
     pub last_at: Timestamp,
 }
 
@@ -292,7 +299,7 @@ pub struct Session {
     /// What writes must carry.
     pub csrf_token: String,
     /// When it is over.
-    #[serde(with = "rfc3339")]
+    #[serde(with = "Rfc3339")]
     pub expires_at: Timestamp,
     /// The admin key behind it.
     pub id: KeyId,

@@ -1,18 +1,18 @@
 //! `/openapi.json`: the whole API as an OpenAPI 3.1 document.
 //!
 //! Paths, methods, scopes, query parameters, problems and limits are read from
-//! the crate's own tables; only words and shapes are written here, and a test
-//! holds the shapes against the crate's types. The routes of the API behind the
-//! gateway come from wrangler.toml, as they do at the deployment.
+//! the crate's own tables, and most schemas are derived from its types; the words,
+//! and the shapes of what has no type, are written here, and tests hold them against
+//! what the code does. The routes of the API behind the gateway come from
+//! wrangler.toml, as they do at the deployment.
 
 mod admin;
 mod clients;
-mod field;
 mod operation;
-mod request;
-mod response;
+mod schema;
 #[cfg(test)]
 mod tests;
+mod untyped;
 
 use crate::project;
 use anyhow::{Context, Result};
@@ -49,7 +49,7 @@ fn document(routes: &RouteTable) -> Result<Value> {
         "paths": paths,
         "components": {
             "securitySchemes": security_schemes(),
-            "schemas": schemas(),
+            "schemas": schema::all(),
             "responses": responses,
         },
     }))
@@ -63,7 +63,7 @@ fn info() -> Value {
         "description": "Issues, verifies, rotates and revokes API keys. When a change that decides requests is \
             answered with `enforced: true`, no request that arrives afterwards at any edge is decided on the \
             older state.\n\nTimes are RFC 3339 in UTC. Requests refuse unknown and repeated members, and carry \
-            at most 64 KiB. Every refusal is a problem document (RFC 9457) whose `type` is a page; an address \
+            at most 64 KiB, or 4 KiB where no key was shown (to sign in, to revoke a token). Every refusal is a problem document (RFC 9457) whose `type` is a page; an address \
             that does not take a method answers 405 `method_not_allowed` with `Allow`.",
         "license": { "name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0" },
     })
@@ -187,14 +187,4 @@ fn security_schemes() -> Value {
             "description": "An admin key: its id as user, its secret part as password.",
         },
     })
-}
-
-fn schemas() -> Value {
-    let all: Map<String, Value> = field::schemas()
-        .into_iter()
-        .chain(request::schemas())
-        .chain(response::schemas())
-        .map(|(name, schema)| (name.to_owned(), schema))
-        .collect();
-    Value::Object(all)
 }

@@ -1,7 +1,7 @@
 //! The admin API, by place and method.
 
-use super::field::{count, reference, words};
 use super::operation::{KEY_PROBLEMS, Operation, content, json_of, tagged, with_header};
+use super::schema::{count, reference, words};
 use katalo_keys::http::admin::{IDEMPOTENCY_KEY_MAX, UNUSED_FOR_DAYS, query_of, scope_of};
 use katalo_keys::http::{AdminPlace, Code, JSON, KeyAction, NDJSON};
 use katalo_keys::key::KeyState;

@@ -1,8 +1,8 @@
 //! Everything but the admin API.
 
 use super::admin::usage_parameter;
-use super::field::reference;
 use super::operation::{KEY_PROBLEMS, Operation, content, json_of, with_header};
+use super::schema::reference;
 use katalo_keys::http::USAGE_QUERY;
 use katalo_keys::http::{Code, IDENTITY, JSON, PROXIES_ASK, Route, leaks, oauth};
 use serde_json::{Value, json};

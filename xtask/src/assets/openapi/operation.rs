@@ -1,6 +1,6 @@
 //! One operation, from its parts to its JSON.
 
-use super::field::reference;
+use super::schema::reference;
 use katalo_keys::http::{Code, PROBLEM};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

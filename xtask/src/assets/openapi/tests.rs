@@ -8,7 +8,7 @@ use katalo_keys::http::admin::{
 };
 use katalo_keys::http::{AdminPlace, Answer, Body, Code, FIXED, Place, Problem, oauth};
 use katalo_keys::key::{KeyId, KeyRecord, OrganizationRecord};
-use katalo_keys::registry::message::{self, Outcome, Refusal};
+use katalo_keys::registry::message::{self, Refusal};
 use katalo_keys::time::Timestamp;
 use katalo_keys::verify::Denial;
 use serde::de::DeserializeOwned;
@@ -244,27 +244,9 @@ fn query_parameters_have_the_limits_of_the_code() {
     }
 }
 
-/// The members that the type takes, as its own refusal of another one names them.
-fn members_of<T: DeserializeOwned>() -> BTreeSet<String> {
-    let refusal = serde_json::from_value::<T>(json!({ "no such member": 1 }))
-        .err()
-        .unwrap()
-        .to_string();
-    let (_, expected) = refusal
-        .split_once("expected ")
-        .unwrap_or_else(|| panic!("{refusal}"));
-    expected
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
-}
-
 /// The schema and the type take and refuse the same bodies.
 #[track_caller]
 fn agree<T: DeserializeOwned>(name: &str, good: &Value, variants: &[(&str, Value)]) {
-    assert_eq!(properties(name), members_of::<T>(), "{name}");
     assert_eq!(
         names(good),
         properties(name),
@@ -470,14 +452,9 @@ fn bodies_are_taken_as_described() {
         "disabled": false, "revoked_at": AT, "revocation_reason": "superseded", "last_used_at": AT, "replaces": KEY,
         "replaced_by": KEY, "allowed_ips": [], "metadata": {}, "restriction": { "reason": "leak", "since": AT, "scopes": [] },
     });
-    assert_eq!(
-        properties("ExportedKey"),
-        members_of::<message::ExportedKey>()
-    );
     fits("ExportedKey", &line);
     serde_json::from_value::<message::ExportedKey>(line.clone()).unwrap();
     let import = json!({ "keys": [&line], "wait": true });
-    assert_eq!(properties("ImportKeys"), members_of::<message::Import>());
     fits("ImportKeys", &import);
     let validator = schema("ImportKeys");
     let mut lists = [import.clone(), import.clone(), import.clone()];
@@ -489,20 +466,6 @@ fn bodies_are_taken_as_described() {
         assert!(
             parse_body::<message::Import>(list.to_string().as_bytes()).is_err(),
             "{list}"
-        );
-    }
-    for name in whole()["components"]["schemas"]["ExportedKey"]["required"]
-        .as_array()
-        .unwrap()
-    {
-        let mut short = import["keys"][0].clone();
-        short
-            .as_object_mut()
-            .unwrap()
-            .remove(name.as_str().unwrap());
-        assert!(
-            serde_json::from_value::<message::ExportedKey>(short).is_err(),
-            "{name}"
         );
     }
 }
@@ -536,74 +499,71 @@ fn shown(answer: Answer) -> Value {
 }
 
 /// What the code makes of an outcome with every member set fits the schema, whose
-/// members are all there; the type has no more of them, since it writes back all
-/// that it reads.
+/// members are all there.
 #[track_caller]
-fn answers(name: &str, outcome: &Value) {
-    let read: Outcome = serde_json::from_value(outcome.clone()).unwrap();
-    assert_eq!(&serde_json::to_value(&read).unwrap(), outcome, "{name}");
-    let body = shown(answer_to(read, false));
+fn answers(name: &str, outcome: Value) {
+    let body = shown(answer_to(serde_json::from_value(outcome).unwrap(), false));
     fits(name, &body);
     assert_eq!(names(&body), properties(name), "{name}");
 }
 
 #[test]
 fn answers_are_as_described() {
-    answers("Key", &json!({ "key": key_view() }));
+    answers("Key", json!({ "key": key_view() }));
     answers(
         "Organization",
-        &json!({ "organization": organization_view() }),
+        json!({ "organization": organization_view() }),
     );
     answers(
         "KeyPage",
-        &json!({ "keys": { "items": [key_view()], "next_cursor": "7" } }),
+        json!({ "keys": { "items": [key_view()], "next_cursor": "7" } }),
     );
     let lines: Vec<&str> = AUDIT.lines().collect();
     answers(
         "AuditPage",
-        &json!({ "audit": { "lines": lines, "next_after": 9 } }),
+        json!({ "audit": { "lines": lines, "next_after": 9 } }),
     );
     let entry: Value = serde_json::from_str(lines[1]).unwrap();
     assert_eq!(names(&entry), properties("AuditEntry"));
     let hash = "ba1aaf89a1f58ab7ecb18935e575a2471144e0eee888237c4e560e2e086282e0";
     answers(
         "AuditHead",
-        &json!({ "audit_head": { "organization": "acme", "count": 6, "hash": hash, "signature": "s",
+        json!({ "audit_head": { "organization": "acme", "count": 6, "hash": hash, "signature": "s",
             "checkpoint": { "organization": "acme", "seq": 3, "hash": hash, "at": AT, "signature": "s" } } }),
     );
     let row = json!({ "start": AT, "by": "hour", "key": KEY, "scope": "read", "outcome": "allowed", "count": 3 });
     answers(
         "UsagePage",
-        &json!({ "usage": { "items": [row], "next_cursor": null } }),
+        json!({ "usage": { "items": [row], "next_cursor": null } }),
     );
     let window = json!({ "requests": 3, "by_scope": { "read": 2, "": 1 } });
     answers(
         "Impact",
-        &json!({ "impact": {
+        json!({ "impact": {
         "key": KEY, "last_used_at": AT, "last_hour": window, "last_day": window, "last_30_days": window,
         "successor": { "id": KEY, "in_use": true, "last_used_at": AT },
     } }),
     );
     let changed =
         |object: Value| json!({ "changed": { "object": object, "created": false, "awaits": [] } });
-    answers("KeyChanged", &changed(json!({ "key": key_view() })));
+    answers("KeyChanged", changed(json!({ "key": key_view() })));
     answers(
         "KeyIssued",
-        &changed(json!({ "issued": { "key": key_view(), "secret": SECRET } })),
+        changed(json!({ "issued": { "key": key_view(), "secret": SECRET } })),
     );
     answers(
         "KeyRotated",
-        &changed(
+        changed(
             json!({ "issued": { "key": key_view(), "secret": SECRET, "replaced": key_view() } }),
         ),
     );
     answers(
         "OrganizationChanged",
-        &changed(json!({ "organization": organization_view() })),
+        changed(json!({ "organization": organization_view() })),
     );
     answers(
         "KeysImported",
-        &changed(json!({
+        changed(json!({
             "imported": { "imported": 2, "skipped": 1, "organization": organization_view() },
         })),
     );

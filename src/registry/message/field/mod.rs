@@ -1,0 +1,21 @@
+//! Fields that check themselves: a value exists only where it is right.
+
+mod allowed_ips;
+mod leak;
+mod limits;
+mod metadata;
+mod patch;
+mod session_token;
+mod text;
+mod word;
+
+pub use allowed_ips::AllowedIps;
+pub use leak::{LeakPolicy, LeakSource};
+pub use limits::{GrantedScopes, Instant, KeyLifetimeDays, OverlapSeconds};
+pub use metadata::Metadata;
+pub use patch::{Nothing, Patch};
+pub use session_token::SessionToken;
+pub use text::{Name, Note};
+pub use word::{ApiAccess, RevocationReason, Wait};
+
+pub(super) use patch::present;
