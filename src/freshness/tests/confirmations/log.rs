@@ -77,7 +77,7 @@ fn a_log_that_has_started_knows_no_floor_for_one_wait() {
 fn a_watch_is_answered_when_something_urgent_changes() {
     let mut log = log();
     let watch = request(Some(4), Some(holding(1, Some(4))));
-    let mut look = |log: &mut Log, over| log.watch(&watch, at(BEGUN), over, at(BEGUN)).unwrap();
+    let look = |log: &mut Log, over| log.watch(&watch, at(BEGUN), over, at(BEGUN)).unwrap();
     assert_eq!(look(&mut log, false), None);
     log.append(&append(8, 2, false), at(BEGUN)).unwrap();
     assert_eq!(look(&mut log, false), None);
