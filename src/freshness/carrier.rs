@@ -228,6 +228,7 @@ impl<R: Record> View<R> {
 
     /// Begins a carrier; the one that runs ends with its present watch.
     pub fn begin_carrier(&mut self, now: Reading<EdgeClock>) -> Option<Carrier> {
+        self.follower.observe(now);
         if !self.should_carry(now) {
             return None;
         }
@@ -296,6 +297,7 @@ impl<R: Record> View<R> {
     /// Whom to tell, beside the place where a watch is open: to be asked for after
     /// every reply, until nobody is left. The carrier asks by itself.
     pub fn next_confirmation(&mut self, now: Reading<EdgeClock>) -> Option<(Hop, Confirm)> {
+        self.follower.observe(now);
         let cursor = self.follower.cursor()?;
         let lenders = self.lenders.as_mut()?;
         let to = lenders.next_confirmation(cursor, now)?;

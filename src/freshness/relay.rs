@@ -192,6 +192,7 @@ impl Relay {
     /// and the log does not know. To be asked for after every event; changes that
     /// follow each other are confirmed by one message.
     pub fn confirmation(&mut self, now: Reading<RelayClock>) -> Option<Confirm> {
+        self.follower.observe(now);
         let own = self.follower.cursor()?;
         let lending = self.account.as_mut()?;
         let urgent = lending.account.urgent(own.incarnation)?;
@@ -225,6 +226,7 @@ impl Relay {
     /// What to do next to hear of urgent changes. One watch is open at the log while
     /// anybody holds a lease, and none otherwise: it keeps an object in memory.
     pub fn upkeep(&mut self, now: Reading<RelayClock>) -> Upkeep {
+        self.follower.observe(now);
         let cursor = self.follower.cursor();
         let Some(lending) = &mut self.account else {
             return Upkeep::Idle;
@@ -249,6 +251,7 @@ impl Relay {
 
     /// Until the next lease is over, by which the floor may rise without a message.
     pub fn next_expiry(&mut self, now: Reading<RelayClock>) -> Option<Millis> {
+        self.follower.observe(now);
         self.account.as_mut()?.account.next_expiry(now)
     }
 

@@ -302,3 +302,19 @@ fn what_was_confirmed_stays_so() {
         Inserted::Stored
     );
 }
+
+/// Whoever reads the clock takes note of a step back, or nobody would: by the next
+/// reading it may have caught up.
+#[test]
+fn every_reading_is_noted() {
+    for look in [0, 1, 2] {
+        let mut view = lent();
+        let mut carrier = view.begin_carrier(at(12_000)).unwrap();
+        match look {
+            0 => drop(view.begin_carrier(at(9_000))),
+            1 => drop(view.next_confirmation(at(9_000))),
+            _ => drop(view.next_step(&mut carrier, at(9_000))),
+        }
+        assert_eq!(view.follower.proof(), None, "{look}");
+    }
+}

@@ -230,3 +230,18 @@ fn without_confirmations_a_relay_says_what_it_always_said() {
     assert_eq!(relay.confirmation(at(10_000)), None);
     assert_eq!(relay.next_expiry(at(10_000)), None);
 }
+
+/// Whoever reads the clock takes note of a step back, or nobody would: by the next
+/// reading it may have caught up.
+#[test]
+fn every_reading_is_noted() {
+    for look in [0, 1, 2] {
+        let mut relay = lent();
+        match look {
+            0 => drop(relay.confirmation(at(9_000))),
+            1 => drop(relay.upkeep(at(9_000))),
+            _ => drop(relay.next_expiry(at(9_000))),
+        }
+        assert_eq!(relay.age(at(12_000)), None, "{look}");
+    }
+}
