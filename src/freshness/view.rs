@@ -138,6 +138,13 @@ impl<R: Record> View<R> {
         self.follower.cursor()
     }
 
+    /// Takes note of a reading, as every other method here does of its own. Whoever
+    /// reads the clock for anything else says so here: a step back that nobody notes
+    /// is past noticing once the clock has caught up.
+    pub fn observe(&mut self, now: Reading<EdgeClock>) {
+        self.follower.observe(now);
+    }
+
     /// Looks up a request's records. `arrived` is the reading when the request
     /// came in, `now` the present one: on the hot path the same.
     pub fn lookup(

@@ -87,6 +87,7 @@ impl<R: Record + Clone> Authorization<R> {
         event: Event<R>,
         now: Reading<EdgeClock>,
     ) -> Step<V::Granted> {
+        isolate.view.observe(now);
         match (std::mem::replace(&mut self.state, State::Looking), event) {
             (State::Looking, Event::Look) | (State::Syncing, Event::Synced(true)) => {
                 self.look(isolate, verifier, now)

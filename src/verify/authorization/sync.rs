@@ -68,6 +68,7 @@ impl FailoverSync {
         reply: Option<&SyncReply>,
         now: Reading<EdgeClock>,
     ) -> SyncStep {
+        view.observe(now);
         if let Some(reply) = reply {
             return SyncStep::Done(Some(view.accept(&self.pending, reply, now)));
         }
