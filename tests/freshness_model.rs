@@ -28,10 +28,11 @@ use std::time::Instant;
 
 use scenario::{
     AT_ONCE, DECIDED_AFTER, ENFORCED, SAFE, Scenario, State, bad_clocks, bad_network, confirming,
-    crashed_awaiting, crashes, drifting_clocks, evicted_lender, full_account, late_messages,
-    lenders_step_back, load_across, lost_carrier, lost_memory, lowered_bound, lowered_lease,
-    older_edge, races, raised_bound, relay_steps_ahead, repeated_calls, restarted_isolate,
-    restarted_log, restored_registry, two_confirm, two_edges, two_relays, two_ways,
+    crashed_awaiting, crashes, drifting_clocks, drifting_lenders, evicted_lender, full_account,
+    late_messages, lenders_step_back, load_across, lost_carrier, lost_memory, lowered_bound,
+    lowered_lease, older_edge, races, raised_bound, relay_steps_ahead, repeated_calls,
+    restarted_isolate, restarted_log, restored_registry, two_confirm, two_edges, two_relays,
+    two_ways,
 };
 use stateright::{Checker, HasDiscoveries, Model};
 use world::Mutant;
@@ -120,6 +121,7 @@ scenarios! {
     holds_when_the_account_is_full: full_account,
     holds_when_the_bound_is_lowered_while_leases_are_accounted: lowered_lease,
     holds_when_a_lenders_clock_steps_back: lenders_step_back,
+    holds_when_a_lenders_clock_drifts: drifting_lenders,
 }
 
 #[expect(
@@ -190,11 +192,9 @@ mutants! {
     finds_that_a_lowered_bound_shortens_the_wait_at_once: WaitLoweredAtOnce in lowered_bound,
     finds_that_a_restored_registry_does_not_ask: NoRestoreCheck in restored_registry,
     finds_that_a_reply_is_taken_for_a_confirmation: AnswerConfirms in confirming,
-    finds_that_a_relay_holds_leases_by_its_name: RelayNameIsHolder in evicted_lender,
     finds_that_the_log_forgets_what_its_last_process_gave: NoFence in restarted_log,
+    finds_that_a_lease_is_over_without_a_margin: ExpiryWithoutMargin in drifting_lenders,
     finds_that_who_does_not_say_who_asks_is_ignored: HolderlessIgnored in older_edge,
     finds_that_a_full_account_forgets: FullTableForgets in full_account,
-    finds_that_a_broken_watch_ends_its_holder: BrokenWatchRemoves in late_messages,
-    finds_that_leases_end_by_todays_bound: ExpiryByTodaysBound in lowered_lease,
     finds_that_the_place_is_the_one_before_the_append: PlaceBeforeAppend in confirming,
 }

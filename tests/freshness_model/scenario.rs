@@ -151,12 +151,11 @@ impl Scenario {
     /// a state that is drawn for it.
     fn confirms(&self, state: &State) -> bool {
         let drawn = BuildHasherDefault::<DefaultHasher>::default().hash_one(state);
-        self.setup.mutant.is_some()
-            || !self.setup.confirmations
-            || !self.setup.older.is_empty()
-            || !(self.warm && self.faults == 0 && self.messages == 0 && self.setup.holders > 1)
-            || !drawn.is_multiple_of(RECOVERY_IN)
-            || state.world.clone().confirms(&self.setup)
+        let setup = &self.setup;
+        let nothing_fails = self.warm && self.faults == 0 && self.messages == 0;
+        let everybody_confirms = setup.confirmations && setup.older.is_empty() && setup.holders > 1;
+        let applies = setup.mutant.is_none() && nothing_fails && everybody_confirms;
+        !applies || !drawn.is_multiple_of(RECOVERY_IN) || state.world.clone().confirms(setup)
     }
 
     /// Everybody calls, and requests arrive everywhere.
@@ -609,6 +608,16 @@ pub fn lenders_step_back() -> Scenario {
             .map(back)
             .to_vec(),
         ..confirmed("lenders step back")
+    }
+}
+
+/// The edge's clock is as slow as it may be; a tick is one millisecond longer than the
+/// bound.
+pub fn drifting_lenders() -> Scenario {
+    Scenario {
+        tick: BOUND + 1,
+        rates: [-4_900, 4_900],
+        ..confirmed("drifting lenders")
     }
 }
 

@@ -368,8 +368,6 @@ impl World {
 
     /// The log says what nobody decides below any more, or does not.
     pub fn deliver_floor(&mut self, setup: &Setup, number: u8, message: Message) {
-        let (meta, _) = (self.log.status(Reading::at(self.log_clock.last())))
-            .unwrap_or_else(|never| match never {});
         let Context::Await(life, enforcer, subject) = message.context else {
             unreachable!("only the floor is awaited");
         };
@@ -377,14 +375,7 @@ impl World {
             return;
         }
         let event = match message.body {
-            Body::Floor(mut said) => {
-                if setup.mutant == Some(Mutant::LivesCompared)
-                    && let Some(floor) = &mut said.floor
-                {
-                    floor.incarnation = meta.incarnation;
-                }
-                EnforcerEvent::Floor(said)
-            }
+            Body::Floor(said) => EnforcerEvent::Floor(said),
             _ => EnforcerEvent::NoFloor,
         };
         self.enforce(setup, number, enforcer, event, Some(subject));
@@ -392,26 +383,15 @@ impl World {
 
     /// What a fault does to the ends of the leases in a relay's account.
     pub fn alter_terms(&mut self, setup: &Setup, number: u8) {
-        let (meta, _) = (self.log.status(Reading::at(self.log_clock.last())))
-            .unwrap_or_else(|never| match never {});
         let node = &mut self.relays[usize::from(number)];
         let Some(lending) = &mut node.relay.account else {
             return;
         };
         for ((_, id), entry) in &mut lending.account.entries {
-            let term = &mut entry.term;
-            match setup.mutant {
-                Some(Mutant::TermsKeepTheOldClock) => {
-                    let end = node.ends.entry(*id).or_default();
-                    *end = term.until.ms().max(*end);
-                    term.until = Reading::at(*end);
-                }
-                Some(Mutant::ExpiryByTodaysBound) => {
-                    let shorter = term.span.less(meta.lease.wait());
-                    term.until = Reading::at(term.until.ms() - shorter.0);
-                    term.span = term.span.less(shorter);
-                }
-                _ => {}
+            if setup.mutant == Some(Mutant::TermsKeepTheOldClock) {
+                let end = node.ends.entry(*id).or_default();
+                *end = entry.term.until.ms().max(*end);
+                entry.term.until = Reading::at(*end);
             }
         }
     }

@@ -106,10 +106,6 @@ pub enum Mutant {
     BrokenWatchRemoves,
     /// An edge confirms the cursor of a reply that it discarded.
     DiscardedConfirmed,
-    /// A registry compares places of two lives of the log.
-    LivesCompared,
-    /// A relay takes leases to be over by today's bound, not by the one granted.
-    ExpiryByTodaysBound,
     /// The log names the place before the append.
     PlaceBeforeAppend,
     /// A relay whose clock was set back keeps the ends of its leases.
