@@ -17,14 +17,18 @@ const instances = new Map();
  * @returns {(call: () => void) => void}
  */
 export function microtasks(plane) {
-  return (call) =>
+  return (call) => {
+    const instance = instances.get(plane);
+    const generation = instance?.generation;
     void Promise.resolve().then(() => {
       try {
         call();
       } catch (error) {
-        instances.get(plane)?.replace(error);
+        // A wake of an instance that is gone says nothing of the one in its place.
+        if (instance?.generation === generation) instance?.replace(error);
       }
     });
+  };
 }
 
 /** Thrown to the callers of everything that was under way when the module trapped. */

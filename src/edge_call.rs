@@ -8,7 +8,10 @@
 //! During a deployment the two sides may be of different versions for minutes. A
 //! reader therefore skips members that it does not know.
 
-use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
+
+use serde::de::{EnumAccess, VariantAccess as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::key::{
     KeyId, KeyRecord, OrganizationId, OrganizationRecord, OrganizationTag, PublicKeyId, Revision,
@@ -335,8 +338,7 @@ impl Changed {
 }
 
 /// Why a registry did not do it.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EdgeRefusal {
     /// There is no such organization or key.
     NotFound,
@@ -349,8 +351,43 @@ pub enum EdgeRefusal {
     },
     /// Anything else: nothing that the data plane sends is refused so by a registry of
     /// its own version.
-    #[serde(other)]
     Unavailable,
+}
+
+impl<'de> Deserialize<'de> for EdgeRefusal {
+    /// Serde's `other` takes no refusal that says more than its name; whatever a newer
+    /// registry says of one that is not known here is skipped.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Refusal;
+
+        #[derive(Deserialize)]
+        struct Invalid {
+            field: String,
+            detail: String,
+        }
+
+        impl<'de> Visitor<'de> for Refusal {
+            type Value = EdgeRefusal;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a refusal")
+            }
+
+            fn visit_enum<A: EnumAccess<'de>>(self, from: A) -> Result<EdgeRefusal, A::Error> {
+                let (name, content) = from.variant::<String>()?;
+                match name.as_str() {
+                    "not_found" => Ok(EdgeRefusal::NotFound),
+                    "invalid_request" => {
+                        let Invalid { field, detail } = content.newtype_variant()?;
+                        Ok(EdgeRefusal::InvalidRequest { field, detail })
+                    }
+                    _ => Ok(EdgeRefusal::Unavailable),
+                }
+            }
+        }
+
+        from.deserialize_enum("EdgeRefusal", &[], Refusal)
+    }
 }
 
 /// Records as a strong read gave them.
@@ -406,6 +443,12 @@ impl EdgeResponse {
             Some(Err(EdgeRefusal::NotFound)) => Ok(true),
             _ => Err(EdgeRefusal::Unavailable),
         }
+    }
+
+    /// Whether a change was made, now or before, by which every edge decides.
+    #[must_use]
+    pub const fn is_enforced(&self) -> bool {
+        matches!(&self.reply, Some(Ok(EdgeReply::Changed(changed))) if changed.is_enforced())
     }
 
     /// Whether the registry has taken a count or a note, so that it need not be sent

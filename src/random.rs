@@ -1,4 +1,4 @@
-//! Randomness as an input: drawn at the rim, passed inwards.
+//! Randomness as an input: drawn from the runtime, passed inwards.
 
 /// A source of unpredictable bytes. The Worker's is the runtime's
 /// `crypto.getRandomValues`; tests bring a seeded one.

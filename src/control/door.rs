@@ -1,16 +1,17 @@
-//! Who may use the admin routes, in stages: each costs no more than a stranger who
-//! gets that far may cost.
+//! Who may use the admin routes, checked in stages. No stage costs more than a
+//! stranger who gets that far is allowed to cost.
 //!
 //! 1. Form, checksum and tag of a key or a session's token, and for whom the key is:
-//!    all of that stands in what was shown. No I/O, and nobody is told.
-//! 2. The secret: [`secrets`], a look-up for an id and not for an attempt, in the lane
-//!    of edges.
+//!    all of that can be read from what was presented. No I/O; a failure of a key of
+//!    ours is counted, and told later in a batch.
+//! 2. The secret: [`secrets`], one look-up per id rather than per attempt, in the
+//!    edges' lane.
 //! 3. The key as it stands now, at `_platform`'s registry, in the administrators'
 //!    lane, which no stranger can fill: they do not get here.
 //!
 //! A session's token is a secret whose tag proves that somebody was once signed in
-//! with it, so that it goes from the first stage to the third; one that is over is
-//! remembered, and each token's reads under way are bounded.
+//! with it, so it skips from the first stage to the third. A session that is over is
+//! remembered, and the reads in flight for each token are bounded.
 
 use std::rc::Rc;
 

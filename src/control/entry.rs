@@ -5,9 +5,10 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request};
 
 use crate::control::log;
-use crate::control::{admin, leaks};
-use crate::http::{Body, Code, Place, checked_path};
+use crate::control::{admin, failures, leaks};
+use crate::http::{Answer, Body, Code, Place, Problem, checked_path};
 use crate::runtime::bindings::Context;
+use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
 use crate::runtime::promise::promise;
@@ -41,14 +42,26 @@ pub fn handle(
                 return Ok(JsValue::UNDEFINED);
             };
             let answer = admin::answer(&edge, &incoming, &place, incoming.request_id()).await;
-            finish(&incoming, answer)
+            counted(&edge, &incoming, answer)
         })),
         Place::LeakReport => Ok(promise(async move {
             let answer = leaks::github(&edge, &incoming, incoming.request_id()).await;
-            finish(&incoming, answer)
+            counted(&edge, &incoming, answer)
         })),
         _ => refusal(&incoming, Code::NotFound.into(), None),
     }
+}
+
+/// Answers, and has a refusal counted where the operator looks.
+fn counted(
+    edge: &Edge,
+    incoming: &Incoming,
+    answer: Result<Answer, Problem>,
+) -> Result<JsValue, JsValue> {
+    if answer.is_err() {
+        failures::flush_later(edge, host::now());
+    }
+    finish(incoming, answer)
 }
 
 /// The lines of a listing after `next`, which the page before gave: a pair of their

@@ -1,5 +1,5 @@
-//! Failed authentications at the admin routes, told the platform's registry after
-//! the answers have gone out.
+//! Failed authentications at the admin routes, reported to the platform's registry
+//! after the answers have gone out.
 
 use crate::control::memory;
 use crate::control::registry;
@@ -15,11 +15,13 @@ const FLUSH_AFTER: u64 = 10_000;
 
 /// Counts one.
 pub(crate) fn count(edge: &Edge, failure: Failure<Code>, proof: Proof, at: Timestamp) {
-    let flushes = memory::with(|memory| {
-        memory.failures.count(failure, proof, at);
-        memory.flush.make(at, FLUSH_AFTER)
-    });
-    if flushes {
+    memory::with(|memory| memory.failures.count(failure, proof, at));
+    flush_later(edge, at);
+}
+
+/// Has what was counted sent, the refusals for the metrics too.
+pub(crate) fn flush_later(edge: &Edge, at: Timestamp) {
+    if memory::with(|memory| memory.flush.make(at, FLUSH_AFTER)) {
         let later = edge.clone();
         edge.after(async move {
             host::sleep(FLUSH_AFTER).await;

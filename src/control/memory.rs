@@ -1,5 +1,5 @@
-//! What an isolate remembers of administrators: what bounds the cost of those who
-//! are none.
+//! What an isolate remembers of administrators, to bound the cost of callers who are
+//! not administrators.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -6,6 +6,7 @@ use futures_util::future::{join_all, join4};
 use serde_json::{Value, json};
 
 use crate::control::registry;
+use crate::freshness::Millis;
 use crate::freshness::failover::{Region, RelayName};
 use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use crate::http::admin::{OF_ALL_ORGANIZATIONS, Totals};
@@ -59,7 +60,11 @@ pub(crate) async fn answer(
         _ => None,
     };
     let keyring = &edge.settings.keyring;
-    let weakened = edge.settings.weakened();
+    let unproven = match report {
+        Some(report) => report.unproven.map(Millis),
+        None => edge.settings.serve_unproven,
+    };
+    let weakened = edge.settings.weakened(unproven);
     let mut status = json!({
         "at": now.to_rfc3339(),
         "version": env!("CARGO_PKG_VERSION"),

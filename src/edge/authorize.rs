@@ -2,8 +2,8 @@
 //! rest the steps of an [`Authorization`](crate::verify::authorization::Authorization)
 //! are carried out: Workers KV, relays, the change log and the registry.
 //!
-//! Shared is data alone: a request never awaits what another one drives. A
-//! request that waits looks at the view again, on a timer of its own.
+//! Requests share data only: none awaits a future that another one drives. A
+//! request that waits looks at the view again, on its own timer.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -90,5 +90,10 @@ fn told_of_this_edge(edge: &Edge, place: &AdminPlace<'_>) -> JsValue {
         return JsValue::NULL;
     }
     let (records, bytes) = memory::with(edge.settings.at_most, |memory| memory.view.size());
-    EdgeReport { records, bytes }.to_header().into()
+    let report = EdgeReport {
+        records,
+        bytes,
+        unproven: edge.settings.serve_unproven.map(|most| most.0),
+    };
+    report.to_header().into()
 }

@@ -1,5 +1,5 @@
-//! `/v1/*`: what was granted goes on to the API behind. The shim carries it out;
-//! here is said what goes where, and what stays behind.
+//! `/v1/*`: granted requests go on to the API behind. The shim forwards them; this
+//! file says what goes where. Which headers are stripped: `http::identity`.
 
 use std::thread::LocalKey;
 use std::time::Duration;

@@ -18,7 +18,7 @@ use crate::verify::{
     Verification,
 };
 
-use crate::edge::usage;
+use crate::http::Code;
 use crate::runtime::host::Crypto;
 
 /// Bytes that the records of one isolate may take, of its 128 MB.
@@ -48,13 +48,16 @@ const ENDED_FOR: u64 = 60_000;
 /// Most such keys remembered.
 const ENDED_MOST: usize = 1_024;
 
+/// `None`: let through; else the code of the denial.
+pub(crate) type Outcome = Option<Code>;
+
 /// The isolate's memory.
 pub(crate) struct Memory {
     pub(crate) view: View<CachedRecord>,
     /// Which of a region's relays this isolate prefers: spreads isolates evenly.
     pub(crate) replica: u8,
     /// Uses not yet told the registries.
-    pub(crate) tally: Tally<usage::Outcome>,
+    pub(crate) tally: Tally<Outcome>,
     /// Preflights not yet told the platform's registry.
     pub(crate) preflights: Preflights,
     /// Who tells both.

@@ -124,13 +124,13 @@ pub(crate) async fn revoke(
     };
     let at_most = edge.settings.at_most;
     let revoke = async {
-        let revoked = registry::call(&edge.env, &revocation).await?.is_revoked();
-        if revoked == Ok(true) {
+        let response = registry::call(&edge.env, &revocation).await?;
+        if response.is_enforced() {
             memory::with(at_most, |memory| {
                 memory.ended.insert(id.public, host::now().0)
             });
         }
-        Ok(revoked)
+        Ok(response.is_revoked())
     };
     let known = || {
         memory::with(at_most, |memory| {

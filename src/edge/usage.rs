@@ -1,7 +1,7 @@
 //! Counts of use, kept in the isolate and flushed to the registries after the
 //! answers have gone out.
 
-use crate::edge::memory;
+use crate::edge::memory::{self, Outcome};
 use crate::edge_call::{EdgeCall, PreflightCount, UsageCount};
 use crate::http::Code;
 use crate::key::PublicKeyId;
@@ -20,9 +20,6 @@ const BATCH: usize = 200;
 /// How often one batch is sent before it is given up. A registry that did take
 /// it counts it once all the same.
 const TRIES: u32 = 3;
-
-/// `None`: let through; else the code of the denial.
-pub(crate) type Outcome = Option<Code>;
 
 /// Counts one request of a key whose secret was proven.
 pub(crate) fn count(

@@ -1,8 +1,8 @@
 //! What a registry does until a change is enforced: append, wait, settle.
 //!
 //! A state machine without I/O over the [`CommitWait`] that all requests of a
-//! process share: two that wait for the same change take their turns at it, and
-//! what one was told by the change log the other one knows.
+//! process share: two requests that wait for the same change take turns, and
+//! what the change log tells one, the other knows.
 
 use super::append::{Ack, Append, Await, Floor};
 use super::commit_wait::{CommitWait, Enforcement, PendingChange};

@@ -2,8 +2,8 @@
 //! restored from a backup, or has made up for it.
 //!
 //! A state machine without I/O over the [`CommitWait`] that all requests of a
-//! process share. Each request goes through one of its own before it is carried
-//! out, and a strong read once more after that, with what the edge requires.
+//! process share. Each request runs its own guard before it is carried
+//! out; a strong read runs one more afterwards, with what the edge requires.
 
 use super::append::{RestoreCheck, RestoreCheckReply};
 use super::commit_wait::{CommitWait, Recovery};

@@ -14,8 +14,6 @@ mod parameters;
 mod path;
 mod place;
 mod problem;
-#[cfg(feature = "control")]
-mod reply;
 mod route_table;
 mod session;
 mod usage;
@@ -30,8 +28,6 @@ pub use identity::{IDENTITY, Identity, OVERRIDES, Passage, request_passage, resp
 pub use path::{Query, checked_path};
 pub use place::{ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, Place};
 pub use problem::{Code, Problem, ProblemKind};
-#[cfg(feature = "control")]
-pub use reply::{HttpReply, NEXT_LINES};
 pub use route_table::{Match, OWN_USAGE_SCOPE, Route, RouteTable, RouteTableError};
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,

@@ -3,8 +3,8 @@
 //! serde_json would compile each of our hundred types once for each kind of input
 //! it reads from (text, bytes, values, and text with the path to a mistake), each
 //! time with code for lists in the place of objects. That was a third of the
-//! module. Here is one reader for all: it takes objects by their names alone, and
-//! tells where a mistake is.
+//! module. This is one reader for all of them: it takes members by name only, and
+//! says where a mistake is.
 
 mod node;
 mod object;

@@ -1,5 +1,5 @@
 //! Counts of decisions for Analytics Engine, where a dataset is bound as
-//! `METRICS`. Nothing is written elsewhere: no key, no organization.
+//! `METRICS`; without one, nothing is written. No key, no organization.
 //!
 //! Counts leave with an isolate's counts of use. One that only ever refused has
 //! nothing to flush, and its counts go with it.

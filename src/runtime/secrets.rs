@@ -2,8 +2,8 @@
 //! settled wherever a stranger could otherwise make an object work.
 //!
 //! Any record will do, however old, since a digest never changes: one at hand, what
-//! an earlier look-up found, Workers KV, and at last one read at the registry, which
-//! sheds it first where it has too much to do. There is one look-up at a time for a
+//! an earlier look-up found, Workers KV, and finally one read from the registry, which
+//! sheds that read first when it has too much to do. There is one look-up at a time for a
 //! key id, and its outcome is remembered: what strangers can cause is bounded by
 //! the genuine ids that they know, not by how often they ask.
 

@@ -1,4 +1,4 @@
-//! Waiting for one's turn at work that is done once at a time for a key.
+//! Waiting for one's turn at work that runs one at a time per key.
 
 use std::cell::RefCell;
 use std::hash::Hash;

@@ -1,13 +1,11 @@
 //! What the control plane alone needs.
 
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::bindings;
-use super::edge::{Settings, bound};
 use super::error::SettingsError;
-use super::value::{secret, switch, value};
-use crate::freshness::{Bound, Millis};
+use super::value::{bound, secret, switch, value};
+use crate::freshness::Bound;
 use crate::http::RouteTable;
 use crate::http::leaks::SigningKey;
 use crate::key::Scope;
@@ -85,45 +83,4 @@ impl ControlSettings {
             )?,
         })
     }
-}
-
-impl Settings {
-    /// Settings that weaken a guarantee, for the status.
-    #[must_use]
-    pub fn weakened(&self) -> Vec<Weakened> {
-        let mut weakened = Vec::new();
-        if self.control.bootstrap_token.is_some() {
-            weakened.push(Weakened {
-                setting: bindings::BOOTSTRAP_TOKEN,
-                at_most_ms: None,
-                text: "BOOTSTRAP_TOKEN is set: whoever holds an unused one can make an admin key. Take it away after use.".to_owned(),
-            });
-        }
-        if self.control.registry.transfer {
-            weakened.push(Weakened {
-                setting: bindings::KEY_TRANSFER,
-                at_most_ms: None,
-                text: "Export and import of keys with their digests is switched on.".to_owned(),
-            });
-        }
-        if let Some(most) = self.serve_unproven {
-            weakened.push(Weakened {
-                setting: bindings::ON_UNPROVEN,
-                at_most_ms: Some(most),
-                text: format!("ON_UNPROVEN is serve: an edge that cannot prove freshness lets clients in on what it last knew, up to {} ms old. A revoked key may be accepted there for that long after its revocation was enforced.", most.0),
-            });
-        }
-        weakened
-    }
-}
-
-/// A setting that weakens a guarantee.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Weakened {
-    /// Its name.
-    pub setting: &'static str,
-    /// How old what is served may be, where that is what it allows.
-    pub at_most_ms: Option<Millis>,
-    /// What it allows, in plain English.
-    pub text: String,
 }

@@ -8,7 +8,7 @@ use super::bindings;
 #[cfg(feature = "control")]
 use super::control::{ControlSettings, RawControlSettings};
 use super::error::SettingsError;
-use super::value::{secret, switch, value};
+use super::value::{bound, secret, switch, value};
 use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
 use crate::http::RouteTable;
@@ -166,16 +166,6 @@ fn keyring(root_keys: Option<String>, brand: Option<&str>) -> Result<Keyring, Se
     };
     let root_keys = root_keys.ok_or(SettingsError::Missing(bindings::ROOT_KEYS))?;
     Keyring::parse(brand, &Zeroizing::new(root_keys)).map_err(SettingsError::Keyring)
-}
-
-/// A freshness bound in milliseconds.
-pub(super) fn bound(
-    text: Option<String>,
-    name: &'static str,
-) -> Result<Option<Bound>, SettingsError> {
-    value(text, name, "between 200 and 600000", |text| {
-        Bound::new(text.parse().ok()?)
-    })
 }
 
 /// Never without an end: an edge that is cut off would let a revoked key in for ever.

@@ -5,6 +5,7 @@
 //! | [`bindings`] | the names of all bindings |
 //! | `edge` | what both planes need, or the data plane alone |
 //! | `control` | what the control plane alone needs |
+//! | `weakened` | which of them weaken a guarantee |
 //! | `value`, `error` | how one setting is read, and why it cannot be |
 
 pub mod bindings;
@@ -13,11 +14,15 @@ mod control;
 mod edge;
 mod error;
 mod value;
+#[cfg(feature = "control")]
+mod weakened;
 
 #[cfg(feature = "control")]
-pub use control::{ControlSettings, RawControlSettings, Weakened};
+pub use control::{ControlSettings, RawControlSettings};
 pub use edge::{RawSettings, Settings, Upstream};
 pub use error::SettingsError;
+#[cfg(feature = "control")]
+pub use weakened::Weakened;
 
 #[cfg(test)]
 mod tests;

@@ -56,7 +56,10 @@ fn what_cannot_be_proven_is_refused_unless_said() {
     for said in [None, Some(""), Some("refuse")] {
         let settings = read(said, Some("60000")).unwrap();
         assert_eq!(settings.serve_unproven, None);
-        assert_eq!(settings.weakened(), Vec::<Weakened>::new());
+        assert_eq!(
+            settings.weakened(settings.serve_unproven),
+            Vec::<Weakened>::new()
+        );
     }
 }
 
@@ -84,7 +87,7 @@ fn an_audit_is_kept_for_ever_or_for_a_month_at_least() {
 fn serving_unproven_has_an_end_and_is_told() {
     let settings = read(Some("serve"), Some("60000")).unwrap();
     assert_eq!(settings.serve_unproven, Some(Millis(60_000)));
-    let weakened = settings.weakened().pop().unwrap();
+    let weakened = settings.weakened(settings.serve_unproven).pop().unwrap();
     assert_eq!(weakened.setting, bindings::ON_UNPROVEN);
     assert_eq!(weakened.at_most_ms, Some(Millis(60_000)));
     assert!(weakened.text.contains("ON_UNPROVEN") && weakened.text.contains("60000 ms"));

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::error::SettingsError;
+use crate::freshness::Bound;
 
 /// Reads a secret that may be absent. A short one could be guessed; the operator
 /// draws it from a generator.
@@ -42,4 +43,14 @@ pub(super) fn value<T>(
             .map(Some)
             .ok_or(SettingsError::Value { name, expected }),
     }
+}
+
+/// A freshness bound in milliseconds.
+pub(super) fn bound(
+    text: Option<String>,
+    name: &'static str,
+) -> Result<Option<Bound>, SettingsError> {
+    value(text, name, "between 200 and 600000", |text| {
+        Bound::new(text.parse().ok()?)
+    })
 }

@@ -136,7 +136,7 @@ fn a_scope_is_one_that_a_route_or_the_operator_names() -> Result<()> {
     for answer in [issue("nonsense")?, change("nonsense")?] {
         assert_problem(&answer, 400, "invalid_request");
         assert_eq!(answer.json()?["field"], "scopes");
-        let known = "there are billing, create, read, refund, regenerate, usage";
+        let known = "known scopes are billing, create, read, refund, regenerate, usage";
         assert!(answer.text().contains(known), "{answer:?}");
     }
     Ok(())

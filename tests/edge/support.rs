@@ -125,13 +125,10 @@ pub(crate) fn kv_names(key: &Issued) -> (String, String) {
     (format!("key/{public}"), format!("org/{}", &public[2..13]))
 }
 
-/// Gives the isolate of an edge a new, empty instance.
+/// Gives the isolate of an edge new, empty instances of both planes.
 pub(crate) fn make_cold(edge: &Client) -> Result<()> {
-    let trapped = edge
-        .call("GET", "/healthz")
-        .header("rig-trap", "1")
-        .send()?;
-    ensure!(trapped.status == 500, "{trapped:?}");
+    let replaced = edge.call("PUT", "/__rig/cold").send()?;
+    ensure!(replaced.status == 204, "{replaced:?}");
     Ok(())
 }
 

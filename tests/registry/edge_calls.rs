@@ -216,7 +216,12 @@ fn a_revocation_is_done_once_it_is_enforced() {
     // Nothing is left to revoke.
     let gone = read(Some(Err(Refusal::NotFound)), false);
     assert_eq!(gone.is_revoked(), Ok(true));
-    for unknown in [None, Some(Err(Refusal::UnsupportedVersion))] {
+    assert!(!gone.is_enforced(), "it may come back by an import");
+    for unknown in [
+        None,
+        Some(Err(Refusal::UnsupportedVersion)),
+        Some(Err(Refusal::RevisionMismatch { current: 7 })),
+    ] {
         let unknown = read(unknown, false);
         assert_eq!(unknown.is_revoked(), Err(EdgeRefusal::Unavailable));
     }

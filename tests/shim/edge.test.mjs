@@ -171,6 +171,16 @@ describe("a trap", () => {
     assert.equal(worker.kept.replaced, 1);
   });
 
+  test("is not counted again for the wakes that the lost instance left behind", async (t) => {
+    const worker = await isolate(t, "edge", { handle: never });
+    const waiting = worker.fetch(request(), env, ctx);
+    worker.queueMicrotask(() => throws(trap()));
+    worker.queueMicrotask(() => throws(new Error("a closure of an older instance")));
+    await isInternalError(await waiting);
+    assert.equal(worker.kept.replaced, 1);
+    assert.equal(worker.kept.log.length, 1);
+  });
+
   test("that nobody caught is heard of from the runtime", async (t) => {
     const worker = await isolate(t, "edge", { handle: never });
     const waiting = worker.fetch(request(), env, ctx);

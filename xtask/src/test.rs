@@ -73,7 +73,7 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     Step::new(Part::Quick, "format", format),
     Step::new(Part::Quick, "lint native", lint_native),
     Step::new(Part::Quick, "lint wasm32", lint_wasm),
@@ -85,6 +85,7 @@ const STEPS: [Step; 15] = [
     Step::new(Part::Edge, "sizes of the modules", |_| size::gate()),
     Step::new(Part::Edge, "dry run of the deployment", dry_run),
     Step::new(Part::Edge, "edge tests", edge_tests),
+    Step::new(Part::Edge, "edge tests, two Workers", two_workers),
     Step::new(Part::Api, "lint of the OpenAPI document", |_| api::lint()),
     Step::new(Part::Api, "the API against its document", |options| {
         api::run(options.api_seconds)
@@ -215,16 +216,24 @@ fn build(_: &Options) -> Result<()> {
     bundle::run(&bundle::Options::default())
 }
 
+/// Of both shapes: one Worker, and one for each plane.
 fn dry_run(_: &Options) -> Result<()> {
-    tools::run(
-        node::command("wrangler")?
-            .args(["deploy", "--dry-run", "--outdir"])
-            .arg(project::root().join("target/dry-run"))
-            .env("WRANGLER_SEND_METRICS", "false")
-            .env("WRANGLER_HIDE_BANNER", "true")
-            .env("CI", "1")
-            .stdin(Stdio::null()),
-    )
+    for file in [
+        "wrangler.toml",
+        "wrangler/control.toml",
+        "wrangler/edge.toml",
+    ] {
+        tools::run(
+            node::command("wrangler")?
+                .args(["deploy", "--dry-run", "--config", file, "--outdir"])
+                .arg(project::root().join("target/dry-run").join(file))
+                .env("WRANGLER_SEND_METRICS", "false")
+                .env("WRANGLER_HIDE_BANNER", "true")
+                .env("CI", "1")
+                .stdin(Stdio::null()),
+        )?;
+    }
+    Ok(())
 }
 
 /// Edge tests that take the whole machine, by a part of their names, as
@@ -256,6 +265,21 @@ fn edge_tests(options: &Options) -> Result<()> {
     beside.and(test(&package, alone))
 }
 
+/// Edge tests that are run with a Worker for each plane as well, by a part of their
+/// names: what a client and an administrator meet, and what passes between the planes.
+const TWO_WORKERS: [&str; 4] = ["admin::", "gateway::", "lifecycle::", "rotation::"];
+
+fn two_workers(options: &Options) -> Result<()> {
+    let left_out = prerequisites::tests_left_out(&options.without);
+    let skip = left_out
+        .into_iter()
+        .flat_map(|name| ["--skip".to_owned(), name.to_owned()]);
+    let filters = TWO_WORKERS.map(str::to_owned).into_iter().chain(skip);
+    let mut cargo = testing(&["--package=katalo-edge-tests", "--locked"]);
+    // Read by the rig.
+    tools::run(cargo.args(filters).env("KATALO_RIG_WORKERS", "2"))
+}
+
 /// Whether cargo-nextest is installed: it runs each test in a process of its own.
 fn has_nextest() -> bool {
     Command::new("cargo-nextest")
@@ -268,6 +292,10 @@ fn has_nextest() -> bool {
 
 /// Runs tests, with `filters` for their harness. A failure cancels nothing.
 fn test(arguments: &[&str], filters: impl IntoIterator<Item = String>) -> Result<()> {
+    tools::run(testing(arguments).args(filters))
+}
+
+fn testing(arguments: &[&str]) -> Command {
     let mut cargo = tools::cargo();
     if has_nextest() {
         cargo.args(["nextest", "run", "--no-tests=pass"]);
@@ -275,7 +303,8 @@ fn test(arguments: &[&str], filters: impl IntoIterator<Item = String>) -> Result
         cargo.args(["test", "--all-targets"]);
     }
     cargo.arg("--no-fail-fast").args(arguments).arg("--");
-    tools::run(cargo.args(filters).env("PATH", prerequisites::path()))
+    cargo.env("PATH", prerequisites::path());
+    cargo
 }
 
 #[cfg(test)]

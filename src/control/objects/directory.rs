@@ -1,6 +1,6 @@
 //! The directory's object: which organizations there are. One for all.
 //!
-//! **Atomicity.** One statement an event.
+//! **Atomicity.** One statement per event.
 
 use wasm_bindgen::prelude::*;
 use worker::State;

@@ -1,4 +1,4 @@
-//! The Durable Objects. Each file opens with its atomicity argument.
+//! The Durable Objects. The file of each object opens with its atomicity argument.
 
 mod alarm;
 mod answer;

@@ -4,21 +4,8 @@ use serde_json::{Value, json};
 
 use crate::http::answer::{Answer, Body, JSON, NDJSON};
 use crate::http::problem::{Code, Problem};
-use crate::http::reply::HttpReply;
 use crate::key::Revision;
-use crate::registry::message::{AuditPage, Changed, Object, Outcome, Refusal, Reply, Session};
-
-/// What a registry's reply is to the client of a route about one organization.
-/// `ndjson`: the caller asked for lines. `origin` is the service's own, without a
-/// trailing slash.
-#[must_use]
-pub fn http_reply(reply: Reply, ndjson: bool, origin: &str, request_id: &str) -> HttpReply {
-    match reply {
-        Ok(outcome) => answer_to(outcome, ndjson),
-        Err(refusal) => problem_of(refusal).into_answer(origin, request_id),
-    }
-    .into()
-}
+use crate::registry::message::{AuditPage, Changed, Object, Outcome, Refusal, Session};
 
 /// The problem of a refusal.
 #[must_use]
@@ -234,26 +221,6 @@ mod tests {
             panic!("a page is JSON")
         };
         assert!(text.ends_with(r#""next_cursor":"2"}"#), "{text}");
-    }
-
-    #[test]
-    fn a_reply_is_the_clients_answer_as_text() {
-        let text =
-            |reply, ndjson| http_reply(reply, ndjson, "https://keys.example", "r1").to_text();
-        assert_eq!(
-            text(Ok(page(Some(2))), true),
-            "200\ncontent-type: application/x-ndjson\nkatalo-next-lines: 2\n\
-             cache-control: no-store\n\n{\"seq\":1}\n{\"seq\":2}\n"
-        );
-        let refused = text(Err(Refusal::RevisionMismatch { current: 7 }), false);
-        let (head, document) = refused.split_once("\n\n").unwrap();
-        assert_eq!(
-            head,
-            "412\ncontent-type: application/problem+json\ncache-control: no-store"
-        );
-        let document: Value = serde_json::from_str(document).unwrap();
-        assert_eq!(document["current_revision"], 7);
-        assert_eq!(document["request_id"], "r1");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod request;
 mod scope;
 mod totals;
 
-pub use answer::{answer_to, http_reply, problem_of, session_answer};
+pub use answer::{answer_to, problem_of, session_answer};
 pub use body::parse_body;
 pub use idempotency::{IDEMPOTENCY_KEY_MAX, idempotency};
 pub use query::{

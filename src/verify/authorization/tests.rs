@@ -1,4 +1,4 @@
-//! A rule of the machines a test, each with the deployed records and decision.
+//! One test per rule of the machines, each with the deployed records and decision.
 
 use std::rc::Rc;
 

@@ -5,6 +5,7 @@
 //   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "hold" | "replay", "delay_ms": n, "trap_after": n,
 //                              "forged": {member: value} | null, "releases": true}
 //   PUT /__rig/clock          {"rate": n} | {"pass_ms": n}
+//   PUT /__rig/cold           puts new instances in the place of both planes', as traps do
 //   GET /__rig/steps          the steps of the edge's instance, where they are counted
 //   any request with `rig-trap: n` traps at the nth call out of the crate
 //   /__rig/object/<class>/<name>  a call to an object, from another process
@@ -14,6 +15,7 @@
 // point "edge" is where clients' requests come in; they are counted, no more.
 
 import { go, pass as passTime, wait } from "./clock.js";
+import { microtasks } from "./instance.js";
 import { stepsSoFar } from "./steps.js";
 import { trapAfter } from "./trap.js";
 import worker, * as exported from "./worker.js";
@@ -180,9 +182,7 @@ function tappedEnv(env, caller) {
   return tapped;
 }
 
-// Undefined where this Worker has no objects.
-function tappedClass(name) {
-  if (exported[name] === undefined) return undefined;
+export function tappedClass(name) {
   const state = point(name);
   return class extends exported[name] {
     constructor(ctx, env) {
@@ -210,6 +210,16 @@ async function control(request, env, path) {
     if (pass_ms !== undefined) passTime(pass_ms);
     return done();
   }
+  if (path === "cold") {
+    for (const plane of ["edge", "control"]) {
+      microtasks(plane)(() => {
+        throw new WebAssembly.RuntimeError("unreachable (of the rig)");
+      });
+    }
+    // They ran before this goes on.
+    await null;
+    return done();
+  }
   if (path === "steps") return Response.json(stepsSoFar());
   const name = decodeURIComponent(path.slice("calls/".length));
   if (name === "") return Response.json(Object.fromEntries(points));
@@ -222,7 +232,7 @@ async function control(request, env, path) {
   return done();
 }
 
-export default {
+export const tapped = {
   fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
     if (pathname.startsWith("/__rig/")) return control(request, env, pathname.slice("/__rig/".length));
@@ -232,8 +242,3 @@ export default {
     return worker.fetch(request, tappedEnv(env, "edge"), ctx);
   },
 };
-
-export const Registry = tappedClass("Registry");
-export const Directory = tappedClass("Directory");
-export const ChangeLog = tappedClass("ChangeLog");
-export const Relay = tappedClass("Relay");

@@ -230,7 +230,7 @@ const {name} :Workerd.Worker = (
     }
 }
 
-/// The rig's own modules. The tap imports the Worker as `worker.js`.
+/// The rig's own modules; the tap imports the Worker as `worker.js`.
 const TAPS: [(&str, &str); 4] = [
     ("tap.js", include_str!("../js/tap.js")),
     ("clock.js", include_str!("../js/clock.js")),
@@ -245,8 +245,16 @@ const LISTS: [&str; 2] = ["edgeModules", "objectModules"];
 fn module_list(list: &str, entry: &str, modules: &[PathBuf]) -> String {
     let taps = TAPS.iter().map(|(name, _)| embed(Path::new(name)));
     let own = modules.iter().map(|path| embed(path));
+    // A Worker without objects exports no classes.
+    let classes: String = Class::ALL
+        .iter()
+        .map(|class| class.name())
+        .filter(|_| entry != "edge.js")
+        .map(|name| format!("export const {name} = tappedClass('{name}'); "))
+        .collect();
     format!(
         r#"const {list} :List(Workerd.Worker.Module) = [
+  (name = "main.js", esModule = "import {{ tapped, tappedClass }} from './tap.js'; export default tapped; {classes}"),
   {}(name = "worker.js", esModule = "export * from './{entry}'; export {{ default }} from './{entry}';"),
 ];
 "#,
