@@ -1,8 +1,9 @@
 //! Counts of decisions for Analytics Engine, where a dataset is bound as
 //! `METRICS`; without one, nothing is written. No key, no organization.
 //!
-//! Counts leave with an isolate's counts of use. One that only ever refused has
-//! nothing to flush, and its counts go with it.
+//! Counts leave with the data plane's counts of use, and after each refusal of the
+//! control plane. A data plane that only ever refused has nothing to flush, and its
+//! counts go with it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
