@@ -203,6 +203,7 @@ impl Deployment {
             subject,
             revision: Revision(revision),
             keys_revoked_through: None,
+            waits: false,
         };
         self.log.append(&append, Reading::at(self.now)).unwrap();
     }
@@ -231,6 +232,7 @@ impl Deployment {
             v: Version::CURRENT,
             cursor: None,
             subjects: vec![key(600_000 + *next / 10), organization(77_777)],
+            holding: None,
         };
         self.ask_relay(&request);
         let new = spent(self);
@@ -260,6 +262,7 @@ fn ten_thousand_keys_take_at_most_eight_mebibytes() {
             v,
             cursor: None,
             subjects,
+            holding: None,
         });
     }
     let before = ALLOCATOR.current_usage();

@@ -25,7 +25,7 @@ mod driver;
 
 use std::time::Instant;
 
-use driver::{Run, STUCK, Tally};
+use driver::{Run, STUCK, Tally, UNCONFIRMED};
 use world::Mutant;
 use world::oracle::{ALL_CAME_BACK, CAME_BACK, Decisions, OLDER, TWO_STATES};
 use world::registry::{LOST_NOTHING, SERVES_ON, SETTLED_AGAIN};
@@ -139,4 +139,10 @@ mutants! {
     finds_that_a_registry_recovers_for_nothing: RecoveredForNothing breaks LOST_NOTHING,
     finds_that_what_is_settled_stays: NeverSettled breaks SETTLED_AGAIN,
     finds_that_a_wait_keeps_the_old_clock: WaitKeepsTheOldClock breaks STUCK,
+    finds_that_a_relay_leaves_itself_out_of_its_floor: FloorIgnoresOwnCursor breaks OLDER,
+    finds_that_only_watches_are_accounted_for: OnlyWatchesAccounted breaks OLDER,
+    finds_that_a_relay_holds_leases_by_its_name: RelayNameIsHolder breaks OLDER,
+    finds_that_an_edge_confirms_what_it_discarded: DiscardedConfirmed breaks OLDER,
+    finds_that_terms_keep_the_old_clock: TermsKeepTheOldClock breaks UNCONFIRMED,
+    finds_that_a_reply_from_behind_is_accepted: BehindAccepted breaks OLDER,
 }

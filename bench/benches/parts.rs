@@ -174,6 +174,7 @@ fn look_up(bencher: Bencher<'_, '_>, keys: u64) {
                 bound_ms: Bound::DEFAULT,
                 changes: Vec::new(),
                 required: required.collect(),
+                urgent: None,
             };
             view.accept(sync, &reply, now);
         }

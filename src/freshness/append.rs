@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sync::{Requirement, Revision, Version};
+use super::sync::{Cursor, Requirement, Revision, Version};
 use super::time::Millis;
 use crate::key::Subject;
 
@@ -19,6 +19,10 @@ pub struct Append {
     /// once, as of this change. Older registries leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys_revoked_through: Option<Revision>,
+    /// Whether somebody waits until it is enforced: edges are to hear of it at once.
+    /// Older registries leave it out, and so does one that enforces by time alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
 }
 
 /// The log has the change.
@@ -31,6 +35,39 @@ pub struct Ack {
     pub wait_ms: Millis,
     /// The greatest revision of the subject's organization.
     pub greatest: Revision,
+    /// Where the subject's last change stands in the log. Older logs leave it out,
+    /// and so does one that enforces by time alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Cursor>,
+    /// Nobody decides below this place any more, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Cursor>,
+}
+
+/// A registry waits until nobody decides below `place` any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Await {
+    /// Version of the message.
+    pub v: Version,
+    /// The place of its change, from [`Ack::place`].
+    pub place: Cursor,
+    /// How long the reply may be held, in milliseconds; at most [`Await::HOLD`].
+    pub hold_ms: Millis,
+}
+
+impl Await {
+    /// The longest hold.
+    pub const HOLD: Millis = Millis(2_000);
+}
+
+/// The reply to an [`Await`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Floor {
+    /// Version of the message.
+    pub v: Version,
+    /// Nobody decides below this place any more, if that is known.
+    #[serde(default)]
+    pub floor: Option<Cursor>,
 }
 
 /// A registry that has just started asks whether it was restored from a backup:
@@ -90,6 +127,7 @@ mod tests {
                 subject,
                 revision,
                 keys_revoked_through: None,
+                waits: false,
             },
             r#"{"v":1,"subject":"20abcdefghijkNONCENONCE0TAGTAG","revision":7}"#,
         );
@@ -99,6 +137,7 @@ mod tests {
                 subject: subject.organization(),
                 revision,
                 keys_revoked_through: Some(Revision(5)),
+                waits: false,
             },
             r#"{"v":1,"subject":"abcdefghijk","revision":7,"keys_revoked_through":5}"#,
         );
@@ -107,6 +146,8 @@ mod tests {
                 v,
                 wait_ms: Millis(5_151),
                 greatest: revision,
+                place: None,
+                floor: None,
             },
             r#"{"v":1,"wait_ms":5151,"greatest":7}"#,
         );

@@ -16,10 +16,16 @@
 //! once. Lowering it lowers the lease at once, and what is waited for only
 //! after the old leases have run out on this object's clock, counted anew
 //! after a restart, whose clock may be another machine's.
+//!
+//! **Confirmations.** The log keeps account of whom it gave a lease
+//! ([`Account`]), and says with an acknowledgement, and to whoever awaits it, below
+//! which place nobody decides any more. After a start it does not know what its
+//! last process granted, and says nothing for as long as that may run.
 
+use super::account::Account;
 use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
 use super::sync::{
-    Change, Cursor, Incarnation, Requirement, Revision, SyncReply, SyncRequest, Version,
+    Change, Confirm, Cursor, Incarnation, Requirement, Revision, SyncReply, SyncRequest, Version,
 };
 use super::time::{Bound, LogClock, Millis, Reading};
 use crate::key::Subject;
@@ -75,11 +81,11 @@ pub trait LogStore {
     /// # Errors
     /// If storage fails.
     fn changes_since(&self, seq: u64, limit: usize) -> Result<Vec<Change>, Self::Error>;
-    /// The revision of a subject; none if it never changed.
+    /// The row of a subject; none if it never changed.
     ///
     /// # Errors
     /// If storage fails.
-    fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Self::Error>;
+    fn last_change_of(&self, subject: Subject) -> Result<Option<Change>, Self::Error>;
     /// Notes what the change of an organization at a revision said of its keys that
     /// were revoked at once.
     ///
@@ -125,6 +131,10 @@ pub struct ChangeLog<S> {
     /// Since when, on this object's clock, only the lowered bound has been
     /// granted. Memory only: a restart counts anew.
     lowered_at: Option<Reading<LogClock>>,
+    /// Who holds a lease; none where time alone decides.
+    pub account: Option<Account<LogClock>>,
+    /// Whether the leases of the last process are accounted for.
+    fenced: bool,
 }
 
 impl<S: LogStore> ChangeLog<S> {
@@ -136,7 +146,16 @@ impl<S: LogStore> ChangeLog<S> {
             store,
             incarnation,
             lowered_at: None,
+            account: None,
+            fenced: false,
         }
+    }
+
+    /// Keeps account of at most `holders`; without it, time alone decides.
+    #[must_use]
+    pub fn with_confirmations(mut self, holders: usize) -> Self {
+        self.account = Some(Account::new(holders));
+        self
     }
 
     /// Ends this process of the log: what is left is its storage.
@@ -153,16 +172,20 @@ impl<S: LogStore> ChangeLog<S> {
     pub fn append(&mut self, append: &Append, now: Reading<LogClock>) -> Result<Ack, S::Error> {
         let (meta, head) = self.meta_and_head(now)?;
         let organization = append.subject.organization();
-        let known = self.store.revision_of(append.subject)?;
+        let known = self.store.last_change_of(append.subject)?;
         let greatest = self.store.greatest_revision_of(organization)?;
-        if known.is_none_or(|known| known < append.revision) {
-            let change = Change {
-                subject: append.subject,
-                revision: append.revision,
-                seq: head + 1,
-            };
-            self.store.upsert_subject(&change, organization)?;
-        }
+        let recorded = match known {
+            Some(known) if known.revision >= append.revision => known,
+            _ => {
+                let change = Change {
+                    subject: append.subject,
+                    revision: append.revision,
+                    seq: head + 1,
+                };
+                self.store.upsert_subject(&change, organization)?;
+                change
+            }
+        };
         if let Some(through) = append.keys_revoked_through {
             let at = append.revision;
             let noted = self.store.keys_revoked(organization)?;
@@ -171,11 +194,74 @@ impl<S: LogStore> ChangeLog<S> {
                     .set_keys_revoked(organization, KeysRevoked { through, at })?;
             }
         }
+        let at = |seq| Cursor {
+            incarnation: meta.incarnation,
+            seq,
+        };
+        let place = at(recorded.seq);
+        if let Some(account) = &mut self.account
+            && append.waits
+        {
+            account.urge(place);
+        }
+        let account = self.account.as_mut();
         Ok(Ack {
             v: Version::CURRENT,
             wait_ms: meta.wait_for.wait(),
             greatest: greatest.max(append.revision),
+            place: account.is_some().then_some(place),
+            floor: account.and_then(|account| account.floor(at(head.max(place.seq)), now)),
         })
+    }
+
+    /// Answers a request that may be held, if it is time: something urgent changed
+    /// since its cursor, or its hold is `over`. `arrived` is the reading when it
+    /// came in. Grants what is left of a lease.
+    ///
+    /// # Errors
+    /// If storage fails.
+    pub fn watch(
+        &mut self,
+        request: &SyncRequest,
+        arrived: Reading<LogClock>,
+        over: bool,
+        now: Reading<LogClock>,
+    ) -> Result<Option<SyncReply>, S::Error> {
+        let (meta, _) = self.meta_and_head(now)?;
+        let held = self.account.as_mut().is_some_and(|account| {
+            if let Some(holding) = &request.holding {
+                account.confirmed(holding);
+            }
+            request.cursor.is_some_and(|cursor| {
+                cursor.incarnation == meta.incarnation && !account.is_urgent_above(cursor)
+            })
+        });
+        if held && !over {
+            return Ok(None);
+        }
+        self.reply(request, arrived, now).map(Some)
+    }
+
+    /// A holder says what it no longer decides on.
+    pub fn confirm(&mut self, confirm: &Confirm, now: Reading<LogClock>) {
+        if let Some(account) = &mut self.account {
+            account.observe(now);
+            account.confirmed(&confirm.holding);
+        }
+    }
+
+    /// The place below which nobody decides any more; none where that is not known.
+    ///
+    /// # Errors
+    /// If storage fails.
+    pub fn floor(&mut self, now: Reading<LogClock>) -> Result<Option<Cursor>, S::Error> {
+        let (meta, seq) = self.meta_and_head(now)?;
+        let head = Cursor {
+            incarnation: meta.incarnation,
+            seq,
+        };
+        let account = self.account.as_mut();
+        Ok(account.and_then(|account| account.floor(head, now)))
     }
 
     /// Answers a relay, or an edge that reaches none. Grants a lease.
@@ -185,6 +271,18 @@ impl<S: LogStore> ChangeLog<S> {
     pub fn sync(
         &mut self,
         request: &SyncRequest,
+        now: Reading<LogClock>,
+    ) -> Result<SyncReply, S::Error> {
+        if let (Some(account), Some(holding)) = (&mut self.account, &request.holding) {
+            account.confirmed(holding);
+        }
+        self.reply(request, now, now)
+    }
+
+    fn reply(
+        &mut self,
+        request: &SyncRequest,
+        arrived: Reading<LogClock>,
         now: Reading<LogClock>,
     ) -> Result<SyncReply, S::Error> {
         let (meta, seq) = self.meta_and_head(now)?;
@@ -197,10 +295,11 @@ impl<S: LogStore> ChangeLog<S> {
         for subject in request.subjects.iter().take(SyncRequest::MAX_SUBJECTS) {
             required.push(Requirement {
                 subject: *subject,
-                revision: self.store.revision_of(*subject)?.unwrap_or_default(),
+                revision: self.revision_of(*subject)?,
             });
         }
-        Ok(SyncReply {
+        let account = self.account.as_mut();
+        let reply = SyncReply {
             v: Version::CURRENT,
             reset: changes.is_none(),
             cursor: head,
@@ -208,7 +307,18 @@ impl<S: LogStore> ChangeLog<S> {
             bound_ms: meta.lease,
             changes: changes.unwrap_or_default(),
             required,
-        })
+            urgent: (account.as_ref()).and_then(|account| account.urgent(meta.incarnation)),
+        };
+        if let Some(account) = account {
+            account.granted(request.holding.as_ref(), &reply, arrived, now);
+        }
+        Ok(reply)
+    }
+
+    /// Zero for a subject that never changed.
+    fn revision_of(&self, subject: Subject) -> Result<Revision, S::Error> {
+        let change = self.store.last_change_of(subject)?;
+        Ok(change.map_or_else(Revision::default, |change| change.revision))
     }
 
     /// Tells a registry that has just started what the log knows of its
@@ -238,7 +348,7 @@ impl<S: LogStore> ChangeLog<S> {
     /// As of the organization's last change: an older registry does not say, and
     /// then nobody knows.
     fn keys_revoked_through(&self, organization: Subject) -> Result<Option<Revision>, S::Error> {
-        let last = self.store.revision_of(organization)?.unwrap_or_default();
+        let last = self.revision_of(organization)?;
         let said = self.store.keys_revoked(organization)?;
         Ok(said.filter(|said| said.at >= last).map(|said| said.through))
     }
@@ -282,6 +392,13 @@ impl<S: LogStore> ChangeLog<S> {
                 (new, 0)
             }
         };
+        if let Some(account) = &mut self.account {
+            account.observe(now);
+            if !self.fenced {
+                account.fence(meta.wait_for.wait(), now);
+                self.fenced = true;
+            }
+        }
         if meta.wait_for > meta.lease {
             let since = *self.lowered_at.get_or_insert(now);
             if now < since {

@@ -9,14 +9,20 @@
 //!    given the changed record to keep, neither KV nor an edge's memory
 //!    ([`CommitWait::may_publish`]): so every revision that was ever shown is in
 //!    the log, and a registry that lost some can find out;
-//! 3. *waited*: the time that the acknowledgement stated has passed, on the
-//!    clock of the very process that took it;
+//! 3. *enforced*: the log knows that nobody decides below the change any more, or
+//!    the time that the acknowledgement stated has passed, on the clock of the very
+//!    process that took it;
 //! 4. *settled*: the row is deleted.
 //!
 //! `enforced` is step 3 or 4 and never the key's state: a repeated call finds the
 //! row and joins its wait. Only rows are stored. How far the wait has come is
 //! kept in memory, because another process would measure it on another clock:
-//! after a restart each remaining row is appended and waited for again.
+//! after a restart each remaining row is appended and waited for again, and the
+//! acknowledgement says at once if nobody is below it.
+//!
+//! **Confirmed.** An acknowledgement names the change's place in the log. Once the
+//! log's floor has reached it, the change is enforced whatever the clocks say, and
+//! stays so. Places of two lives of the log have no order: then time decides.
 //!
 //! **Changes that take effect later.** A change may alter decisions from a future
 //! instant on: a rotated key keeps working until its overlap ends. If every lease
@@ -41,7 +47,7 @@
 use std::collections::BTreeMap;
 
 use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
-use super::sync::{Requirement, Revision, Version};
+use super::sync::{Cursor, Requirement, Revision, Version};
 use super::time::{Millis, Reading, RegistryClock};
 use crate::key::Subject;
 
@@ -72,6 +78,7 @@ impl PendingChange {
             subject: self.subject,
             revision: self.revision,
             keys_revoked_through: self.keys_revoked_through,
+            waits: false,
         }
     }
 }
@@ -115,6 +122,10 @@ struct Progress {
     change: PendingChange,
     /// When the acknowledgement came, and the wait it stated.
     acknowledged: Option<(Reading<RegistryClock>, Millis)>,
+    /// Where the acknowledgement said it stands in the log.
+    place: Option<Cursor>,
+    /// Nobody decides below it any more.
+    confirmed: bool,
 }
 
 /// The pending changes of one organization, in one process of its registry.
@@ -125,6 +136,7 @@ pub struct CommitWait {
     restored: Restored,
     pending: BTreeMap<Subject, Progress>,
     read: Option<Reading<RegistryClock>>,
+    confirmations: bool,
 }
 
 impl CommitWait {
@@ -142,11 +154,20 @@ impl CommitWait {
             restored: Restored::Unknown(Vec::new()),
             pending: BTreeMap::new(),
             read: None,
+            confirmations: false,
         };
         for row in rows {
             started.committed(row);
         }
         started
+    }
+
+    /// Has edges hear at once of a change that is waited for, so that it can be
+    /// enforced by their confirmation; without it, time alone decides.
+    #[must_use]
+    pub const fn with_confirmations(mut self) -> Self {
+        self.confirmations = true;
+        self
     }
 
     /// Whether the registry may serve, reads and writes alike: it is known to
@@ -247,6 +268,8 @@ impl CommitWait {
             Progress {
                 change: PendingChange { waits, from, ..row },
                 acknowledged: None,
+                place: None,
+                confirmed: false,
             },
         );
     }
@@ -257,7 +280,10 @@ impl CommitWait {
     pub fn next_append(&self) -> Option<Append> {
         let mut pending = self.pending.values();
         let next = pending.find(|progress| progress.acknowledged.is_none())?;
-        Some(next.change.append())
+        Some(Append {
+            waits: self.confirmations && next.change.waits,
+            ..next.change.append()
+        })
     }
 
     /// The log has acknowledged an append. One that is overtaken by a newer
@@ -271,7 +297,31 @@ impl CommitWait {
             && progress.acknowledged.is_none()
         {
             progress.acknowledged = Some((now, ack.wait_ms));
+            progress.place = ack.place.filter(|_| self.confirmations);
         }
+        if let Some(floor) = ack.floor {
+            self.confirmed(floor);
+        }
+    }
+
+    /// The log says that nobody decides below `floor` any more. What is known so
+    /// stays known, however late this comes and whatever the clock does.
+    pub fn confirmed(&mut self, floor: Cursor) {
+        for progress in self.pending.values_mut() {
+            progress.confirmed |= progress.place.is_some_and(|place| {
+                place.incarnation == floor.incarnation && place.seq <= floor.seq
+            });
+        }
+    }
+
+    /// The place in the log to be awaited for a subject; none where its change is
+    /// not acknowledged, enforced, or enforced by time alone.
+    #[must_use]
+    pub fn awaited_place(&self, subject: &Subject) -> Option<Cursor> {
+        let progress = self.pending.get(subject)?;
+        progress
+            .place
+            .filter(|_| progress.change.waits && !progress.confirmed)
     }
 
     /// An edge reads `subject` strongly and says what is `required` of it; the
@@ -364,6 +414,9 @@ impl Progress {
         let Some((at, wait)) = &self.acknowledged else {
             return Enforcement::Unacknowledged;
         };
+        if self.confirmed {
+            return Enforcement::Enforced;
+        }
         let left = wait.less(now.since(at));
         let over = at.ahead_by(*wait);
         let is_before_anything = self.change.from.is_some_and(|from| over <= from);

@@ -4,8 +4,9 @@
 //! process share: two requests that wait for the same change take turns, and
 //! what the change log tells one, the other knows.
 
-use super::append::{Ack, Append};
+use super::append::{Ack, Append, Await, Floor};
 use super::commit_wait::{CommitWait, Enforcement, PendingChange};
+use super::sync::Version;
 use super::time::{Millis, Reading, RegistryClock};
 use crate::key::Subject;
 
@@ -14,6 +15,9 @@ use crate::key::Subject;
 const ACKNOWLEDGEMENT: Millis = Millis(10_000);
 /// How soon the change log is asked again that did not answer.
 const RETRY_AFTER: Millis = Millis(100);
+/// How soon it is asked again that did not say whether anybody is below a change: it
+/// was cut off, or does not know for as long as an untracked lease runs.
+const ASK_AGAIN: Millis = Millis(250);
 
 /// One caller on its way to an enforced change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +25,8 @@ pub struct Enforcer {
     goal: Goal,
     appending: Option<Append>,
     log_is_silent: bool,
+    /// The change log did not say what is below, or not long ago.
+    awaits_time: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +49,10 @@ pub enum EnforcerStep {
     /// Tell the change log, then [`EnforcerEvent::Acknowledged`] or
     /// [`EnforcerEvent::Unanswered`].
     Append(Append),
+    /// Ask the change log whether anybody still decides below the change, which it
+    /// may hold for as long as it says; then [`EnforcerEvent::Floor`], or
+    /// [`EnforcerEvent::NoFloor`].
+    Await(Await),
     /// Wait for this long, then [`EnforcerEvent::Look`].
     Wait(Millis),
     /// It is done.
@@ -63,6 +73,10 @@ pub enum EnforcerEvent {
     Acknowledged(Ack),
     /// It did not answer in time.
     Unanswered,
+    /// The change log says what nobody decides below any more.
+    Floor(Floor),
+    /// It did not say.
+    NoFloor,
 }
 
 impl Enforcer {
@@ -88,6 +102,7 @@ impl Enforcer {
             goal,
             appending: None,
             log_is_silent: false,
+            awaits_time: false,
         }
     }
 
@@ -99,7 +114,10 @@ impl Enforcer {
         now: Reading<RegistryClock>,
     ) -> EnforcerStep {
         match event {
-            EnforcerEvent::Look => self.log_is_silent = false,
+            EnforcerEvent::Look => {
+                self.log_is_silent = false;
+                self.awaits_time = false;
+            }
             EnforcerEvent::Settled(rows) => rows.iter().for_each(|row| wait.settled(row)),
             EnforcerEvent::Acknowledged(ack) => {
                 if let Some(append) = self.appending.take() {
@@ -107,6 +125,11 @@ impl Enforcer {
                 }
             }
             EnforcerEvent::Unanswered => self.log_is_silent = true,
+            EnforcerEvent::Floor(said) => {
+                self.awaits_time = true;
+                said.floor.iter().for_each(|floor| wait.confirmed(*floor));
+            }
+            EnforcerEvent::NoFloor => self.awaits_time = true,
         }
         if !matches!(event, EnforcerEvent::Settled(_)) {
             let due = wait.due(now);
@@ -119,7 +142,7 @@ impl Enforcer {
             Goal::Enforced { awaited, .. } => progress(wait, awaited, now),
         };
         if is_appended {
-            return left.map_or(EnforcerStep::Done, EnforcerStep::Wait);
+            return left.map_or(EnforcerStep::Done, |left| self.pause(wait, left));
         }
         match (wait.next_append(), &self.goal) {
             (Some(append), _) if !self.log_is_silent => {
@@ -130,6 +153,27 @@ impl Enforcer {
                 EnforcerStep::Wait(left.unwrap_or_default().max(RETRY_AFTER))
             }
             _ => EnforcerStep::GiveUp,
+        }
+    }
+}
+
+impl Enforcer {
+    /// The floor is awaited where the change log can say it, and time passes meanwhile.
+    fn pause(&self, wait: &CommitWait, left: Millis) -> EnforcerStep {
+        let Goal::Enforced { awaited, .. } = &self.goal else {
+            return EnforcerStep::Wait(left);
+        };
+        let places = awaited
+            .iter()
+            .filter_map(|subject| wait.awaited_place(subject));
+        match places.max_by_key(|place| place.seq) {
+            Some(place) if !self.awaits_time => EnforcerStep::Await(Await {
+                v: Version::CURRENT,
+                place,
+                hold_ms: left.min(Await::HOLD),
+            }),
+            Some(_) => EnforcerStep::Wait(left.min(ASK_AGAIN)),
+            None => EnforcerStep::Wait(left),
         }
     }
 }

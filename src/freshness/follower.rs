@@ -17,6 +17,7 @@
 //! - **One refresh at a time.** The turn to refresh is a flag that expires by
 //!   itself, so a request that was cancelled blocks nobody.
 
+use super::failover::Hop;
 use super::sync::{Cursor, SyncReply, SyncRequest, Version};
 use super::time::{Bound, Clock, Millis, Reading};
 use crate::key::Subject;
@@ -36,18 +37,22 @@ pub struct Proof<C> {
 pub struct PendingSync<C> {
     /// What to send.
     pub request: SyncRequest,
-    sent: Reading<C>,
+    /// Where it was sent, the last one last: each may have granted a lease.
+    pub(super) hops: Vec<Hop>,
+    pub(super) sent: Reading<C>,
     generation: u32,
     era: u32,
     holds_turn: bool,
 }
 
 impl<C: Clock> PendingSync<C> {
-    /// To be called when the same request goes out again, to another relay:
-    /// otherwise the proof counts from the first sending, which is safe but older
-    /// than need be. After a backward step the first reading stays.
-    pub fn resent(&mut self, now: Reading<C>) {
+    /// To be called whenever the request goes out: the proof counts from the last
+    /// sending. After a backward step the first reading stays.
+    pub fn sent_to(&mut self, hop: Hop, now: Reading<C>) {
         self.sent = self.sent.max(now);
+        if self.hops.last() != Some(&hop) {
+            self.hops.push(hop);
+        }
     }
 }
 
@@ -187,7 +192,9 @@ impl<C: Clock> Follower<C> {
                 v: Version::CURRENT,
                 cursor: self.cursor,
                 subjects,
+                holding: None,
             },
+            hops: Vec::new(),
             sent: now,
             generation: self.generation,
             era: self.era,

@@ -4,12 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "control")]
-use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
+use super::append::{Ack, Append, Await, Floor, RestoreCheck, RestoreCheckReply};
 #[cfg(feature = "control")]
 use super::change_log::LogMeta;
 #[cfg(feature = "control")]
 use super::sync::Incarnation;
-use super::sync::{SyncReply, SyncRequest};
+use super::sync::{Confirm, SyncReply, SyncRequest, Watch};
 #[cfg(feature = "control")]
 use super::time::{Bound, Millis};
 
@@ -20,9 +20,16 @@ pub enum LogRequest {
     /// By a relay, or an edge that reaches none: [`LogReply::Sync`].
     #[serde(rename = "ask")]
     Sync(SyncRequest),
+    /// By a relay: [`LogReply::Sync`], when something urgent changed.
+    Watch(Watch),
+    /// By whoever holds a lease from the log: [`LogReply::Confirmed`].
+    Confirm(Confirm),
     /// By a registry: [`LogReply::Ack`].
     #[cfg(feature = "control")]
     Append(Append),
+    /// By a registry: [`LogReply::Floor`], when nobody decides below its change.
+    #[cfg(feature = "control")]
+    Await(Await),
     /// By a registry that has just started: [`LogReply::RestoreCheck`].
     #[cfg(feature = "control")]
     #[serde(rename = "standing")]
@@ -39,9 +46,14 @@ pub enum LogReply {
     /// The reply.
     #[serde(rename = "answer")]
     Sync(SyncReply),
+    /// It is noted.
+    Confirmed {},
     /// It is recorded.
     #[cfg(feature = "control")]
     Ack(Ack),
+    /// What nobody decides below any more.
+    #[cfg(feature = "control")]
+    Floor(Floor),
     /// What is known beyond a revision.
     #[cfg(feature = "control")]
     #[serde(rename = "standing")]
@@ -86,6 +98,10 @@ pub enum RelayRequest {
     /// By an edge: [`RelayReply::Sync`] or [`RelayReply::Unavailable`].
     #[serde(rename = "ask")]
     Sync(SyncRequest),
+    /// By an edge: [`RelayReply::Sync`], when something urgent changed.
+    Watch(Watch),
+    /// By an edge: [`RelayReply::Confirmed`].
+    Confirm(Confirm),
     /// For the status: [`RelayReply::Status`].
     #[cfg(feature = "control")]
     Status {},
@@ -98,6 +114,8 @@ pub enum RelayReply {
     /// The reply.
     #[serde(rename = "answer")]
     Sync(SyncReply),
+    /// It is noted.
+    Confirmed {},
     /// The relay has no proof that is young enough: ask elsewhere.
     Unavailable {},
     /// Age of the relay's proof in milliseconds, if it has one.
@@ -122,6 +140,7 @@ mod tests {
             subject,
             revision: Revision(7),
             keys_revoked_through: None,
+            waits: false,
         };
         assert_eq!(
             serde_json::to_string(&LogRequest::Append(append)).unwrap(),

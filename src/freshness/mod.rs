@@ -17,6 +17,8 @@
 //! | [`time`] | durations are shared, clock readings are not; how much longer than the bound a change waits |
 //! | [`sync`] | the one request of both hops and its reply, as they go over the wire |
 //! | [`append`] | what a registry and the change log say to each other |
+//! | [`holding`] | who holds a lease, and what it no longer decides on |
+//! | [`account`] | who may still decide on an older state |
 //! | [`change_log`] | the greatest revision of every subject that ever changed, in the order of change; owner of the bound |
 //! | [`sql`] | the log's tables and statements |
 //! | [`sql_log`] | the log's storage by them |
@@ -24,6 +26,7 @@
 //! | [`relay`] | answers a region from memory, asks the log at a quarter of the bound |
 //! | [`records`] | the edge's records under a memory limit |
 //! | [`view`] | what an isolate may decide from memory, and the race fence |
+//! | [`carrier`] | how an edge hears of urgent changes, and confirms them |
 //! | [`commit_wait`] | when the registry may say `enforced`, and what it does when it was restored from a backup |
 //! | [`restore_guard`] | what it does until it may serve |
 //! | [`enforcer`] | what it does until a change is enforced |
@@ -32,7 +35,10 @@
 //! | [`near`] | which region an edge is near |
 
 #[cfg(feature = "control")]
+pub mod account;
+#[cfg(feature = "control")]
 pub mod append;
+pub mod carrier;
 #[cfg(feature = "control")]
 pub mod change_log;
 #[cfg(feature = "control")]
@@ -41,6 +47,7 @@ pub mod commit_wait;
 pub mod enforcer;
 pub mod failover;
 pub mod follower;
+pub mod holding;
 pub mod message;
 pub mod near;
 pub mod records;

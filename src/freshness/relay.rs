@@ -20,8 +20,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::account::Account;
 use super::follower::{Accepted, Follower, PendingSync, Proof, Turn};
-use super::sync::{Change, Cursor, Requirement, Revision, SyncReply, SyncRequest, Version};
+use super::holding::{HolderId, Holding};
+use super::sync::{
+    Change, Confirm, Cursor, Requirement, Revision, SyncReply, SyncRequest, Version,
+};
 use super::time::{Millis, Reading, RelayClock};
 use crate::key::Subject;
 
@@ -48,10 +52,24 @@ pub enum Serve {
     Unavailable,
 }
 
+/// What the relay does to hear of urgent changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Send this as a [`Watch`](super::sync::Watch) held for [`Relay::HOLD`], and
+    /// report with [`Relay::accept`]; a failed one needs no report.
+    Watch(PendingSync<RelayClock>),
+    /// Not before this time.
+    Pause(Millis),
+    /// Nobody holds a lease: there is nothing to hear for anybody.
+    Idle,
+}
+
 /// The state of one relay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Relay {
     follower: Follower<RelayClock>,
+    /// Whom it gave leases; none where time alone decides.
+    pub account: Option<Lending>,
     /// Changes after `window_from`, up to the cursor.
     window: VecDeque<Change>,
     window_from: u64,
@@ -61,10 +79,32 @@ pub struct Relay {
 }
 
 impl Relay {
+    /// How long the log may hold the relay's watch.
+    pub const HOLD: Millis = Millis(20_000);
+    /// The least time between two watches at the log: changes that follow each
+    /// other faster are passed on together.
+    const GATHER: Millis = Millis(20);
+    /// What each holder adds to it. All of them come back at once, and a relay
+    /// answers about a thousand requests a second.
+    const GATHER_FOR_EACH: u64 = 1;
+
     /// A relay that knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Keeps account of at most `holders`, and holds leases from the log as
+    /// `holder`; without it, time alone decides.
+    #[must_use]
+    pub fn with_confirmations(mut self, holder: HolderId, holders: usize) -> Self {
+        self.account = Some(Lending {
+            holder,
+            account: Account::new(holders),
+            told: None,
+            watched: None,
+        });
+        self
     }
 
     /// The age of the relay's proof, for the status.
@@ -81,7 +121,7 @@ impl Relay {
         arrived: Reading<RelayClock>,
         now: Reading<RelayClock>,
     ) -> Serve {
-        self.follower.observe(now);
+        self.observe(request, now);
         let unknown = self.note_unknown(request);
         if let (Some(cursor), Some(proof)) = (self.follower.cursor(), self.follower.proof()) {
             let age = now.since(&proof.at);
@@ -94,7 +134,7 @@ impl Relay {
             let young = age <= proof.bound.quarter();
             let failing = self.follower.is_failing(now) && proof.bound.covers(age);
             if !unknown && settled && (young || proof.at >= arrived || failing) {
-                return Serve::Reply(self.reply(request, cursor, proof, age));
+                return Serve::Reply(self.reply(request, cursor, proof, arrived, now));
             }
         }
         match self.follower.take_turn(now) {
@@ -103,9 +143,116 @@ impl Relay {
             Turn::Yours => {
                 let wanted = self.wanted.iter().take(SyncRequest::MAX_SUBJECTS);
                 let subjects = wanted.copied().collect();
-                Serve::SyncWithLog(self.follower.request(subjects, true, now))
+                Serve::SyncWithLog(self.request(subjects, true, now))
             }
         }
+    }
+
+    /// Answers a request that may be held, or says what must happen first: it is
+    /// time where something urgent changed since the request's cursor, where the
+    /// cursor cannot be continued, and when the hold is `over`. What changed is told
+    /// however old the relay's proof is: an old one grants nothing.
+    pub fn watch(
+        &mut self,
+        request: &SyncRequest,
+        arrived: Reading<RelayClock>,
+        over: bool,
+        now: Reading<RelayClock>,
+    ) -> Serve {
+        self.observe(request, now);
+        let known = self.follower.cursor().zip(self.follower.proof());
+        let (Some(lending), Some(asked), Some((cursor, proof))) =
+            (&self.account, request.cursor, known)
+        else {
+            return self.serve(request, arrived, now);
+        };
+        if asked.incarnation != cursor.incarnation {
+            return self.serve(request, arrived, now);
+        }
+        let ahead = cursor.is_behind(&asked);
+        let is_time = asked.seq < self.window_from || lending.account.is_urgent_above(asked);
+        match (ahead, is_time || over) {
+            (false, true) => Serve::Reply(self.reply(request, cursor, proof, arrived, now)),
+            // Nothing to tell it that it does not know.
+            (true, _) if over => Serve::Unavailable,
+            _ => Serve::Wait(Self::HOLD),
+        }
+    }
+
+    /// A holder says what it no longer decides on.
+    pub fn confirm(&mut self, holding: &Holding, now: Reading<RelayClock>) {
+        self.follower.observe(now);
+        if let Some(lending) = &mut self.account {
+            lending.account.observe(now);
+            lending.account.confirmed(holding);
+        }
+    }
+
+    /// What the log is to be told now: the floor has passed the last urgent change,
+    /// and the log does not know. To be asked for after every event; changes that
+    /// follow each other are confirmed by one message.
+    pub fn confirmation(&mut self, now: Reading<RelayClock>) -> Option<Confirm> {
+        self.follower.observe(now);
+        let own = self.follower.cursor()?;
+        let lending = self.account.as_mut()?;
+        let urgent = lending.account.urgent(own.incarnation)?;
+        if lending
+            .told
+            .is_some_and(|told| told.incarnation == own.incarnation && told.seq >= urgent)
+        {
+            return None;
+        }
+        let floor = lending.account.floor(own, now)?;
+        if floor.seq < urgent {
+            return None;
+        }
+        lending.told = Some(floor);
+        Some(Confirm {
+            v: Version::CURRENT,
+            holding: Holding {
+                id: lending.holder,
+                floor: Some(floor),
+            },
+        })
+    }
+
+    /// The confirmation did not arrive: it is due again.
+    pub fn confirmation_failed(&mut self) {
+        if let Some(lending) = &mut self.account {
+            lending.told = None;
+        }
+    }
+
+    /// What to do next to hear of urgent changes. One watch is open at the log while
+    /// anybody holds a lease, and none otherwise: it keeps an object in memory.
+    pub fn upkeep(&mut self, now: Reading<RelayClock>) -> Upkeep {
+        self.follower.observe(now);
+        let cursor = self.follower.cursor();
+        let Some(lending) = &mut self.account else {
+            return Upkeep::Idle;
+        };
+        let holders = lending.account.holders(now);
+        if cursor.is_none() || holders == 0 {
+            return Upkeep::Idle;
+        }
+        let pause = match lending.watched {
+            Some((_, seen)) if seen == cursor => Follower::<RelayClock>::PAUSE,
+            _ => Millis(Self::GATHER.0 + Self::GATHER_FOR_EACH * holders as u64),
+        };
+        if let Some((at, _)) = lending.watched
+            && at <= now
+            && now.since(&at) < pause
+        {
+            return Upkeep::Pause(pause.less(now.since(&at)));
+        }
+        lending.watched = Some((now, cursor));
+        Upkeep::Watch(self.request(Vec::new(), false, now))
+    }
+
+    /// Until the next lease is over, by which the floor may rise without a message.
+    pub fn next_expiry(&mut self, now: Reading<RelayClock>) -> Option<Millis> {
+        self.follower.observe(now);
+        self.account.as_mut()?.account.next_expiry(now)
     }
 
     /// Takes over the log's reply.
@@ -116,7 +263,13 @@ impl Relay {
         now: Reading<RelayClock>,
     ) {
         let before = self.follower.cursor();
-        match self.follower.accept(sync, reply, now) {
+        let accepted = self.follower.accept(sync, reply, now);
+        // What a reset leaves out may have been urgent.
+        let urgent = match accepted {
+            Accepted::Reset => Some(reply.cursor.seq),
+            _ => reply.urgent,
+        };
+        match accepted {
             Accepted::Discarded => return,
             Accepted::Reset => self.start_window(reply.cursor),
             Accepted::Advanced => match before {
@@ -127,6 +280,13 @@ impl Relay {
         for required in &reply.required {
             self.wanted.remove(&required.subject);
             self.followed.insert(required.subject, required.revision);
+        }
+        if let (Some(lending), Some(seq)) = (&mut self.account, urgent) {
+            lending.account.observe(now);
+            lending.account.urge(Cursor {
+                seq,
+                ..reply.cursor
+            });
         }
     }
 
@@ -149,23 +309,54 @@ impl Relay {
         unknown
     }
 
+    /// Takes note of a reading, and of what a request says of its sender.
+    fn observe(&mut self, request: &SyncRequest, now: Reading<RelayClock>) {
+        self.follower.observe(now);
+        if let Some(lending) = &mut self.account {
+            lending.account.observe(now);
+            if let Some(holding) = &request.holding {
+                lending.account.confirmed(holding);
+            }
+        }
+    }
+
+    /// A request to the log, which says what the relay and its edges no longer
+    /// decide on.
+    fn request(
+        &mut self,
+        subjects: Vec<Subject>,
+        holds_turn: bool,
+        now: Reading<RelayClock>,
+    ) -> PendingSync<RelayClock> {
+        let mut sync = self.follower.request(subjects, holds_turn, now);
+        let own = self.follower.cursor();
+        sync.request.holding = self.account.as_mut().map(|lending| Holding {
+            id: lending.holder,
+            floor: own.and_then(|own| lending.account.floor(own, now)),
+        });
+        sync
+    }
+
+    /// The reply that leaves now; its lease is entered in the account.
     fn reply(
-        &self,
+        &mut self,
         request: &SyncRequest,
         cursor: Cursor,
         proof: Proof<RelayClock>,
-        age: Millis,
+        arrived: Reading<RelayClock>,
+        now: Reading<RelayClock>,
     ) -> SyncReply {
         let changes = match request.cursor {
             None => Some(Vec::new()),
             Some(asked) => self.changes_since(asked, cursor),
         };
         let subjects = request.subjects.iter().take(SyncRequest::MAX_SUBJECTS);
-        SyncReply {
+        let lending = self.account.as_mut();
+        let reply = SyncReply {
             v: Version::CURRENT,
             reset: changes.is_none(),
             cursor,
-            age_ms: age,
+            age_ms: now.since(&proof.at),
             bound_ms: proof.bound,
             changes: changes.unwrap_or_default(),
             required: subjects
@@ -177,7 +368,14 @@ impl Relay {
                     })
                 })
                 .collect(),
+            urgent: (lending.as_ref())
+                .and_then(|lending| lending.account.urgent(cursor.incarnation)),
+        };
+        if let Some(lending) = lending {
+            let holding = request.holding.as_ref();
+            lending.account.granted(holding, &reply, arrived, now);
         }
+        reply
     }
 
     /// The changes a sender at `asked` lacks; none if it cannot be continued.
@@ -212,6 +410,19 @@ impl Relay {
             }
         }
     }
+}
+
+/// The leases a relay gave and holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lending {
+    /// As whom it holds its own.
+    pub holder: HolderId,
+    /// Its edges'.
+    pub account: Account<RelayClock>,
+    /// The floor that the log was told last.
+    told: Option<Cursor>,
+    /// When it last sent a watch to the log, and at which place.
+    watched: Option<(Reading<RelayClock>, Option<Cursor>)>,
 }
 
 /// Revisions of the subjects asked for lately, in two halves: when the young

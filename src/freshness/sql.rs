@@ -63,8 +63,10 @@ pub const UPSERT_SUBJECT: &str =
 pub const CHANGES_SINCE: &str =
     "SELECT subject, revision, seq FROM log_subject WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
-/// `revision_of`: subject. No row: never changed. One row read.
-pub const REVISION_OF: &str = "SELECT revision FROM log_subject WHERE subject = ?1";
+/// `last_change_of`: subject. No row: never changed. Columns: subject, revision, seq.
+/// One row read.
+pub const LAST_CHANGE_OF: &str =
+    "SELECT subject, revision, seq FROM log_subject WHERE subject = ?1";
 
 /// `set_keys_revoked`: organization, through, at. One row written.
 pub const SET_KEYS_REVOKED: &str =
@@ -123,7 +125,7 @@ mod tests {
                 &["0", "1"] as &[&str],
                 "log_subject_by_seq (seq>?)",
             ),
-            (REVISION_OF, &["a"], "PRIMARY KEY (subject=?)"),
+            (LAST_CHANGE_OF, &["a"], "PRIMARY KEY (subject=?)"),
             (KEYS_REVOKED, &["a"], "PRIMARY KEY (organization=?)"),
             (
                 GREATEST_REVISION_OF,

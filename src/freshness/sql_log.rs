@@ -41,6 +41,14 @@ fn subject(row: &Row, column: usize) -> Result<Subject, SqlError> {
     Subject::parse(row.text(column)?).map_err(|_| SqlError("a row's subject is none".to_owned()))
 }
 
+fn change(row: &Row) -> Result<Change, SqlError> {
+    Ok(Change {
+        subject: subject(row, 0)?,
+        revision: Revision(row.unsigned(1)?),
+        seq: row.unsigned(2)?,
+    })
+}
+
 fn bound(row: &Row, column: usize) -> Result<Bound, SqlError> {
     Bound::new(row.unsigned(column)?).ok_or_else(|| SqlError("a stored bound is none".to_owned()))
 }
@@ -85,22 +93,12 @@ impl<S: Sql> LogStore for SqlLog<S> {
     fn changes_since(&self, seq: u64, limit: usize) -> Result<Vec<Change>, SqlError> {
         let parameters = [seq.into(), (limit as u64).into()];
         let rows = self.0.query(sql::CHANGES_SINCE, &parameters)?;
-        rows.iter()
-            .map(|row| {
-                Ok(Change {
-                    subject: subject(row, 0)?,
-                    revision: Revision(row.unsigned(1)?),
-                    seq: row.unsigned(2)?,
-                })
-            })
-            .collect()
+        rows.iter().map(change).collect()
     }
 
-    fn revision_of(&self, of: Subject) -> Result<Option<Revision>, SqlError> {
-        let rows = self.0.query(sql::REVISION_OF, &[of.as_str().into()])?;
-        rows.first()
-            .map(|row| row.unsigned(0).map(Revision))
-            .transpose()
+    fn last_change_of(&self, of: Subject) -> Result<Option<Change>, SqlError> {
+        let rows = self.0.query(sql::LAST_CHANGE_OF, &[of.as_str().into()])?;
+        rows.first().map(change).transpose()
     }
 
     fn set_keys_revoked(

@@ -11,6 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::holding::Holding;
 use super::time::{Bound, Millis};
 use crate::key::Subject;
 
@@ -59,7 +60,7 @@ impl Revision {
 
 /// Which life of the change log a cursor belongs to: drawn at random when its
 /// storage is created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Incarnation(u64);
 
@@ -113,6 +114,10 @@ pub struct SyncRequest {
     /// Subjects the sender does not follow yet.
     #[serde(default)]
     pub subjects: Vec<Subject>,
+    /// Who asks, so that its lease can be accounted for. Older versions leave it
+    /// out, and so does one that enforces by time alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holding: Option<Holding>,
 }
 
 impl SyncRequest {
@@ -165,12 +170,36 @@ pub struct SyncReply {
     /// What is required, at `cursor`, of each subject asked for.
     #[serde(default)]
     pub required: Vec<Requirement>,
+    /// The sequence number of the last change that somebody waits for; whoever was
+    /// below it confirms. Never above `cursor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urgent: Option<u64>,
 }
 
 impl SyncReply {
     /// Changes one reply may carry; a sender further behind is reset. About 100 kB,
     /// and ten seconds of the log at a hundred changes a second.
     pub const MAX_CHANGES: usize = 1_000;
+}
+
+/// A request that may be held: it is answered at once where a change that somebody
+/// waits for lies above its cursor, else when the hold is over. The proof in its
+/// reply is as old as the request: waiting earns nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Watch {
+    /// What is asked.
+    pub request: SyncRequest,
+    /// How long it may be held, in milliseconds.
+    pub hold_ms: Millis,
+}
+
+/// A holder says what it no longer decides on. It grants nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Confirm {
+    /// Version of the message.
+    pub v: Version,
+    /// The holder and its floor.
+    pub holding: Holding,
 }
 
 #[cfg(test)]
@@ -204,6 +233,7 @@ mod tests {
                 v,
                 cursor: Some(cursor()),
                 subjects: vec![subject, subject.organization()],
+                holding: None,
             },
             r#"{"v":1,"cursor":{"incarnation":77,"seq":12},"subjects":["20abcdefghijkNONCENONCE0TAGTAG","abcdefghijk"]}"#,
         );
@@ -220,6 +250,7 @@ mod tests {
                     seq: 12,
                 }],
                 required: vec![Requirement { subject, revision }],
+                urgent: None,
             },
             r#"{"v":1,"reset":false,"cursor":{"incarnation":77,"seq":12},"age_ms":250,"bound_ms":5000,"changes":[{"subject":"20abcdefghijkNONCENONCE0TAGTAG","revision":7,"seq":12}],"required":[{"subject":"20abcdefghijkNONCENONCE0TAGTAG","revision":7}]}"#,
         );

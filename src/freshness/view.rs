@@ -30,9 +30,11 @@
 //! } }
 //! ```
 
+use super::carrier::Lenders;
 use super::follower::{Accepted, Follower, PendingSync, Turn};
+use super::holding::HolderId;
 use super::records::{Record, Records};
-use super::sync::{Revision, SyncReply};
+use super::sync::{Cursor, Revision, SyncReply};
 use super::time::{Bound, EdgeClock, Millis, Reading};
 use crate::key::Subject;
 
@@ -101,10 +103,12 @@ pub enum Inserted<R> {
 /// The view of one isolate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct View<R> {
-    follower: Follower<EdgeClock>,
+    pub(super) follower: Follower<EdgeClock>,
     records: Records<R>,
     /// The edge's own setting: it may shorten the bound and no more.
     at_most: Bound,
+    /// Who lent to it; none where time alone decides.
+    pub(super) lenders: Option<Lenders>,
 }
 
 impl<R: Record> View<R> {
@@ -116,7 +120,22 @@ impl<R: Record> View<R> {
             follower: Follower::default(),
             records: Records::new(limit_bytes),
             at_most,
+            lenders: None,
         }
+    }
+
+    /// Confirms urgent changes as `holder`, drawn for this view; without it, time
+    /// alone decides.
+    #[must_use]
+    pub fn with_confirmations(mut self, holder: HolderId) -> Self {
+        self.lenders = Some(Lenders::new(holder));
+        self
+    }
+
+    /// The place in the log that the view is complete up to.
+    #[must_use]
+    pub const fn cursor(&self) -> Option<Cursor> {
+        self.follower.cursor()
     }
 
     /// Takes note of a reading, as every other method here does of its own. Whoever
@@ -182,7 +201,7 @@ impl<R: Record> View<R> {
     pub fn begin_refresh(&mut self, now: Reading<EdgeClock>) -> Refresh {
         self.follower.observe(now);
         match self.follower.take_turn(now) {
-            Turn::Yours => Refresh::Send(self.follower.request(Vec::new(), true, now)),
+            Turn::Yours => Refresh::Send(self.request(Vec::new(), true, now)),
             Turn::Taken(until) => Refresh::Wait(until),
             Turn::Failing => Refresh::Failing,
         }
@@ -212,8 +231,7 @@ impl<R: Record> View<R> {
             return None;
         }
         let proven = self.proven_age(now).is_some();
-        let sync =
-            (!unknown.is_empty() || !proven).then(|| self.follower.request(unknown, false, now));
+        let sync = (!unknown.is_empty() || !proven).then(|| self.request(unknown, false, now));
         Some(Load { slots, sync })
     }
 
@@ -221,7 +239,20 @@ impl<R: Record> View<R> {
     #[must_use]
     pub fn resync(&mut self, load: &Load, now: Reading<EdgeClock>) -> PendingSync<EdgeClock> {
         self.follower.observe(now);
-        self.follower.request(load.subjects().collect(), false, now)
+        self.request(load.subjects().collect(), false, now)
+    }
+
+    /// A request, which says what the view no longer decides on.
+    pub(super) fn request(
+        &self,
+        subjects: Vec<Subject>,
+        holds_turn: bool,
+        now: Reading<EdgeClock>,
+    ) -> PendingSync<EdgeClock> {
+        let mut sync = self.follower.request(subjects, holds_turn, now);
+        let cursor = self.follower.cursor();
+        sync.request.holding = (self.lenders.as_ref()).map(|lenders| lenders.holding(cursor));
+        sync
     }
 
     /// Takes over a reply, to a refresh or to a load.
@@ -232,10 +263,23 @@ impl<R: Record> View<R> {
         now: Reading<EdgeClock>,
     ) -> Accepted {
         let accepted = self.follower.accept(sync, reply, now);
-        match accepted {
+        if let Some(lenders) = &mut self.lenders {
+            lenders.answered(sync, reply, now);
+        }
+        // What a reset leaves out may have been urgent.
+        let urgent = match accepted {
             Accepted::Discarded => return accepted,
-            Accepted::Reset => self.records.clear(),
-            Accepted::Advanced => {}
+            Accepted::Reset => {
+                self.records.clear();
+                Some(reply.cursor.seq)
+            }
+            Accepted::Advanced => reply.urgent,
+        };
+        if let (Some(lenders), Some(seq)) = (&mut self.lenders, urgent) {
+            lenders.passed(Cursor {
+                seq,
+                ..reply.cursor
+            });
         }
         for change in &reply.changes {
             self.records
@@ -328,7 +372,7 @@ impl<R: Record> View<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sync::{Cursor, Incarnation, Version};
+    use super::super::sync::{Incarnation, Version};
     use super::*;
 
     #[derive(Clone, Debug, PartialEq)]
@@ -366,6 +410,7 @@ mod tests {
             bound_ms: Bound::DEFAULT,
             changes: Vec::new(),
             required: vec![required(key), required(organization)],
+            urgent: None,
         };
         view.accept(&sync, &reply, at(10_010));
         for subject in [key, organization] {

@@ -198,6 +198,7 @@ fn a_relay_sheds_syncs_and_goes_on() -> Result<()> {
         v: Version::CURRENT,
         cursor: None,
         subjects: vec![subject.ok().context("a subject")?],
+        holding: None,
     });
     let ask = message("Relay", "weur-0", "https://object/", &sync)?;
     // Each question waits for the log.

@@ -124,6 +124,7 @@ fn a_registry_hears_from_an_edge_of_a_change_that_it_lost() -> Result<()> {
         // Later than the key's, and no news of the organization.
         revision: Revision(4),
         keys_revoked_through: None,
+        waits: false,
     });
     let answer = Client::new(rig.objects_address())
         .call("POST", "/__rig/object/ChangeLog/log")

@@ -77,6 +77,8 @@ impl State {
 pub const SAFE: &str = "acknowledged, hence never decided otherwise";
 /// That a change becomes enforced happens at all.
 pub const ENFORCED: &str = "a change is enforced";
+/// That it becomes so by confirmation, before any time has passed, happens at all.
+pub const AT_ONCE: &str = "a change is enforced at once";
 /// That an edge decides on an enforced change happens at all.
 pub const DECIDED_AFTER: &str = "an edge decides on an enforced change from memory";
 
@@ -95,6 +97,9 @@ impl Scenario {
                 requests: 1,
                 calls: 0,
                 in_flight: 4,
+                confirmations: false,
+                older: Vec::new(),
+                holders: 4,
             },
             at_most: None,
             warm: true,
@@ -142,6 +147,17 @@ impl Scenario {
             || state.world.clone().recovers(&self.setup)
     }
 
+    /// Whether, where nothing fails, a change made then is enforced by confirmation: of
+    /// a state that is drawn for it.
+    fn confirms(&self, state: &State) -> bool {
+        let drawn = BuildHasherDefault::<DefaultHasher>::default().hash_one(state);
+        let setup = &self.setup;
+        let nothing_fails = self.warm && self.faults == 0 && self.messages == 0;
+        let everybody_confirms = setup.confirmations && setup.older.is_empty() && setup.holders > 1;
+        let applies = setup.mutant.is_none() && nothing_fails && everybody_confirms;
+        !applies || !drawn.is_multiple_of(RECOVERY_IN) || state.world.clone().confirms(setup)
+    }
+
     /// Everybody calls, and requests arrive everywhere.
     fn notice(&self, world: &mut World) {
         world.call_unnoticed(&self.setup);
@@ -159,8 +175,10 @@ impl Scenario {
         let ready =
             |edge| (world.edges[usize::from(edge)]).could_decide(&self.setup, world.now, KEY());
         match action {
-            // Made in every state.
-            Action::Call { .. } => false,
+            // Made in every state; but it takes a call to ask the log.
+            Action::Call { registry, .. } => {
+                self.setup.confirmations && quiet(Node::Registry(*registry))
+            }
             // Counted in every state, unless it has something to wait for.
             Action::Arrive { edge, .. } => {
                 world.edges[usize::from(*edge)].requests.is_empty() && !ready(*edge)
@@ -191,8 +209,9 @@ fn nothing_is_lost(world: &World) -> bool {
     world.registries.iter().all(|registry| {
         registry.stored.records.iter().all(|(subject, record)| {
             let known = store
-                .revision_of(*subject)
-                .unwrap_or_else(|never| match never {});
+                .last_change_of(*subject)
+                .unwrap_or_else(|never| match never {})
+                .map(|change| change.revision);
             record.revision == FIRST
                 || known >= Some(record.revision)
                 || registry.stored.rows.contains_key(subject)
@@ -220,6 +239,13 @@ impl Model for Scenario {
         }
         for _ in 0..2 {
             world.carry_everything(&self.setup);
+        }
+        if self.setup.confirmations {
+            // Until the log knows of every lease, and watches are open.
+            for _ in 0..4 {
+                world.now += self.tick;
+                world.carry_everything(&self.setup);
+            }
         }
         self.notice(&mut world);
         if !self.warm {
@@ -316,6 +342,14 @@ impl Model for Scenario {
                 let enforced = |subject| state.world.oracle.is_enforced(subject, FIRST.next());
                 subjects.into_iter().any(enforced)
             }),
+            Property::sometimes(AT_ONCE, |_, state: &State| {
+                let world = &state.world;
+                world.now == world.changed_at
+                    && [KEY(), organization(0)]
+                        .iter()
+                        .any(|subject| world.oracle.is_enforced(*subject, FIRST.next()))
+            }),
+            Property::always("all is confirmed", Self::confirms),
             Property::sometimes(DECIDED_AFTER, |_, state: &State| {
                 let world = &state.world;
                 let shown = |subject: &Subject| {
@@ -451,6 +485,160 @@ pub fn two_edges() -> Scenario {
     let mut scenario = Scenario::new("two edges");
     scenario.setup.edges = 2;
     scenario.narrow()
+}
+
+/// Changes are enforced by confirmation.
+fn confirmed(name: &'static str) -> Scenario {
+    let mut scenario = Scenario::new(name);
+    scenario.setup.confirmations = true;
+    // Too wide to be explored to its end in an ordinary run.
+    scenario.at_most = Some(250_000);
+    scenario
+}
+
+/// One edge at one relay confirms.
+pub fn confirming() -> Scenario {
+    confirmed("confirming")
+}
+
+/// Two edges at one relay confirm.
+pub fn two_confirm() -> Scenario {
+    let mut scenario = confirmed("two confirm");
+    scenario.setup.edges = 2;
+    scenario
+}
+
+/// An edge holds leases from two relays.
+pub fn two_relays() -> Scenario {
+    let mut scenario = confirmed("two relays");
+    scenario.setup.relays = 2;
+    scenario.messages = 1;
+    scenario
+}
+
+/// A relay ends between a lease and its confirmation.
+pub fn evicted_lender() -> Scenario {
+    Scenario {
+        faults: 1,
+        fault: vec![Action::EvictRelay { relay: 0 }],
+        ..confirmed("evicted lender")
+    }
+}
+
+/// The log restarts between the append and the floor.
+pub fn restarted_log() -> Scenario {
+    Scenario {
+        faults: 1,
+        fault: vec![Action::EvictLog],
+        ..confirmed("restarted log")
+    }
+}
+
+/// Watches, confirmations and their replies are lost, repeated and late.
+pub fn late_messages() -> Scenario {
+    Scenario {
+        messages: 1,
+        ..confirmed("late messages")
+    }
+}
+
+/// A cold edge loads records while the change is confirmed.
+pub fn load_across() -> Scenario {
+    Scenario {
+        warm: false,
+        ..confirmed("load across a confirmation")
+    }
+}
+
+/// The carrier of an edge ends, and its isolate with it.
+pub fn lost_carrier() -> Scenario {
+    Scenario {
+        faults: 1,
+        fault: vec![
+            Action::EndCarrier { edge: 0 },
+            Action::RestartEdge { edge: 0 },
+            Action::EndHolds { relay: 0 },
+        ],
+        ..confirmed("lost carrier")
+    }
+}
+
+/// The connection of an edge's watch is broken.
+pub fn broken_watch() -> Scenario {
+    Scenario {
+        faults: 1,
+        fault: vec![Action::BreakWatches { edge: 0, relay: 0 }],
+        ..confirmed("broken watch")
+    }
+}
+
+/// The registry ends while it awaits the floor.
+pub fn crashed_awaiting() -> Scenario {
+    Scenario {
+        faults: 1,
+        fault: vec![Action::Crash { registry: 0 }],
+        ..confirmed("crashed awaiting")
+    }
+}
+
+/// One edge is of an older version, and does not say who it is.
+pub fn older_edge() -> Scenario {
+    let mut scenario = confirmed("older edge");
+    scenario.setup.older = vec![Node::Edge(0)];
+    scenario
+}
+
+/// Two edges at a relay whose account has room for one.
+pub fn full_account() -> Scenario {
+    let mut scenario = confirmed("full account");
+    scenario.setup.edges = 2;
+    scenario.setup.holders = 1;
+    scenario
+}
+
+/// The operator halves the bound while the longer leases are out.
+pub fn lowered_lease() -> Scenario {
+    let mut scenario = Scenario {
+        ticks: 3,
+        faults: 1,
+        fault: vec![Action::SetBound(Bound::new(BOUND).unwrap())],
+        ..confirmed("lowered lease")
+    };
+    scenario.setup.bound = Bound::new(2 * BOUND).unwrap();
+    scenario
+}
+
+/// A clock that counts leases steps back.
+pub fn lenders_step_back() -> Scenario {
+    let back = |node| Action::StepBack { node, by: 2 * TICK };
+    Scenario {
+        faults: 1,
+        fault: [Node::Edge(0), Node::Relay(0), Node::Registry(0), Node::Log]
+            .map(back)
+            .to_vec(),
+        ..confirmed("lenders step back")
+    }
+}
+
+/// The edge's clock is as slow as it may be; a tick is one millisecond longer than the
+/// bound.
+pub fn drifting_lenders() -> Scenario {
+    Scenario {
+        tick: BOUND + 1,
+        rates: [-4_900, 4_900],
+        ..confirmed("drifting lenders")
+    }
+}
+
+/// Beyond what is assumed: a relay's clock steps ahead by a whole wait, so it takes
+/// a lease to be over that is not.
+pub fn relay_steps_ahead() -> Scenario {
+    let (node, by) = (Node::Relay(0), 2 * TICK);
+    Scenario {
+        faults: 1,
+        fault: vec![Action::StepAhead { node, by }],
+        ..confirmed("relay steps ahead")
+    }
 }
 
 /// A relay has no room, so that an edge turns to the log, and what the relay says

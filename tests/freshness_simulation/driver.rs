@@ -15,6 +15,9 @@ use super::world::{Mutant, Rec, START, Setup, World, key, organization};
 /// What must not be once the faults have stopped.
 pub const STUCK: &str = "does not recover";
 
+/// What must not be either, where every machine can confirm.
+pub const UNCONFIRMED: &str = "is not enforced by confirmation";
+
 /// Steps of one run.
 const STEPS: u64 = 1_600;
 
@@ -77,7 +80,7 @@ impl Run {
         let mut dice = Dice(Seeded(seed));
         let bound = dice.of(&[200, 1_000, 5_000, 20_000]).unwrap();
         let small = dice.one_in(4);
-        let setup = Setup {
+        let mut setup = Setup {
             mutant,
             bound: Bound::new(bound).unwrap(),
             relays: dice.within(1, 3) as u8,
@@ -94,7 +97,14 @@ impl Run {
             requests: 6,
             calls: 3,
             in_flight: 40,
+            confirmations: dice.below(4) > 0,
+            older: Vec::new(),
+            holders: dice.of(&[1, 2, 8]).unwrap(),
         };
+        if dice.one_in(3) {
+            let nodes = [Node::Log, Node::Relay(0), Node::Edge(0), Node::Registry(0)];
+            setup.older = nodes.into_iter().filter(|_| dice.one_in(2)).collect();
+        }
         let mut world = World::new(&setup);
         world.oracle.counting = true;
         let mut clock = || {
@@ -147,6 +157,11 @@ impl Run {
             if !self.world.recovers(&self.setup) {
                 return Err(format!("in the end: {STUCK}"));
             }
+            let older = !self.setup.confirmations || !self.setup.older.is_empty();
+            let crowded = self.setup.holders < usize::from(self.setup.edges);
+            if !older && !crowded && !self.world.clone().confirms(&self.setup) {
+                return Err(format!("in the end: {UNCONFIRMED}"));
+            }
         }
         Ok(tally)
     }
@@ -189,6 +204,9 @@ impl Run {
     }
 
     fn ordinary(&mut self) {
+        if self.setup.confirmations && self.dice.one_in(8) {
+            return self.confirm_step();
+        }
         match self.dice.below(100) {
             0..36 => self.deliver(),
             36..44 => {
@@ -228,6 +246,26 @@ impl Run {
                 }
             }
             _ => self.registry_step(),
+        }
+    }
+
+    fn confirm_step(&mut self) {
+        match self.dice.below(8) {
+            0..4 => {
+                let edge = self.edge();
+                self.act(Action::Carry { edge });
+            }
+            4..7 => {
+                let registry = self.registry();
+                let awaited = self.world.could_await(registry);
+                if let Some(subject) = self.dice.of(&awaited) {
+                    self.call(registry, subject);
+                }
+            }
+            _ => {
+                let relay = self.relay();
+                self.act(Action::EndHolds { relay });
+            }
         }
     }
 
@@ -364,9 +402,20 @@ impl Run {
             15 => {
                 // Ahead is safe where proofs age, and only there.
                 let by = self.dice.within(1, 3 * self.setup.bound.millis().0);
-                if matches!(node, Node::Relay(_) | Node::Edge(_)) {
-                    self.world.clock(node).step_ahead(by);
+                let proves = match node {
+                    // It counts when its edges' leases are over.
+                    Node::Relay(_) => !self.setup.confirmations,
+                    Node::Edge(_) => true,
+                    Node::Log | Node::Registry(_) => false,
+                };
+                if proves {
+                    self.act(Action::StepAhead { node, by });
                 }
+            }
+            17 if self.dice.one_in(4) => self.act(Action::ReplaceLog),
+            18 => {
+                let edge = self.edge();
+                self.act(Action::EndCarrier { edge });
             }
             16 if self.slip => {
                 self.slip = false;

@@ -34,6 +34,14 @@ pub enum Action {
     TimeOut { edge: u8, which: usize },
     /// A waiting question at a relay looks again.
     Wake { relay: u8 },
+    /// An edge's carrier goes on, or begins.
+    Carry { edge: u8 },
+    /// The platform ends an edge's carrier.
+    EndCarrier { edge: u8 },
+    /// The hold of every watch at a relay is over, and of the relay's at the log.
+    EndHolds { relay: u8 },
+    /// The connection of the watches that an edge has at a relay is broken.
+    BreakWatches { edge: u8, relay: u8 },
     /// A message arrives.
     Deliver(u64),
     /// A message arrives, and will arrive again.
@@ -64,8 +72,12 @@ pub enum Action {
     RestartEdge { edge: u8 },
     /// The operator sets the bound.
     SetBound(Bound),
+    /// Another life of the log takes over what the last one knew.
+    ReplaceLog,
     /// A machine's clock steps back by more than it had advanced.
     StepBack { node: Node, by: u64 },
+    /// A machine's clock steps ahead.
+    StepAhead { node: Node, by: u64 },
 }
 
 impl World {
@@ -89,6 +101,14 @@ impl World {
             if !node.calls.is_empty() {
                 actions.push(Action::Resume { registry });
             }
+            if setup.confirmations {
+                let call = |subject| Action::Call { registry, subject };
+                actions.extend(self.could_await(registry).into_iter().map(call));
+            }
+        }
+        if setup.confirmations {
+            let edges = (0..setup.edges).filter(|edge| self.could_carry(setup, *edge));
+            actions.extend(edges.map(|edge| Action::Carry { edge }));
         }
         actions
     }
@@ -172,6 +192,10 @@ impl World {
             } => self.read_kv(setup, edge, request, subject, value),
             Action::TimeOut { edge, which } => self.time_out(setup, edge, which),
             Action::Wake { relay } => self.serve_parked(setup, relay),
+            Action::Carry { edge } => self.carry(setup, edge),
+            Action::EndCarrier { edge } => self.carriers[usize::from(edge)] = None,
+            Action::EndHolds { relay } => self.end_holds(setup, relay),
+            Action::BreakWatches { edge, relay } => self.break_watches_of(setup, edge, relay),
             Action::Deliver(id) => {
                 if let Some(message) = self.net.take(id) {
                     self.deliver(setup, message);
@@ -182,42 +206,47 @@ impl World {
                     self.deliver(setup, message);
                 }
             }
-            Action::Lose(id) => drop(self.net.take(id)),
+            Action::Lose(id) => {
+                if let Some(lost) = self.net.take(id) {
+                    self.break_watch(setup, &lost);
+                }
+            }
             Action::Refuse(id) => {
                 if let Some(message) = self.net.take(id).filter(super::net::Message::is_request) {
                     self.deliver(setup, message.reply(Body::Unavailable));
                 }
             }
-            Action::Change { registry, subject } => self.change(setup, registry, subject),
+            Action::Change { registry, subject } => {
+                self.changed_at = self.now;
+                self.change(setup, registry, subject);
+            }
             Action::Alarm { registry } => self.alarm(setup, registry),
             Action::Call { registry, subject } => self.call(setup, registry, subject),
             Action::Resume { registry } => self.resume(setup, registry),
-            Action::Crash { registry } => self.registries[usize::from(registry)].restart(setup),
+            Action::Crash { registry } => self.restart(setup, Node::Registry(registry)),
             Action::Backup { registry } => {
                 let registry = &mut self.registries[usize::from(registry)];
                 registry.backup = registry.stored.clone();
             }
-            Action::Restore { registry } => {
-                let registry = &mut self.registries[usize::from(registry)];
+            Action::Restore { registry: number } => {
+                let registry = &mut self.registries[usize::from(number)];
                 registry.stored = registry.backup.clone();
-                registry.restart(setup);
+                self.restart(setup, Node::Registry(number));
             }
-            Action::EvictLog => {
-                let store = self.log.clone().into_store();
+            Action::EvictLog => self.restart(setup, Node::Log),
+            Action::EvictRelay { relay } => self.restart(setup, Node::Relay(relay)),
+            Action::RestartEdge { edge } => self.restart(setup, Node::Edge(edge)),
+            Action::ReplaceLog => {
+                let store = self.log.clone().into_store().reborn();
                 self.log = ChangeLog::start(store, Incarnation::from_stored(2));
+                self.restart(setup, Node::Log);
             }
-            Action::EvictRelay { relay } => {
-                let node = &mut self.relays[usize::from(relay)];
-                node.relay = Default::default();
-                node.life += 1;
-                node.parked.clear();
-            }
-            Action::RestartEdge { edge } => self.edges[usize::from(edge)].restart(setup),
             Action::SetBound(bound) => {
                 let now = Reading::at(self.log_clock.read(self.now, setup));
                 (self.log.set_bound(bound, now)).unwrap_or_else(|never| match never {});
             }
             Action::StepBack { node, by } => self.clock(node).step_back(by),
+            Action::StepAhead { node, by } => self.clock(node).step_ahead(by),
         }
     }
 
@@ -234,13 +263,51 @@ impl World {
     /// Whether, once nothing fails any more, all that was changed becomes
     /// enforced and every edge decides on the newest state: by a schedule that
     /// delivers everything at once.
-    pub fn recovers(mut self, setup: &Setup) -> bool {
+    pub fn recovers(&mut self, setup: &Setup) -> bool {
         for _ in 0..200 {
             self.carry_everything(setup);
             if self.is_settled(setup) {
                 return true;
             }
             self.now += setup.bound.millis().0 / 4;
+        }
+        false
+    }
+
+    /// Whether a change is enforced by confirmation once nothing fails any more:
+    /// before its wait could be over, even if everything that failed did so with a
+    /// lease in hand.
+    pub fn confirms(mut self, setup: &Setup) -> bool {
+        let (registry, subject) = (0, key(0, 0));
+        // With room for all that is sent at once: what is lost is found out later.
+        let setup = &Setup {
+            in_flight: 100,
+            ..setup.clone()
+        };
+        // The leases of those who died, fences and hold-offs run out.
+        let over = (3 * setup.bound.wait().0).max(25_000);
+        for relay in 0..setup.relays {
+            self.end_holds(setup, relay);
+        }
+        for pause in [over, over, 100, 100, 100] {
+            self.now += pause;
+            self.carry_everything(setup);
+        }
+        self.change(setup, registry, subject);
+        for _ in 0..6 {
+            for _ in 0..2 {
+                self.call(setup, registry, subject);
+                self.deliver_everything(setup);
+                for edge in 0..setup.edges {
+                    self.carry(setup, edge);
+                }
+                self.deliver_everything(setup);
+            }
+            let revision = self.registries[0].stored.records[&subject].revision;
+            if self.oracle.is_enforced(subject, revision) {
+                return true;
+            }
+            self.now += 40;
         }
         false
     }
@@ -262,6 +329,7 @@ impl World {
                 }
             }
             self.refresh(setup, edge, false);
+            self.carry(setup, edge);
         }
         self.deliver_everything(setup);
     }

@@ -60,6 +60,11 @@ impl Clock {
         self.frozen = true;
     }
 
+    /// The last reading.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     /// Steps back so that it shows: the next reading is `by` behind the last
     /// one, whenever it comes.
     pub fn step_back(&mut self, by: u64) {

@@ -156,6 +156,11 @@ impl Edge {
         deadlines
     }
 
+    /// The view began anew.
+    pub fn forget_shown(&mut self) {
+        self.shown.clear();
+    }
+
     /// The isolate ends; another takes its place on the same machine.
     pub fn restart(&mut self, setup: &Setup) {
         *self = Self {
@@ -178,7 +183,7 @@ fn hops(setup: &Setup, number: u8) -> Failover {
 }
 
 /// Where a hop leads; none where the world has nothing there.
-fn node_of(setup: &Setup, hop: Hop) -> Option<Node> {
+pub fn node_of(setup: &Setup, hop: Hop) -> Option<Node> {
     match hop {
         Hop::Relay(relay) if relay.region == Region::Weur => Some(Node::Relay(relay.replica)),
         Hop::Relay(_) => (setup.relays > 1).then(|| Node::Relay(setup.relays - 1)),

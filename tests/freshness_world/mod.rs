@@ -13,6 +13,7 @@
 
 pub mod action;
 pub mod clock;
+pub mod confirmations;
 pub mod edge;
 pub mod net;
 pub mod oracle;
@@ -21,15 +22,19 @@ pub mod store;
 
 use std::collections::BTreeMap;
 
+use katalo_keys::freshness::append::Floor;
 use katalo_keys::freshness::change_log::ChangeLog;
 use katalo_keys::freshness::follower::PendingSync;
+use katalo_keys::freshness::holding::HolderId;
 use katalo_keys::freshness::records::Record;
 use katalo_keys::freshness::relay::{Relay, Serve};
+use katalo_keys::freshness::sync::Version;
 use katalo_keys::freshness::{
     Bound, Incarnation, Millis, Reading, RelayClock, Revision, Subject, SyncRequest,
 };
 
 use clock::Clock;
+use confirmations::{Carrying, Held, holder};
 use edge::Edge;
 use net::{Body, Context, Message, Net, Node};
 use oracle::Oracle;
@@ -81,12 +86,41 @@ pub enum Mutant {
     ResetIgnored,
     /// A reply that comes after its deadline is taken for one to the next sending.
     LateReplyAccepted,
+    /// A relay takes its own reply for the holder's confirmation.
+    AnswerConfirms,
+    /// A relay's floor leaves out the relay itself.
+    FloorIgnoresOwnCursor,
+    /// A relay enters the leases of watches, and no others.
+    OnlyWatchesAccounted,
+    /// A relay holds leases by its name, which outlives its memory.
+    RelayNameIsHolder,
+    /// The log forgets at a start that its last process gave leases.
+    NoFence,
+    /// A relay takes a lease to be over at its bound.
+    ExpiryWithoutMargin,
+    /// A relay does not enter leases of those who do not say who they are.
+    HolderlessIgnored,
+    /// A relay whose account is full forgets an entry for a new one.
+    FullTableForgets,
+    /// A relay takes a broken watch for the end of its holder.
+    BrokenWatchRemoves,
+    /// An edge confirms the cursor of a reply that it discarded.
+    DiscardedConfirmed,
+    /// The log names the place before the append.
+    PlaceBeforeAppend,
+    /// A relay whose clock was set back keeps the ends of its leases.
+    TermsKeepTheOldClock,
+    /// An edge takes over a reply from behind its cursor.
+    BehindAccepted,
 }
 
 impl Mutant {
     /// Whether it breaks no promise and keeps one from ever being made.
     pub fn breaks_progress(self) -> bool {
-        self == Self::WaitKeepsTheOldClock
+        matches!(
+            self,
+            Self::WaitKeepsTheOldClock | Self::TermsKeepTheOldClock
+        )
     }
 }
 
@@ -109,6 +143,31 @@ pub struct Setup {
     pub calls: usize,
     /// Messages in flight; what is sent beyond is lost.
     pub in_flight: usize,
+    /// Whether changes are enforced by confirmation.
+    pub confirmations: bool,
+    /// Machines of an older version, which know nothing of that.
+    pub older: Vec<Node>,
+    /// Holders in one relay's account.
+    pub holders: usize,
+}
+
+impl Setup {
+    /// Whether a machine takes part in confirmations.
+    fn confirms(&self, node: Node) -> bool {
+        self.confirmations && !self.older.contains(&node)
+    }
+
+    /// All machines.
+    fn machines(&self) -> Vec<Node> {
+        let relays = (0..self.relays).map(Node::Relay);
+        let edges = (0..self.edges).map(Node::Edge);
+        let registries = (0..self.registries).map(Node::Registry);
+        relays
+            .chain(edges)
+            .chain(registries)
+            .chain([Node::Log])
+            .collect()
+    }
 }
 
 /// What a request is decided on: a stand-in for a key's or an organization's
@@ -152,6 +211,12 @@ pub struct RelayNode {
     pub life: u32,
     /// Questions that wait for the log.
     pub parked: Vec<Parked>,
+    /// Watches of edges.
+    pub watches: Vec<Parked>,
+    /// Its own watch at the log is under way.
+    pub watching: bool,
+    /// The ends of its leases, for the mutant that does not let them go back.
+    pub ends: BTreeMap<HolderId, u64>,
 }
 
 /// Questions that wait at one relay; beyond it the oldest has given up, as an
@@ -179,6 +244,12 @@ pub struct World {
     pub kv: Kv,
     pub net: Net,
     pub oracle: Oracle,
+    /// Of each edge.
+    pub carriers: Vec<Option<Carrying>>,
+    /// Watches at the log.
+    pub held: Vec<Held>,
+    /// When something changed last.
+    pub changed_at: u64,
 }
 
 /// All clocks begin here, so that ages have room.
@@ -192,6 +263,9 @@ impl World {
             clock: Clock::default(),
             life: 0,
             parked: Vec::new(),
+            watches: Vec::new(),
+            watching: false,
+            ends: BTreeMap::new(),
         };
         let registries: Vec<Registry> = (0..setup.registries)
             .map(|registry| Registry::new(registry, setup.keys))
@@ -202,7 +276,7 @@ impl World {
                 kv.insert(*subject, vec![*record]);
             }
         }
-        Self {
+        let mut world = Self {
             now: START,
             log: ChangeLog::start(MapStore::new(incarnation, setup), incarnation),
             log_clock: Clock::default(),
@@ -212,7 +286,62 @@ impl World {
             kv,
             net: Net::default(),
             oracle: Oracle::default(),
+            carriers: vec![None; setup.edges.into()],
+            held: Vec::new(),
+            changed_at: START,
+        };
+        for node in setup.machines() {
+            world.take_part(setup, node);
         }
+        world
+    }
+
+    /// A process that has just started takes part in confirmations.
+    fn take_part(&mut self, setup: &Setup, machine: Node) {
+        if !setup.confirms(machine) {
+            return;
+        }
+        match machine {
+            Node::Log => self.log = self.log.clone().with_confirmations(8),
+            Node::Relay(number) => {
+                let node = &mut self.relays[usize::from(number)];
+                let life = match setup.mutant {
+                    Some(Mutant::RelayNameIsHolder) => 0,
+                    _ => node.life,
+                };
+                node.relay =
+                    (node.relay.clone()).with_confirmations(holder(machine, life), setup.holders);
+            }
+            Node::Edge(number) => {
+                let edge = &mut self.edges[usize::from(number)];
+                edge.view = (edge.view.clone()).with_confirmations(holder(machine, edge.life));
+            }
+            Node::Registry(number) => {
+                let registry = &mut self.registries[usize::from(number)];
+                registry.commit = registry.commit.clone().with_confirmations();
+            }
+        }
+    }
+
+    /// A machine's process ends and another begins: its memory is gone, and what was
+    /// open there is broken.
+    fn restart(&mut self, setup: &Setup, machine: Node) {
+        self.break_watches(setup, machine);
+        match machine {
+            Node::Log => {
+                let store = self.log.clone().into_store();
+                self.log = ChangeLog::start(store, Incarnation::from_stored(2));
+            }
+            Node::Relay(number) => {
+                let node = &mut self.relays[usize::from(number)];
+                node.relay = Relay::new();
+                node.life += 1;
+                node.parked.clear();
+            }
+            Node::Edge(number) => self.edges[usize::from(number)].restart(setup),
+            Node::Registry(number) => self.registries[usize::from(number)].restart(setup),
+        }
+        self.take_part(setup, machine);
     }
 
     /// Delivers a message; what is for a process that is gone is lost.
@@ -220,14 +349,44 @@ impl World {
         match message.to {
             Node::Log => self.deliver_to_log(setup, message),
             Node::Relay(relay) => self.deliver_to_relay(setup, relay, message),
-            Node::Edge(edge) => self.deliver_to_edge(setup, edge, message),
-            Node::Registry(registry) => self.deliver_to_registry(setup, registry, message),
+            Node::Edge(edge) => match message.context {
+                Context::EdgeWatch(..) | Context::EdgeConfirm(..) => {
+                    self.deliver_to_carrier(setup, edge, message);
+                }
+                _ => self.deliver_sync_reply(setup, edge, message),
+            },
+            Node::Registry(registry) => {
+                if matches!(message.context, Context::Await(..)) {
+                    self.deliver_floor(setup, registry, message);
+                } else {
+                    self.deliver_to_registry(setup, registry, message);
+                }
+            }
         }
     }
 
     fn deliver_to_log(&mut self, setup: &Setup, message: Message) {
         let now = Reading::at(self.log_clock.read(self.now, setup));
+        let (_, head) = self.log.status(now).unwrap_or_else(|never| match never {});
+        if setup.mutant == Some(Mutant::NoFence)
+            && let Some(account) = &mut self.log.account
+        {
+            account.untracked = None;
+        }
         let body = match &message.body {
+            Body::Watch(_) => {
+                self.hold(message, now);
+                self.serve_held(setup, now);
+                return;
+            }
+            Body::Confirm(confirm) => {
+                self.log.confirm(confirm, now);
+                return;
+            }
+            Body::Await(_) => Body::Floor(Floor {
+                v: Version::CURRENT,
+                floor: self.log.floor(now).unwrap_or_else(|never| match never {}),
+            }),
             Body::SyncRequest(request) => Body::SyncReply(
                 self.log
                     .sync(request, now)
@@ -239,6 +398,11 @@ impl World {
                     let (meta, _) = self.log.status(now).unwrap_or_else(|never| match never {});
                     ack.wait_ms = meta.wait_for.millis();
                 }
+                if setup.mutant == Some(Mutant::PlaceBeforeAppend)
+                    && let Some(place) = &mut ack.place
+                {
+                    place.seq = place.seq.min(head);
+                }
                 Body::Ack(ack)
             }
             Body::RestoreCheck(request) => Body::RestoreCheckReply(
@@ -247,11 +411,17 @@ impl World {
             _ => return,
         };
         self.send(setup, message.reply(body));
+        self.serve_held(setup, now);
     }
 
     fn deliver_to_relay(&mut self, setup: &Setup, relay: u8, message: Message) {
         let node = &mut self.relays[usize::from(relay)];
-        if matches!(message.context, Context::Relay(life, _) if life != node.life) {
+        let asked = match &message.context {
+            Context::Relay(life, _) | Context::RelayWatch(life, _) => Some(*life),
+            Context::RelayConfirm(life) => Some(*life),
+            _ => None,
+        };
+        if asked.is_some_and(|life| life != node.life) {
             return;
         }
         let now = Reading::at(node.clock.read(self.now, setup));
@@ -271,6 +441,34 @@ impl World {
                 node.relay.accept(&sync, &reply, now);
             }
             (Body::Unavailable, Context::Relay(_, sync)) => node.relay.failed(&sync, now),
+            (Body::Watch(request), context) => {
+                if node.relay.account.is_none() {
+                    let refused = Message {
+                        from: message.to,
+                        to: message.from,
+                        body: Body::Unavailable,
+                        context,
+                    };
+                    self.send(setup, refused);
+                    return;
+                }
+                if node.watches.len() == PARKED {
+                    node.watches.remove(0);
+                }
+                node.watches.push(Parked {
+                    from: message.from,
+                    request,
+                    context,
+                    arrived: now,
+                });
+            }
+            (Body::Confirm(confirm), _) => node.relay.confirm(&confirm.holding, now),
+            (Body::SyncReply(reply), Context::RelayWatch(_, sync)) => {
+                node.watching = false;
+                node.relay.accept(&sync, &reply, now);
+            }
+            (Body::Unavailable, Context::RelayWatch(..)) => node.watching = false,
+            (Body::Unavailable, Context::RelayConfirm(_)) => node.relay.confirmation_failed(),
             (body, _) => unreachable!("a relay is sent {body:?}"),
         }
         self.serve_parked(setup, relay);
@@ -278,6 +476,12 @@ impl World {
 
     /// Serves what waits at a relay, as its object does after every event.
     fn serve_parked(&mut self, setup: &Setup, relay: u8) {
+        self.answer_parked(setup, relay);
+        self.serve_watches(setup, relay, false);
+        self.alter_terms(setup, relay);
+    }
+
+    fn answer_parked(&mut self, setup: &Setup, relay: u8) {
         let node = &mut self.relays[usize::from(relay)];
         if node.parked.is_empty() {
             return;
@@ -287,7 +491,7 @@ impl World {
         let mut sent = Vec::new();
         let me = Node::Relay(relay);
         for parked in std::mem::take(&mut node.parked) {
-            let body = match node.relay.serve(&parked.request, parked.arrived, now) {
+            let body = match node.serve(setup, &parked, None, now) {
                 Serve::Reply(mut reply) => {
                     if setup.mutant == Some(Mutant::AgeForgotten) {
                         reply.age_ms = Millis::ZERO;

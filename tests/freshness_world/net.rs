@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
-use katalo_keys::freshness::append::{RestoreCheck, RestoreCheckReply};
+use katalo_keys::freshness::append::{Await, Floor, RestoreCheck, RestoreCheckReply};
 use katalo_keys::freshness::enforcer::Enforcer;
+use katalo_keys::freshness::failover::Hop;
 use katalo_keys::freshness::follower::PendingSync;
 use katalo_keys::freshness::restore_guard::RestoreGuard;
+use katalo_keys::freshness::sync::Confirm;
 use katalo_keys::freshness::{
     Ack, Append, EdgeClock, Reading, RelayClock, Revision, Subject, SyncReply, SyncRequest,
 };
@@ -28,6 +30,11 @@ pub enum Body {
     SyncReply(SyncReply),
     /// The relay has nothing proven to say.
     Unavailable,
+    /// The same request, which may be held.
+    Watch(SyncRequest),
+    Confirm(Confirm),
+    Await(Await),
+    Floor(Floor),
     Append(Append),
     Ack(Ack),
     RestoreCheck(RestoreCheck),
@@ -48,7 +55,14 @@ pub enum Context {
     Edge(u32, FailoverSync),
     /// The request for this key that arrived then.
     EdgeRead(u32, Subject, Reading<EdgeClock>),
+    /// The edge's carrier of this number.
+    EdgeWatch(u32, u32, Box<PendingSync<EdgeClock>>),
+    EdgeConfirm(u32, Hop),
     Relay(u32, PendingSync<RelayClock>),
+    RelayWatch(u32, PendingSync<RelayClock>),
+    RelayConfirm(u32),
+    /// The call that awaits the floor.
+    Await(u32, Enforcer, Subject),
     /// The append, and for whose call it is.
     Enforcer(u32, Enforcer, Append, Option<Subject>),
     RestoreGuard(u32, RestoreGuard, Then),
@@ -92,7 +106,13 @@ impl Message {
     pub fn is_request(&self) -> bool {
         matches!(
             self.body,
-            Body::SyncRequest(_) | Body::Append(_) | Body::RestoreCheck(_) | Body::Read(..)
+            Body::SyncRequest(_)
+                | Body::Watch(_)
+                | Body::Confirm(_)
+                | Body::Await(_)
+                | Body::Append(_)
+                | Body::RestoreCheck(_)
+                | Body::Read(..)
         )
     }
 }

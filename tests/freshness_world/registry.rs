@@ -257,7 +257,7 @@ impl World {
     }
 
     /// Carries an enforcer on, for a call or the alarm.
-    fn enforce(
+    pub fn enforce(
         &mut self,
         setup: &Setup,
         number: u8,
@@ -293,7 +293,19 @@ impl World {
                         v: append.v,
                         wait_ms: setup.bound.wait(),
                         greatest: append.revision,
+                        place: None,
+                        floor: None,
                     });
+                }
+                EnforcerStep::Await(ask) => {
+                    let Some(subject) = call else { return };
+                    let message = Message {
+                        from: Node::Registry(number),
+                        to: Node::Log,
+                        body: Body::Await(ask),
+                        context: Context::Await(registry.life, enforcer, subject),
+                    };
+                    return self.send(setup, message);
                 }
                 EnforcerStep::Wait(_) => {
                     if let Some(subject) = call {
@@ -358,7 +370,12 @@ impl World {
     fn recover(&mut self, setup: &Setup, number: u8, recovery: Recovery) -> Revision {
         let registry = &mut self.registries[usize::from(number)];
         let store = self.log.clone().into_store();
-        let known = |subject| (store.revision_of(subject)).unwrap_or_else(|never| match never {});
+        let known = |subject| {
+            (store
+                .last_change_of(subject)
+                .map(|change| change.map(|change| change.revision)))
+            .unwrap_or_else(|never| match never {})
+        };
         let mut records = registry.stored.records.iter();
         if !records.any(|(subject, held)| known(*subject) > Some(held.revision)) {
             self.oracle.violate(LOST_NOTHING);

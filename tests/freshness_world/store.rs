@@ -30,6 +30,19 @@ impl MapStore {
             wait_lowered_at_once: setup.mutant == Some(Mutant::WaitLoweredAtOnce),
         }
     }
+
+    /// Another life of the log that knows what this one knew, in the same order.
+    pub fn reborn(mut self) -> Self {
+        if let Some(meta) = &mut self.meta {
+            meta.incarnation = Incarnation::from_stored(meta.incarnation.stored() + 1);
+        }
+        let mut rows: Vec<&mut Change> = self.rows.values_mut().collect();
+        rows.sort_by_key(|row| row.seq);
+        for (seq, row) in (1..).zip(rows) {
+            row.seq = seq;
+        }
+        self
+    }
 }
 
 impl LogStore for MapStore {
@@ -62,8 +75,8 @@ impl LogStore for MapStore {
         Ok(changes)
     }
 
-    fn revision_of(&self, subject: Subject) -> Result<Option<Revision>, Infallible> {
-        Ok(self.rows.get(&subject).map(|row| row.revision))
+    fn last_change_of(&self, subject: Subject) -> Result<Option<Change>, Infallible> {
+        Ok(self.rows.get(&subject).copied())
     }
 
     fn set_keys_revoked(

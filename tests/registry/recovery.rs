@@ -41,6 +41,7 @@ fn tell(world: &World, log: &mut Log, says_through: bool) {
             keys_revoked_through: through
                 .filter(|_| says_through && subject.is_organization())
                 .map(Revision),
+            waits: false,
         };
         log.append(&append, Reading::at(1)).unwrap();
         outbox::mark_enforced(&world.sql, entry.subject, entry.revision, world.now).unwrap();
@@ -78,6 +79,8 @@ fn start(world: &World, log: &Log) {
             v: Version::CURRENT,
             wait_ms: katalo_keys::freshness::Millis(1),
             greatest: append.revision,
+            place: None,
+            floor: None,
         };
         wait.acknowledged(&append, &ack, Reading::at(1));
     }
@@ -184,6 +187,7 @@ fn where_the_log_was_not_told_every_key_of_the_backup_is_revoked() {
         subject,
         revision: Revision(4),
         keys_revoked_through: Some(Revision(0)),
+        waits: false,
     };
     log.append(&append, Reading::at(1)).unwrap();
     let question = RestoreCheck {

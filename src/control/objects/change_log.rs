@@ -77,6 +77,10 @@ impl ChangeLog {
             LogRequest::RestoreCheck(request) => {
                 log.check_restored(request).map(LogReply::RestoreCheck)
             }
+            // As one of an older version does: nobody sends them yet.
+            LogRequest::Watch(_) | LogRequest::Confirm(_) | LogRequest::Await(_) => {
+                return ObjectAnswer::Unread;
+            }
             LogRequest::Status {} => log
                 .status(now)
                 .map(|(meta, head)| LogReply::Status(meta.into_status(head))),

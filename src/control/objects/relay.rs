@@ -71,6 +71,8 @@ impl Relay {
         };
         let reply = match request {
             RelayRequest::Sync(request) => self.serve(&request).await,
+            // As one of an older version does: nobody sends them yet.
+            RelayRequest::Watch(_) | RelayRequest::Confirm(_) => return ObjectAnswer::Unread,
             RelayRequest::Status {} => RelayReply::Status {
                 proof_age_ms: self.relay.borrow().age(host::reading()),
             },

@@ -58,6 +58,7 @@ impl Log {
             subject,
             revision: Revision(revision),
             keys_revoked_through: None,
+            waits: false,
         };
         let ack = self.log.append(&append, now).unwrap();
         (ack.wait_ms, ack.greatest)
@@ -68,6 +69,7 @@ impl Log {
             v: V,
             cursor,
             subjects: subjects.to_vec(),
+            holding: None,
         };
         self.log.sync(&request, NOW).unwrap()
     }
@@ -89,6 +91,7 @@ impl Log {
             v: V,
             cursor: None,
             subjects: Vec::new(),
+            holding: None,
         };
         let lease = self.log.sync(&request, at(now)).unwrap().bound_ms;
         let (wait, _) = self.append_at(key(0), 1, at(now));
@@ -308,6 +311,7 @@ fn a_poll_of_nothing_is_one_statement() {
             v: V,
             cursor: Some(cursor(1)),
             subjects: Vec::new(),
+            holding: None,
         };
         log.log.sync(&request, at(now)).unwrap();
         assert_eq!(log.database.statements() - before, 1, "at {now}");
@@ -324,6 +328,7 @@ fn a_repeated_append_writes_nothing() {
         subject: organization(),
         revision: Revision(6),
         keys_revoked_through: Some(Revision(6)),
+        waits: false,
     };
     log.log.append(&append, NOW).unwrap();
     let before = log.database.statements();
@@ -340,6 +345,7 @@ fn where_storage_fails_nothing_is_answered() {
         subject: key(1),
         revision: Revision(6),
         keys_revoked_through: None,
+        waits: false,
     };
     for statements in 0..4 {
         log.database.fail_after(statements);
@@ -360,6 +366,7 @@ fn the_log_keeps_through_which_revision_all_keys_were_revoked() {
             subject: organization(),
             revision: Revision(revision),
             keys_revoked_through: through.map(Revision),
+            waits: false,
         };
         log.log.append(&append, NOW).unwrap();
         log.check_restored(0, None).keys_revoked_through

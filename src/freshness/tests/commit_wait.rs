@@ -28,6 +28,7 @@ const fn append(subject: Subject, revision: u64) -> Append {
         subject,
         revision: Revision(revision),
         keys_revoked_through: None,
+        waits: false,
     }
 }
 
@@ -36,6 +37,8 @@ const fn ack(greatest: u64) -> Ack {
         v: V,
         wait_ms: WAIT,
         greatest: Revision(greatest),
+        place: None,
+        floor: None,
     }
 }
 

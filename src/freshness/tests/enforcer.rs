@@ -28,6 +28,8 @@ const fn acknowledged() -> EnforcerEvent {
         v: V,
         wait_ms: Millis(WAIT),
         greatest: Revision(2),
+        place: None,
+        floor: None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What relay and edge share.
 
+use crate::freshness::failover::Hop;
 use crate::freshness::follower::{Accepted, Follower, Turn};
 use crate::freshness::{Bound, EdgeClock, Incarnation, Millis, Reading, SyncReply};
 
@@ -67,7 +68,7 @@ fn a_question_sent_again_counts_from_then_but_never_from_earlier() {
     for (again, proven) in [(1_500, 1_500), (800, 1_000)] {
         let mut follower = follower.clone();
         let mut sync = follower.request(Vec::new(), false, at(1_000));
-        sync.resent(at(again));
+        sync.sent_to(Hop::ChangeLog, at(again));
         follower.accept(&sync, &reply(5, 0), at(2_000));
         assert_eq!(proven_at(&follower), Some(proven));
     }

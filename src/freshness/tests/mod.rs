@@ -2,8 +2,11 @@
 //! `docs/freshness.md` or of a module's head. What becomes of the rules together
 //! is in `tests/freshness_model.rs` and `tests/freshness_simulation.rs`.
 
+mod account;
+mod carrier;
 mod change_log;
 mod commit_wait;
+mod confirmations;
 mod enforcer;
 mod follower;
 mod overlap;
@@ -64,5 +67,6 @@ const fn reply(seq: u64, age: u64) -> SyncReply {
         bound_ms: Bound::DEFAULT,
         changes: Vec::new(),
         required: Vec::new(),
+        urgent: None,
     }
 }

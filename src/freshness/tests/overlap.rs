@@ -44,11 +44,14 @@ fn acknowledge(wait: &mut CommitWait, revision: u64, now: u64) -> Enforcement {
         subject: key(1),
         revision: Revision(revision),
         keys_revoked_through: None,
+        waits: false,
     };
     let ack = Ack {
         v: V,
         wait_ms: Millis(WAIT),
         greatest: Revision(revision),
+        place: None,
+        floor: None,
     };
     wait.acknowledged(&append, &ack, at(now));
     wait.enforcement(&key(1), at(now))

@@ -19,6 +19,7 @@ fn request(cursor: Option<Cursor>, subjects: &[Subject]) -> SyncRequest {
         v: V,
         cursor,
         subjects: subjects.to_vec(),
+        holding: None,
     }
 }
 

@@ -128,6 +128,7 @@ fn a_refresh_is_due_at_half_the_bound_and_one_is_at_it() {
         v: V,
         cursor: Some(cursor(5)),
         subjects: Vec::new(),
+        holding: None,
     };
     assert_eq!(sync.request, expected);
     assert!(!view.should_refresh(at(12_700)));

@@ -74,7 +74,7 @@ impl FailoverSync {
         }
         match self.hops.next(now.since(&self.began)) {
             Some((hop, deadline)) => {
-                self.pending.resent(now);
+                self.pending.sent_to(hop, now);
                 SyncStep::Send(hop, deadline)
             }
             None => {

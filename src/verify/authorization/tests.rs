@@ -203,6 +203,7 @@ impl Scene {
                     revision: Revision(revision),
                 })
                 .to_vec(),
+            urgent: None,
         }
     }
 

@@ -98,6 +98,10 @@ impl Registry {
                         _ => EnforcerEvent::Unanswered,
                     }
                 }
+                EnforcerStep::Await(ask) => match self.ask_log(&LogRequest::Await(ask)).await {
+                    Some(LogReply::Floor(floor)) => EnforcerEvent::Floor(floor),
+                    _ => EnforcerEvent::NoFloor,
+                },
                 EnforcerStep::Wait(pause) => {
                     host::sleep(pause.0).await;
                     EnforcerEvent::Look
