@@ -15,7 +15,6 @@ use crate::key::OrganizationId;
 use crate::registry::message::{Command, Outcome, Page, Refusal, Reply};
 use crate::runtime::isolate::Edge;
 use crate::runtime::objects::{self, Address, Unanswered};
-use crate::settings::bindings;
 use crate::time::Timestamp;
 
 /// From how many days without use a key counts as unused.
@@ -38,7 +37,7 @@ pub(crate) async fn answer(
 ) -> Answer {
     let log = objects::ask::<LogReply>(
         &edge.env,
-        Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG).within(PATIENCE),
+        Address::of_change_log().within(PATIENCE),
         &LogRequest::Status {},
     );
     let relays = join_all(
@@ -111,11 +110,23 @@ async fn totals(edge: &Edge, page: Option<Page<OrganizationId>>) -> Option<Total
     Some(totals)
 }
 
-async fn relay(edge: &Edge, name: RelayName) -> Value {
-    match objects::ask_relay(&edge.env, name, &RelayRequest::Status {}, PATIENCE).await {
-        Ok(RelayReply::Status { proof_age_ms }) => {
-            json!({ "name": name.to_string(), "answers": true, "proof_age_ms": proof_age_ms })
-        }
-        _ => json!({ "name": name.to_string(), "answers": false, "proof_age_ms": null }),
+async fn relay(edge: &Edge, relay: RelayName) -> Value {
+    let name = relay.to_string();
+    let to = Address::of_relay(relay, &name).within(PATIENCE);
+    match objects::ask(&edge.env, to, &RelayRequest::Status {}).await {
+        Ok(RelayReply::Status(status)) => json!({
+            "name": name,
+            "answers": true,
+            "proof_age_ms": status.proof_age_ms,
+            "holders": status.lending.holders,
+            "expired_unconfirmed": status.lending.expired_unconfirmed,
+        }),
+        _ => json!({
+            "name": name,
+            "answers": false,
+            "proof_age_ms": null,
+            "holders": null,
+            "expired_unconfirmed": null,
+        }),
     }
 }

@@ -6,21 +6,19 @@
 //! request that waits looks at the view again, on its own timer.
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use crate::edge::memory;
+use crate::edge::watch;
+use crate::edge::{lender, memory};
 use crate::edge_call::RequiredRevisions;
-use crate::freshness::failover::{Failover, Hop, Region};
-use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
-use crate::freshness::{Revision, SyncReply};
+use crate::freshness::failover::{Failover, Region};
+use crate::freshness::message::{LenderReply, LenderRequest};
+use crate::freshness::{EdgeClock, Reading, Revision};
 use crate::http::{Code, Problem};
 use crate::key::{KeyId, PublicKeyId, Subject};
 use crate::runtime::host;
 use crate::runtime::isolate::Edge;
 use crate::runtime::kv;
-use crate::runtime::objects::{self, Address};
 use crate::runtime::registry::{self, Reader};
-use crate::settings::bindings;
 use crate::verify::authorization::sync::{FailoverSync, SyncStep};
 use crate::verify::authorization::{Event, Refusal, RegistryRecords, Step};
 use crate::verify::{
@@ -31,7 +29,7 @@ use crate::verify::{
 /// Whether the view holds the key's record, however old: the id is genuine then.
 pub(crate) fn is_held(edge: &Edge, id: &PublicKeyId) -> bool {
     let subject = Subject::from(*id);
-    memory::with(edge.settings.at_most, |memory| {
+    memory::with(&edge.settings, |memory| {
         memory.view.peek(&subject).is_some()
     })
 }
@@ -44,9 +42,9 @@ pub(crate) fn authorize_from_cache(
     client: &dyn Fn() -> ClientAddress,
     freshness: Freshness,
 ) -> Option<Result<Granted, Denial>> {
-    let at_most = edge.settings.at_most;
+    let settings = &edge.settings;
     memory::verify(
-        at_most,
+        settings,
         request,
         demand,
         client,
@@ -54,16 +52,24 @@ pub(crate) fn authorize_from_cache(
     )
 }
 
-/// Whether the proof should be renewed off the request's path.
-pub(crate) fn should_refresh(edge: &Edge, request: &AuthorizationRequest) -> bool {
-    memory::with(edge.settings.at_most, |memory| {
-        memory.view.should_refresh(request.reading())
-    })
+/// Begins what is due for the requests to come, off the path of the one that was
+/// just decided: a newer proof, a watch for urgent changes.
+pub(crate) fn follow_up(edge: &Edge, region: impl FnOnce() -> Region, now: Reading<EdgeClock>) {
+    let (should_refresh, carrier) = memory::with(&edge.settings, |memory| {
+        let view = &mut memory.view;
+        (view.should_refresh(now), view.begin_carrier(now))
+    });
+    if should_refresh {
+        edge.after(refresh(edge.clone(), region()));
+    }
+    if let Some(carrier) = carrier {
+        edge.after(watch::carry(edge.clone(), carrier));
+    }
 }
 
 /// Renews the proof, for the requests to come.
-pub(crate) async fn refresh(edge: Edge, region: Region) {
-    let sync = memory::with(edge.settings.at_most, |memory| {
+async fn refresh(edge: Edge, region: Region) {
+    let sync = memory::with(&edge.settings, |memory| {
         let hops = hops(&edge, region, memory.replica);
         FailoverSync::in_background(&mut memory.view, hops, host::reading())
     });
@@ -81,10 +87,12 @@ pub(crate) async fn authorize(
     client: &dyn Fn() -> ClientAddress,
     freshness: Freshness,
 ) -> Result<Granted, Problem> {
-    match authorize_from_cache(edge, request, demand, client, freshness) {
+    let decided = match authorize_from_cache(edge, request, demand, client, freshness) {
         Some(decided) => decided.map_err(|denial| Problem::from(&denial)),
         None => load_and_authorize(edge, region, request, demand, client, freshness).await,
-    }
+    };
+    follow_up(edge, || region, host::reading());
+    decided
 }
 
 /// Decides what [`authorize_from_cache`] could not.
@@ -97,17 +105,16 @@ pub(crate) async fn load_and_authorize(
     freshness: Freshness,
 ) -> Result<Granted, Problem> {
     let settings = &edge.settings;
-    let at_most = settings.at_most;
     let begin = |verification: &Verification<'_>, replica| {
         let hops = hops(edge, region, replica);
         verification.load_and_authorize(freshness, hops, settings.serve_unproven)
     };
-    let mut authorization = memory::verify(at_most, request, demand, client, |_, of, replica| {
+    let mut authorization = memory::verify(settings, request, demand, client, |_, of, replica| {
         begin(of, replica)
     });
     let mut event = Event::Look;
     loop {
-        let step = memory::verify(at_most, request, demand, client, |isolate, of, _| {
+        let step = memory::verify(settings, request, demand, client, |isolate, of, _| {
             authorization.next(isolate, of, event, host::reading())
         });
         for stale in authorization.take_stale() {
@@ -176,35 +183,20 @@ async fn load_from_kv(
 async fn refresh_with_failover(edge: &Edge, mut sync: FailoverSync) -> bool {
     let mut reply = None;
     loop {
-        let step = memory::with(edge.settings.at_most, |memory| {
+        let step = memory::with(&edge.settings, |memory| {
             sync.next(&mut memory.view, reply.as_ref(), host::reading())
         });
         reply = match step {
             SyncStep::Send(hop, deadline) => {
-                send(edge, hop, &sync, Duration::from_millis(deadline.0)).await
+                let message = LenderRequest::Sync(sync.request().clone());
+                let said = lender::ask(edge, hop, &message, deadline).await;
+                said.ok().and_then(LenderReply::sync)
             }
-            SyncStep::Done(accepted) => return accepted.is_some(),
+            SyncStep::Done(accepted) => {
+                watch::confirm(edge);
+                return accepted.is_some();
+            }
         };
-    }
-}
-
-async fn send(edge: &Edge, hop: Hop, sync: &FailoverSync, deadline: Duration) -> Option<SyncReply> {
-    let request = sync.request().clone();
-    match hop {
-        Hop::Relay(relay) => {
-            let message = RelayRequest::Sync(request);
-            match objects::ask_relay(&edge.env, relay, &message, deadline).await {
-                Ok(RelayReply::Sync(reply)) => Some(reply),
-                _ => None,
-            }
-        }
-        Hop::ChangeLog => {
-            let to = Address::of(bindings::CHANGE_LOG, objects::CHANGE_LOG).within(deadline);
-            match objects::ask(&edge.env, to, &LogRequest::Sync(request)).await {
-                Ok(LogReply::Sync(reply)) => Some(reply),
-                _ => None,
-            }
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::edge::authorize;
 use crate::edge::gateway;
 use crate::edge::usage;
 use crate::edge_call::EdgeCall;
+use crate::freshness::{EdgeClock, Reading};
 use crate::http::{
     About, Answer, Code, Dialect, Match, OWN_USAGE_SCOPE, Original, PROXIES_ASK, Place, Problem,
     address_behind, assertion, for_proxy, original, own_usage_answer, unknown_route, usage_query,
@@ -231,17 +232,13 @@ impl Call {
             &client,
             self.wanted.freshness,
         )?;
-        if authorize::should_refresh(&self.edge, &self.request) {
-            let region = self.incoming.region(&self.edge);
-            let refresh = authorize::refresh(self.edge.clone(), region);
-            self.edge.after(refresh);
-        }
+        self.follow_up(self.request.reading());
         Some(decided.map_err(|denial| Problem::from(&denial)))
     }
 
     async fn load_and_authorize(&self) -> Result<Granted, Problem> {
         let client = || self.wanted.client(&self.edge, &self.incoming);
-        authorize::load_and_authorize(
+        let decided = authorize::load_and_authorize(
             &self.edge,
             self.incoming.region(&self.edge),
             &self.request,
@@ -249,7 +246,14 @@ impl Call {
             &client,
             self.wanted.freshness,
         )
-        .await
+        .await;
+        self.follow_up(host::reading());
+        decided
+    }
+
+    fn follow_up(&self, now: Reading<EdgeClock>) {
+        let region = || self.incoming.region(&self.edge);
+        authorize::follow_up(&self.edge, region, now);
     }
 
     fn refuse(&self, problem: Problem) -> Result<JsValue, JsValue> {

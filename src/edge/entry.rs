@@ -89,7 +89,7 @@ fn told_of_this_edge(edge: &Edge, place: &AdminPlace<'_>) -> JsValue {
     if *place != AdminPlace::Status {
         return JsValue::NULL;
     }
-    let (records, bytes) = memory::with(edge.settings.at_most, |memory| memory.view.size());
+    let (records, bytes) = memory::with(&edge.settings, |memory| memory.view.size());
     let report = EdgeReport {
         records,
         bytes,

@@ -116,23 +116,23 @@ fn follow_up(edge: &Edge, key: PresentedKey, origin: String) {
 /// anybody can show, keeps no right one from being told.
 async fn mark(edge: &Edge, key: &PresentedKey, origin: String) {
     let id = key.id().public;
-    let at_most = edge.settings.at_most;
-    let is_told = memory::with(at_most, |memory| {
+    let settings = &edge.settings;
+    let is_told = memory::with(settings, |memory| {
         memory.sighted.contains(&id, host::now().0)
     });
     if is_told
-        || !secrets::proves(edge, key, memory::digest_at_hand(at_most))
+        || !secrets::proves(edge, key, memory::digest_at_hand(settings))
             .await
             .unwrap_or(false)
     {
         return;
     }
-    if !memory::with(at_most, |memory| memory.sighted.insert(id, host::now().0)) {
+    if !memory::with(settings, |memory| memory.sighted.insert(id, host::now().0)) {
         return;
     }
     let told = registry::call(&edge.env, &EdgeCall::MarkExposed { key: id, origin }).await;
     if !told.is_ok_and(|response| response.is_taken()) {
         // The next sighting tells it.
-        memory::with(at_most, |memory| memory.sighted.remove(&id));
+        memory::with(settings, |memory| memory.sighted.remove(&id));
     }
 }

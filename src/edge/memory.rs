@@ -5,13 +5,14 @@ use std::rc::Rc;
 
 use crate::expiring::ExpiringSet;
 use crate::expiring_semaphore::ExpiringSemaphore;
-use crate::freshness::Bound;
 use crate::freshness::failover::Failover;
 use crate::freshness::view::View;
 use crate::key::{KeyDigest, PublicKeyId};
 use crate::keyed_semaphore::{Bounds, KeyedSemaphore};
 use crate::random::Randomness as _;
+use crate::runtime::host::{Crypto, holder};
 use crate::runtime::secrets;
+use crate::settings::Settings;
 use crate::verify::authorization::Isolate;
 use crate::verify::{
     AuthorizationRequest, CachedRecord, ClientAddress, Demand, FlushPromise, Preflights, Tally,
@@ -19,7 +20,6 @@ use crate::verify::{
 };
 
 use crate::http::Code;
-use crate::runtime::host::Crypto;
 
 /// Bytes that the records of one isolate may take, of its 128 MB.
 const VIEW_BYTES: usize = 32 << 20;
@@ -74,16 +74,16 @@ thread_local! {
     static MEMORY: RefCell<Option<Memory>> = const { RefCell::new(None) };
 }
 
-/// Uses the memory, without an await in between. `at_most` counts at the first
-/// use alone.
-pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T {
+/// Uses the memory, without an await in between. The settings count at the first use
+/// alone.
+pub(crate) fn with<T>(settings: &Settings, work: impl FnOnce(&mut Memory) -> T) -> T {
     MEMORY.with_borrow_mut(|memory| {
         work(memory.get_or_insert_with(|| {
             let mut replica = [0];
             Crypto.fill(&mut replica);
             let [replica] = replica;
             Memory {
-                view: View::new(VIEW_BYTES, at_most),
+                view: view(settings),
                 replica,
                 tally: Tally::default(),
                 preflights: Preflights::default(),
@@ -97,16 +97,25 @@ pub(crate) fn with<T>(at_most: Bound, work: impl FnOnce(&mut Memory) -> T) -> T 
     })
 }
 
+/// An empty view, and a life of its own as a holder of leases.
+fn view(settings: &Settings) -> View<CachedRecord> {
+    let view = View::new(VIEW_BYTES, settings.at_most);
+    if !settings.confirmations {
+        return view;
+    }
+    view.with_confirmations(holder())
+}
+
 /// Uses what decides on a request, and what it decides by, without an await in
 /// between.
 pub(crate) fn verify<T>(
-    at_most: Bound,
+    settings: &Settings,
     request: &AuthorizationRequest,
     demand: &Demand<'_>,
     client: &dyn Fn() -> ClientAddress,
     work: impl FnOnce(&mut Isolate<'_, CachedRecord>, &mut Verification<'_>, u8) -> T,
 ) -> T {
-    with(at_most, |memory| {
+    with(settings, |memory| {
         secrets::with(request.id().environment, |secrets| {
             let mut isolate = Isolate {
                 view: &mut memory.view,
@@ -124,9 +133,11 @@ pub(crate) fn verify<T>(
 }
 
 /// The digest of a key whose record is in the view, however old.
-pub(crate) fn digest_at_hand(at_most: Bound) -> impl Fn(&PublicKeyId) -> Option<KeyDigest> {
+pub(crate) fn digest_at_hand(
+    settings: &Settings,
+) -> impl Fn(&PublicKeyId) -> Option<KeyDigest> + '_ {
     move |id| {
-        with(at_most, |memory| {
+        with(settings, |memory| {
             let record = memory.view.peek(&(*id).into());
             record.and_then(CachedRecord::key).map(|key| key.digest)
         })

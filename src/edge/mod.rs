@@ -7,6 +7,8 @@
 //! | `client` | clients' routes: key, gateway, forward-auth |
 //! | `oauth` | introspection and revocation |
 //! | `authorize`, `memory` | a presented key to a decision |
+//! | `lender` | a question to a relay or the change log |
+//! | `watch` | urgent changes, and that this edge is past them |
 //! | `usage`, `exposure` | what is noted after the answer |
 //! | `granted`, `template` | what a granted key is answered with |
 //! | `gateway` | the API behind |
@@ -18,10 +20,12 @@ mod exposure;
 mod gateway;
 mod granted;
 mod incoming;
+mod lender;
 mod memory;
 mod oauth;
 mod template;
 mod usage;
+mod watch;
 
 pub use entry::handle;
 pub use gateway::{not_forwarded, passage};

@@ -111,7 +111,7 @@ pub(crate) async fn revoke(
         return Ok(done);
     };
     let id = *presented.id();
-    let at_hand = memory::digest_at_hand(edge.settings.at_most);
+    let at_hand = memory::digest_at_hand(&edge.settings);
     if !secrets::proves(edge, &presented, at_hand)
         .await
         .map_err(as_oauth)?
@@ -122,23 +122,23 @@ pub(crate) async fn revoke(
         key: id,
         request_id: request_id.to_owned(),
     };
-    let at_most = edge.settings.at_most;
+    let settings = &edge.settings;
     let revoke = async {
         let response = registry::call(&edge.env, &revocation).await?;
         if response.is_enforced() {
-            memory::with(at_most, |memory| {
+            memory::with(settings, |memory| {
                 memory.ended.insert(id.public, host::now().0)
             });
         }
         Ok(response.is_revoked())
     };
     let known = || {
-        memory::with(at_most, |memory| {
+        memory::with(settings, |memory| {
             memory.ended.contains(&id.public, host::now().0)
         })
         .then_some(Ok(true))
     };
-    let turns = memory::with(at_most, |memory| Rc::clone(&memory.revocations));
+    let turns = memory::with(settings, |memory| Rc::clone(&memory.revocations));
     let revoked = in_turn(&turns, id.public, known, revoke).await;
     match revoked.map_err(as_oauth)? {
         Ok(true) => Ok(done),

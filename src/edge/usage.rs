@@ -29,7 +29,7 @@ pub(crate) fn count(
     outcome: Outcome,
     at: Timestamp,
 ) {
-    let flush = memory::with(edge.settings.at_most, |memory| {
+    let flush = memory::with(&edge.settings, |memory| {
         let counted = Counted {
             key,
             route,
@@ -53,7 +53,7 @@ fn flush_later(edge: &Edge) {
 
 /// Sends all at once, each batch by itself.
 fn flush_now(edge: &Edge) {
-    let (counts, preflights) = memory::with(edge.settings.at_most, |memory| {
+    let (counts, preflights) = memory::with(&edge.settings, |memory| {
         // What was dropped was beyond the memory's limit; the docs say so.
         let (counts, _) = Tally::drain(&mut memory.tally);
         memory.flush.kept();
@@ -123,7 +123,7 @@ async fn send(edge: Edge, counts: EdgeCall) {
 
 /// Counts a preflight that asked for `authorization`.
 pub(crate) fn count_preflight(edge: &Edge, origin: String, at: Timestamp) {
-    let flush = memory::with(edge.settings.at_most, |memory| {
+    let flush = memory::with(&edge.settings, |memory| {
         memory.preflights.count(origin);
         memory.flush.make(at, FLUSH_AFTER)
     });

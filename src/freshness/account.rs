@@ -25,6 +25,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::holding::{HolderId, Holding};
 use super::sync::{Cursor, Incarnation, SyncReply};
 use super::time::{Clock, Millis, Reading};
@@ -68,6 +70,39 @@ pub struct Entry<C> {
     pub floor: u64,
 }
 
+impl<C> Entry<C> {
+    fn is_behind(&self, incarnation: Incarnation, place: Cursor) -> bool {
+        incarnation == place.incarnation && self.floor < place.seq
+    }
+}
+
+/// A number for the status that is no part of a state: states that differ in it alone
+/// are the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Count(u64);
+
+impl PartialEq for Count {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Count {}
+
+impl std::hash::Hash for Count {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+/// What the status shows of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountStatus {
+    /// Who holds a lease that is not over.
+    pub holders: usize,
+    /// Leases since the start that ended below an urgent change: their holders went
+    /// away, or were cut off, without confirming it.
+    pub expired_unconfirmed: u64,
+}
+
 /// The leases that one log or relay has given.
 ///
 /// Its fields are public so that the proofs can plant faults in them.
@@ -82,6 +117,7 @@ pub struct Account<C> {
     limit: usize,
     /// The latest reading seen.
     read: Option<Reading<C>>,
+    expired_unconfirmed: Count,
 }
 
 impl<C: Clock> Account<C> {
@@ -98,6 +134,7 @@ impl<C: Clock> Account<C> {
             urgent: None,
             limit,
             read: None,
+            expired_unconfirmed: Count(0),
         }
     }
 
@@ -212,6 +249,14 @@ impl<C: Clock> Account<C> {
         self.entries.len()
     }
 
+    /// What the status shows.
+    pub fn status(&mut self, now: Reading<C>) -> AccountStatus {
+        AccountStatus {
+            holders: self.holders(now),
+            expired_unconfirmed: self.expired_unconfirmed.0,
+        }
+    }
+
     /// Until the next lease is over: the floor may rise then, without a message.
     pub fn next_expiry(&mut self, now: Reading<C>) -> Option<Millis> {
         self.prune(now);
@@ -239,6 +284,15 @@ impl<C: Clock> Account<C> {
     fn prune(&mut self, now: Reading<C>) {
         self.observe(now);
         self.untracked = self.untracked.filter(|term| !term.is_over(now));
-        self.entries.retain(|_, entry| !entry.term.is_over(now));
+        let urgent = self.urgent;
+        let mut unconfirmed = 0;
+        self.entries.retain(|(incarnation, _), entry| {
+            let is_over = entry.term.is_over(now);
+            if is_over && urgent.is_some_and(|urgent| entry.is_behind(*incarnation, urgent)) {
+                unconfirmed += 1;
+            }
+            !is_over
+        });
+        self.expired_unconfirmed.0 += unconfirmed;
     }
 }

@@ -23,7 +23,7 @@
 //! last process granted, and says nothing for as long as that may run.
 
 use super::account::Account;
-use super::append::{Ack, Append, RestoreCheck, RestoreCheckReply};
+use super::append::{Ack, Append, Await, Floor, RestoreCheck, RestoreCheckReply};
 use super::sync::{
     Change, Confirm, Cursor, Incarnation, Requirement, Revision, SyncReply, SyncRequest, Version,
 };
@@ -48,6 +48,16 @@ pub struct KeysRevoked {
     pub through: Revision,
     /// The revision of the organization as of which that holds.
     pub at: Revision,
+}
+
+/// What to do with an [`Await`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AwaitStep {
+    /// Send this.
+    Reply(Floor),
+    /// Call again when a holder has spoken, and after this time at the latest: the end
+    /// of a lease may raise the floor.
+    Hold(Millis),
 }
 
 /// Storage of the log. Writes of one event are committed together or not at
@@ -248,6 +258,31 @@ impl<S: LogStore> ChangeLog<S> {
             account.observe(now);
             account.confirmed(&confirm.holding);
         }
+    }
+
+    /// Answers a registry that waits until nobody decides below its change, if it is
+    /// time: that is so, or its hold is `over`.
+    ///
+    /// # Errors
+    /// If storage fails.
+    pub fn await_floor(
+        &mut self,
+        ask: &Await,
+        over: bool,
+        now: Reading<LogClock>,
+    ) -> Result<AwaitStep, S::Error> {
+        let floor = self.floor(now)?;
+        let is_past = floor.is_some_and(|floor| {
+            floor.incarnation == ask.place.incarnation && ask.place.seq <= floor.seq
+        });
+        let account = self.account.as_mut();
+        Ok(match account.and_then(|account| account.next_expiry(now)) {
+            Some(next) if !is_past && !over => AwaitStep::Hold(next),
+            _ => AwaitStep::Reply(Floor {
+                v: Version::CURRENT,
+                floor,
+            }),
+        })
     }
 
     /// The place below which nobody decides any more; none where that is not known.

@@ -1,19 +1,60 @@
 //! The envelopes: every message to the change log and to a relay, one JSON value
-//! each. The data plane sends syncs alone, and can name no other.
+//! each. An edge says the same to both, and the data plane can name nothing else.
 
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "control")]
+use super::account::AccountStatus;
+#[cfg(feature = "control")]
 use super::append::{Ack, Append, Await, Floor, RestoreCheck, RestoreCheckReply};
 #[cfg(feature = "control")]
-use super::change_log::LogMeta;
+use super::recent::RecentChange;
 #[cfg(feature = "control")]
 use super::sync::Incarnation;
 use super::sync::{Confirm, SyncReply, SyncRequest, Watch};
 #[cfg(feature = "control")]
 use super::time::{Bound, Millis};
 
+/// By whoever holds a lease, or asks for one, to whoever gives it: a relay, or the
+/// change log itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LenderRequest {
+    /// [`LenderReply::Sync`]
+    #[serde(rename = "ask")]
+    Sync(SyncRequest),
+    /// [`LenderReply::Sync`], when something urgent changed.
+    Watch(Watch),
+    /// [`LenderReply::Confirmed`]
+    Confirm(Confirm),
+}
+
+/// From whoever gives leases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LenderReply {
+    /// The reply.
+    #[serde(rename = "answer")]
+    Sync(SyncReply),
+    /// It is noted.
+    Confirmed {},
+    /// There is no proof that is young enough: ask elsewhere.
+    Unavailable {},
+}
+
+impl LenderReply {
+    /// The reply to a sync or a watch.
+    #[must_use]
+    pub fn sync(self) -> Option<SyncReply> {
+        match self {
+            Self::Sync(reply) => Some(reply),
+            Self::Confirmed {} | Self::Unavailable {} => None,
+        }
+    }
+}
+
 /// To the change log.
+#[cfg(feature = "control")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogRequest {
@@ -25,21 +66,18 @@ pub enum LogRequest {
     /// By whoever holds a lease from the log: [`LogReply::Confirmed`].
     Confirm(Confirm),
     /// By a registry: [`LogReply::Ack`].
-    #[cfg(feature = "control")]
     Append(Append),
     /// By a registry: [`LogReply::Floor`], when nobody decides below its change.
-    #[cfg(feature = "control")]
     Await(Await),
     /// By a registry that has just started: [`LogReply::RestoreCheck`].
-    #[cfg(feature = "control")]
     #[serde(rename = "standing")]
     RestoreCheck(RestoreCheck),
     /// For the status: [`LogReply::Status`].
-    #[cfg(feature = "control")]
     Status {},
 }
 
 /// From the change log.
+#[cfg(feature = "control")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogReply {
@@ -49,17 +87,13 @@ pub enum LogReply {
     /// It is noted.
     Confirmed {},
     /// It is recorded.
-    #[cfg(feature = "control")]
     Ack(Ack),
     /// What nobody decides below any more.
-    #[cfg(feature = "control")]
     Floor(Floor),
     /// What is known beyond a revision.
-    #[cfg(feature = "control")]
     #[serde(rename = "standing")]
     RestoreCheck(RestoreCheckReply),
     /// The log's status.
-    #[cfg(feature = "control")]
     Status(LogStatus),
 }
 
@@ -75,23 +109,16 @@ pub struct LogStatus {
     pub bound_ms: Bound,
     /// The bound that changes still wait for, in milliseconds.
     pub wait_for_ms: Bound,
-}
-
-#[cfg(feature = "control")]
-impl LogMeta {
-    /// The status of a log with this row and this head.
-    #[must_use]
-    pub const fn into_status(self, head: u64) -> LogStatus {
-        LogStatus {
-            incarnation: self.incarnation,
-            head,
-            bound_ms: self.lease,
-            wait_for_ms: self.wait_for,
-        }
-    }
+    /// The leases of relays, and of edges that reached none.
+    #[serde(default)]
+    pub lending: AccountStatus,
+    /// How the last changes that were waited for were enforced, the newest first.
+    #[serde(default)]
+    pub recent: Vec<RecentChange>,
 }
 
 /// To a relay.
+#[cfg(feature = "control")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelayRequest {
@@ -103,11 +130,11 @@ pub enum RelayRequest {
     /// By an edge: [`RelayReply::Confirmed`].
     Confirm(Confirm),
     /// For the status: [`RelayReply::Status`].
-    #[cfg(feature = "control")]
     Status {},
 }
 
 /// From a relay.
+#[cfg(feature = "control")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelayReply {
@@ -118,15 +145,22 @@ pub enum RelayReply {
     Confirmed {},
     /// The relay has no proof that is young enough: ask elsewhere.
     Unavailable {},
-    /// Age of the relay's proof in milliseconds, if it has one.
-    #[cfg(feature = "control")]
-    Status {
-        /// The age.
-        proof_age_ms: Option<Millis>,
-    },
+    /// The relay's status.
+    Status(RelayStatus),
 }
 
-#[cfg(test)]
+/// A relay's status.
+#[cfg(feature = "control")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayStatus {
+    /// Age of its proof in milliseconds, if it has one.
+    pub proof_age_ms: Option<Millis>,
+    /// The leases of its edges.
+    #[serde(default)]
+    pub lending: AccountStatus,
+}
+
+#[cfg(all(test, feature = "control"))]
 mod tests {
     use super::*;
     use crate::freshness::sync::{Revision, Version};

@@ -23,7 +23,9 @@
 //! | [`sql`] | the log's tables and statements |
 //! | [`sql_log`] | the log's storage by them |
 //! | [`follower`] | what relay and edge share: cursor, proof, one refresh at a time |
+//! | [`recent`] | how the last changes were enforced, for the status |
 //! | [`relay`] | answers a region from memory, asks the log at a quarter of the bound |
+//! | [`lending`] | its leases: those it gave, and its own at the log |
 //! | [`records`] | the edge's records under a memory limit |
 //! | [`view`] | what an isolate may decide from memory, and the race fence |
 //! | [`carrier`] | how an edge hears of urgent changes, and confirms them |
@@ -48,8 +50,12 @@ pub mod enforcer;
 pub mod failover;
 pub mod follower;
 pub mod holding;
+#[cfg(feature = "control")]
+pub mod lending;
 pub mod message;
 pub mod near;
+#[cfg(feature = "control")]
+pub mod recent;
 pub mod records;
 #[cfg(feature = "control")]
 pub mod relay;

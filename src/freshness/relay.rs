@@ -20,9 +20,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::account::Account;
+use super::account::AccountStatus;
 use super::follower::{Accepted, Follower, PendingSync, Proof, Turn};
 use super::holding::{HolderId, Holding};
+use super::lending::Lending;
+use super::message::RelayStatus;
 use super::sync::{
     Change, Confirm, Cursor, Requirement, Revision, SyncReply, SyncRequest, Version,
 };
@@ -48,6 +50,9 @@ pub enum Serve {
     /// Another request to the log is under way. Call again when it is back, after
     /// this time at the latest.
     Wait(Millis),
+    /// There is nothing to tell a watch yet. Call again when [`Relay::accept`] brings
+    /// something urgent, and when its hold is over.
+    Hold,
     /// The log cannot be reached, and the proof is too old.
     Unavailable,
 }
@@ -98,16 +103,22 @@ impl Relay {
     /// `holder`; without it, time alone decides.
     #[must_use]
     pub fn with_confirmations(mut self, holder: HolderId, holders: usize) -> Self {
-        self.account = Some(Lending {
-            holder,
-            account: Account::new(holders),
-            told: None,
-            watched: None,
-        });
+        self.account = Some(Lending::new(holder, holders));
         self
     }
 
-    /// The age of the relay's proof, for the status.
+    /// What the status shows.
+    pub fn status(&mut self, now: Reading<RelayClock>) -> RelayStatus {
+        let lending = self.account.as_mut();
+        RelayStatus {
+            proof_age_ms: self.follower.age(now),
+            lending: lending.map_or_else(AccountStatus::default, |lending| {
+                lending.account.status(now)
+            }),
+        }
+    }
+
+    /// The age of the relay's proof.
     #[must_use]
     pub fn age(&self, now: Reading<RelayClock>) -> Option<Millis> {
         self.follower.age(now)
@@ -175,7 +186,7 @@ impl Relay {
             (false, true) => Serve::Reply(self.reply(request, cursor, proof, arrived, now)),
             // Nothing to tell it that it does not know.
             (true, _) if over => Serve::Unavailable,
-            _ => Serve::Wait(Self::HOLD),
+            _ => Serve::Hold,
         }
     }
 
@@ -194,25 +205,10 @@ impl Relay {
     pub fn confirmation(&mut self, now: Reading<RelayClock>) -> Option<Confirm> {
         self.follower.observe(now);
         let own = self.follower.cursor()?;
-        let lending = self.account.as_mut()?;
-        let urgent = lending.account.urgent(own.incarnation)?;
-        if lending
-            .told
-            .is_some_and(|told| told.incarnation == own.incarnation && told.seq >= urgent)
-        {
-            return None;
-        }
-        let floor = lending.account.floor(own, now)?;
-        if floor.seq < urgent {
-            return None;
-        }
-        lending.told = Some(floor);
+        let holding = self.account.as_mut()?.confirmation(own, now)?;
         Some(Confirm {
             v: Version::CURRENT,
-            holding: Holding {
-                id: lending.holder,
-                floor: Some(floor),
-            },
+            holding,
         })
     }
 
@@ -249,19 +245,27 @@ impl Relay {
         Upkeep::Watch(self.request(Vec::new(), false, now))
     }
 
-    /// Until the next lease is over, by which the floor may rise without a message.
+    /// Until the next lease is over: the floor may rise by that, without a message,
+    /// and [`Self::confirmation`] is to be asked for. None where the log is told all.
     pub fn next_expiry(&mut self, now: Reading<RelayClock>) -> Option<Millis> {
         self.follower.observe(now);
-        self.account.as_mut()?.account.next_expiry(now)
+        let own = self.follower.cursor()?;
+        let lending = self.account.as_mut()?;
+        lending.account.observe(now);
+        if !lending.owes(own)? {
+            return None;
+        }
+        lending.account.next_expiry(now)
     }
 
-    /// Takes over the log's reply.
+    /// Takes over the log's reply; whether it brings something urgent, for which
+    /// watches are held.
     pub fn accept(
         &mut self,
         sync: &PendingSync<RelayClock>,
         reply: &SyncReply,
         now: Reading<RelayClock>,
-    ) {
+    ) -> bool {
         let before = self.follower.cursor();
         let accepted = self.follower.accept(sync, reply, now);
         // What a reset leaves out may have been urgent.
@@ -270,7 +274,7 @@ impl Relay {
             _ => reply.urgent,
         };
         match accepted {
-            Accepted::Discarded => return,
+            Accepted::Discarded => return false,
             Accepted::Reset => self.start_window(reply.cursor),
             Accepted::Advanced => match before {
                 None => self.start_window(reply.cursor),
@@ -281,13 +285,16 @@ impl Relay {
             self.wanted.remove(&required.subject);
             self.followed.insert(required.subject, required.revision);
         }
-        if let (Some(lending), Some(seq)) = (&mut self.account, urgent) {
-            lending.account.observe(now);
-            lending.account.urge(Cursor {
-                seq,
-                ..reply.cursor
-            });
-        }
+        let (Some(lending), Some(seq)) = (&mut self.account, urgent) else {
+            return false;
+        };
+        let before = lending.account.urgent(reply.cursor.incarnation);
+        lending.account.observe(now);
+        lending.account.urge(Cursor {
+            seq,
+            ..reply.cursor
+        });
+        before != Some(seq)
     }
 
     /// The log could not be reached.
@@ -410,19 +417,6 @@ impl Relay {
             }
         }
     }
-}
-
-/// The leases a relay gave and holds.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Lending {
-    /// As whom it holds its own.
-    pub holder: HolderId,
-    /// Its edges'.
-    pub account: Account<RelayClock>,
-    /// The floor that the log was told last.
-    told: Option<Cursor>,
-    /// When it last sent a watch to the log, and at which place.
-    watched: Option<(Reading<RelayClock>, Option<Cursor>)>,
 }
 
 /// Revisions of the subjects asked for lately, in two halves: when the young

@@ -3,6 +3,7 @@
 use wasm_bindgen_futures::JsFuture;
 
 use crate::freshness::Reading;
+use crate::freshness::holding::HolderId;
 use crate::random::Randomness;
 use crate::runtime::bindings;
 use crate::time::Timestamp;
@@ -35,4 +36,11 @@ impl Randomness for Crypto {
             wasm_bindgen::throw_str("no randomness");
         }
     }
+}
+
+/// A new life of a view or a relay.
+pub(crate) fn holder() -> HolderId {
+    let mut bytes = [0; 12];
+    Crypto.fill(&mut bytes);
+    HolderId::from_random(bytes)
 }

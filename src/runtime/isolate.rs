@@ -45,6 +45,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         brand: variable(env, bindings::BRAND),
         routes: variable(env, bindings::ROUTES),
         at_most: variable(env, bindings::FRESHNESS_AT_MOST_MS),
+        confirmations: variable(env, bindings::CONFIRMATIONS),
         on_unproven: variable(env, bindings::ON_UNPROVEN),
         unproven_at_most: variable(env, bindings::UNPROVEN_AT_MOST_MS),
         relay_replicas: variable(env, bindings::RELAY_REPLICAS),

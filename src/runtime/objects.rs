@@ -9,15 +9,10 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::freshness::failover::RelayName;
-use crate::freshness::message::{RelayReply, RelayRequest};
 use crate::http::{Code, Problem};
 use crate::json;
-use crate::runtime::bindings;
-use crate::settings::bindings::RELAY;
-
-/// The one change log's name. Sharding would go here: a log per group of
-/// organization tags, each with its own leases.
-pub(crate) const CHANGE_LOG: &str = "log";
+use crate::runtime::bindings as js;
+use crate::settings::bindings;
 
 /// Why an object gave no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,12 +52,18 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// Where the object should be created.
-    const fn near(self, location_hint: &'a str) -> Self {
+    /// A relay, which is made where it is to stand. `name` is its text.
+    pub(crate) const fn of_relay(relay: RelayName, name: &'a str) -> Self {
         Self {
-            location_hint: Some(location_hint),
-            ..self
+            location_hint: Some(relay.region.hint()),
+            ..Self::of(bindings::RELAY, name)
         }
+    }
+
+    /// The one change log. Sharding would go here: a log per group of organization
+    /// tags, each with its own leases.
+    pub(crate) const fn of_change_log() -> Self {
+        Self::of(bindings::CHANGE_LOG, "log")
     }
 
     /// Whether this may be refused first where the object has too much to do.
@@ -87,10 +88,10 @@ pub(crate) async fn ask<R: DeserializeOwned>(
     to: Address<'_>,
     message: &impl Serialize,
 ) -> Result<R, Unanswered> {
-    let namespace = bindings::binding(env, to.class).ok_or(Unanswered::Unbound)?;
+    let namespace = js::binding(env, to.class).ok_or(Unanswered::Unbound)?;
     let message = serde_json::to_string(message).map_err(|_| Unanswered::Unreachable)?;
     let deadline = to.deadline.map(|deadline| deadline.as_millis() as f64);
-    let asked = bindings::ask(
+    let asked = js::ask(
         &namespace,
         to.name,
         to.location_hint,
@@ -108,27 +109,13 @@ pub(crate) async fn ask<R: DeserializeOwned>(
     }
 }
 
-/// Asks a relay.
-pub(crate) async fn ask_relay(
-    env: &JsValue,
-    relay: RelayName,
-    message: &RelayRequest,
-    deadline: Duration,
-) -> Result<RelayReply, Unanswered> {
-    let name = relay.to_string();
-    let to = Address::of(RELAY, &name)
-        .near(relay.region.hint())
-        .within(deadline);
-    ask(env, to, message).await
-}
-
 /// What the shim answers for an object that has no place left (RFC 9110 section
 /// 15.6.4).
 const OVERLOADED: f64 = 503.0;
 
 /// A variable's text: a string as it is, anything else as JSON.
 pub(crate) fn variable(env: &JsValue, name: &str) -> Option<String> {
-    let value = bindings::binding(env, name)?;
+    let value = js::binding(env, name)?;
     value
         .as_string()
         .or_else(|| JSON::stringify(&value).ok()?.as_string())

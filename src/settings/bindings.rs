@@ -56,6 +56,9 @@ pub const CHANGE_LOG: &str = "CHANGE_LOG";
 pub const FRESHNESS_BOUND_MS: &str = "FRESHNESS_BOUND_MS";
 /// Variable: this edge's own, shorter bound in milliseconds.
 pub const FRESHNESS_AT_MOST_MS: &str = "FRESHNESS_AT_MOST_MS";
+/// Variable: `off` has a change wait out every lease that predates it; else it is
+/// enforced once all who hold one have confirmed it, which is sooner.
+pub const CONFIRMATIONS: &str = "CONFIRMATIONS";
 /// Variable: replicas of the relay in each region; 1 where absent.
 pub const RELAY_REPLICAS: &str = "RELAY_REPLICAS";
 /// Variable: the region whose relay is asked, whatever `request.cf` says.

@@ -29,6 +29,8 @@ pub struct RawSettings {
     pub routes: Option<String>,
     /// [`bindings::FRESHNESS_AT_MOST_MS`]
     pub at_most: Option<String>,
+    /// [`bindings::CONFIRMATIONS`]
+    pub confirmations: Option<String>,
     /// [`bindings::ON_UNPROVEN`]
     pub on_unproven: Option<String>,
     /// [`bindings::UNPROVEN_AT_MOST_MS`]
@@ -66,6 +68,9 @@ pub struct Settings {
     pub routes: RouteTable,
     /// This edge's own limit of the freshness bound.
     pub at_most: Bound,
+    /// Whether changes are enforced by confirmation, and by time where that fails;
+    /// else by time alone.
+    pub confirmations: bool,
     /// Where freshness cannot be proven, the greatest age of a proof on which a
     /// client is let in all the same; none where it is refused.
     pub serve_unproven: Option<Millis>,
@@ -113,6 +118,7 @@ impl Settings {
             keyring: keyring(raw.root_keys, raw.brand.as_deref())?,
             routes,
             at_most: bound(raw.at_most, bindings::FRESHNESS_AT_MOST_MS)?.unwrap_or(Bound::MAX),
+            confirmations: switch(raw.confirmations, bindings::CONFIRMATIONS)?.unwrap_or(true),
             serve_unproven: serve_unproven(raw.on_unproven, raw.unproven_at_most)?,
             relay_replicas: value(
                 raw.relay_replicas,

@@ -220,7 +220,7 @@ impl World {
                     node.watches.push(parked);
                     continue;
                 }
-                Serve::Wait(_) => {
+                Serve::Wait(_) | Serve::Hold => {
                     node.watches.push(parked);
                     continue;
                 }

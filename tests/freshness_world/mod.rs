@@ -22,8 +22,7 @@ pub mod store;
 
 use std::collections::BTreeMap;
 
-use katalo_keys::freshness::append::Floor;
-use katalo_keys::freshness::change_log::ChangeLog;
+use katalo_keys::freshness::change_log::{AwaitStep, ChangeLog};
 use katalo_keys::freshness::follower::PendingSync;
 use katalo_keys::freshness::holding::HolderId;
 use katalo_keys::freshness::records::Record;
@@ -383,10 +382,13 @@ impl World {
                 self.log.confirm(confirm, now);
                 return;
             }
-            Body::Await(_) => Body::Floor(Floor {
-                v: Version::CURRENT,
-                floor: self.log.floor(now).unwrap_or_else(|never| match never {}),
-            }),
+            Body::Await(ask) => {
+                match (self.log.await_floor(ask, true, now)).unwrap_or_else(|never| match never {})
+                {
+                    AwaitStep::Reply(floor) => Body::Floor(floor),
+                    AwaitStep::Hold(_) => unreachable!("its hold is over"),
+                }
+            }
             Body::SyncRequest(request) => Body::SyncReply(
                 self.log
                     .sync(request, now)
@@ -499,7 +501,7 @@ impl World {
                     Body::SyncReply(reply)
                 }
                 Serve::Unavailable => Body::Unavailable,
-                Serve::Wait(_) => {
+                Serve::Wait(_) | Serve::Hold => {
                     node.parked.push(parked);
                     continue;
                 }

@@ -2,22 +2,31 @@
 //!
 //! **Atomicity.** Each event runs from its first read to its last write without
 //! an await, so the runtime commits it whole and sends nothing before it is
-//! durable.
+//! durable. A message that is held looks at storage again after each wait, in the
+//! turn that answers it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use tokio::sync::Notify;
 use wasm_bindgen::prelude::*;
 use worker::State;
 use worker::worker_sys::types::DurableObjectState;
 
 use super::answer::ObjectAnswer;
 use super::sql::ObjectSql;
+use super::{confirm, notify};
 use crate::control::log;
-use crate::freshness::change_log::ChangeLog as Log;
-use crate::freshness::message::{LogReply, LogRequest};
+use crate::expiring_semaphore::{ExpiringSemaphore, Permit};
+use crate::freshness::account::{Account, AccountStatus};
+use crate::freshness::append::{Append, Await};
+use crate::freshness::change_log::{AwaitStep, ChangeLog as Log};
+use crate::freshness::message::{LogReply, LogRequest, LogStatus};
+use crate::freshness::recent::Recent;
+use crate::freshness::relay::Relay;
 use crate::freshness::sql_log::{self, SqlLog};
-use crate::freshness::{Bound, Incarnation};
+use crate::freshness::sync::Watch;
+use crate::freshness::{Bound, Incarnation, LogClock, Millis, Reading};
 use crate::json;
 use crate::random::Randomness as _;
 use crate::runtime::host;
@@ -25,10 +34,22 @@ use crate::runtime::objects;
 use crate::settings::bindings;
 use crate::sql::SqlError;
 
+/// Messages held at once: one of each holder, and of each change that is waited for.
+const HELD: usize = 2 * Account::<LogClock>::LIMIT;
+/// How long one is held at most, and a while, in milliseconds: whoever sent it is gone
+/// then.
+const HELD_FOR: u64 = Relay::HOLD.0 + 4_000;
+
 /// The object.
 #[wasm_bindgen]
 pub struct ChangeLog {
     log: RefCell<Log<SqlLog<ObjectSql>>>,
+    recent: RefCell<Recent>,
+    held: RefCell<ExpiringSemaphore>,
+    /// Something urgent was appended.
+    urged: Notify,
+    /// A holder has said what it no longer decides on.
+    confirmed: Notify,
 }
 
 #[wasm_bindgen]
@@ -44,46 +65,61 @@ impl ChangeLog {
             SqlLog::over(Rc::clone(&sql)),
             Incarnation::from_random(u64::from_be_bytes(bits)),
         );
+        if confirm(env) {
+            log = log.with_confirmations(Account::<LogClock>::LIMIT);
+        }
         if let Err(error) = prepare(&sql, &mut log, env) {
             log::storage_failed("ChangeLog", &error);
         }
         Self {
             log: RefCell::new(log),
+            recent: RefCell::default(),
+            held: RefCell::new(ExpiringSemaphore::new(HELD, HELD_FOR)),
+            urged: Notify::new(),
+            confirmed: Notify::new(),
         }
     }
 
-    /// Every message has its place: none takes longer than it takes to answer.
+    /// Every message has its place: none takes longer than it takes to answer, and
+    /// where too many are held the next is answered at once.
     pub fn enter(&self, _yields: bool) -> Option<f64> {
         Some(0.0)
     }
 
     /// What it says to a message.
-    pub fn answer(&self, message: &str) -> JsValue {
-        self.say(message).into()
+    pub async fn answer(&self, message: String) -> JsValue {
+        self.say(&message).await.into()
     }
 }
 
 impl ChangeLog {
-    fn say(&self, message: &str) -> ObjectAnswer {
+    async fn say(&self, message: &str) -> ObjectAnswer {
         let Ok(request) = json::from_str::<LogRequest>(message) else {
             return ObjectAnswer::Unread;
         };
         let now = host::reading();
-        // No await from here on.
-        let mut log = self.log.borrow_mut();
+        // From here on no await, but where a message is held.
         let reply = match &request {
-            LogRequest::Sync(request) => log.sync(request, now).map(LogReply::Sync),
-            LogRequest::Append(append) => log.append(append, now).map(LogReply::Ack),
+            LogRequest::Sync(request) => {
+                let reply = self.log.borrow_mut().sync(request, now);
+                self.holder_spoke(now);
+                reply.map(LogReply::Sync)
+            }
+            LogRequest::Watch(watch) => {
+                self.holder_spoke(now);
+                self.watch(watch, now).await
+            }
+            LogRequest::Confirm(confirm) => {
+                self.log.borrow_mut().confirm(confirm, now);
+                self.holder_spoke(now);
+                Ok(LogReply::Confirmed {})
+            }
+            LogRequest::Append(append) => self.append(append, now),
+            LogRequest::Await(ask) => self.await_floor(ask, now).await,
             LogRequest::RestoreCheck(request) => {
-                log.check_restored(request).map(LogReply::RestoreCheck)
+                (self.log.borrow().check_restored(request)).map(LogReply::RestoreCheck)
             }
-            // As one of an older version does: nobody sends them yet.
-            LogRequest::Watch(_) | LogRequest::Confirm(_) | LogRequest::Await(_) => {
-                return ObjectAnswer::Unread;
-            }
-            LogRequest::Status {} => log
-                .status(now)
-                .map(|(meta, head)| LogReply::Status(meta.into_status(head))),
+            LogRequest::Status {} => self.status(now).map(LogReply::Status),
         };
         match reply {
             Ok(reply) => ObjectAnswer::reply(&reply),
@@ -91,6 +127,111 @@ impl ChangeLog {
                 log::storage_failed("ChangeLog", &error);
                 ObjectAnswer::Failed
             }
+        }
+    }
+
+    fn append(&self, append: &Append, now: Reading<LogClock>) -> Result<LogReply, SqlError> {
+        let ack = self.log.borrow_mut().append(append, now)?;
+        if append.waits {
+            self.recent.borrow_mut().appended(&ack, now);
+            self.urged.notify_waiters();
+        }
+        Ok(LogReply::Ack(ack))
+    }
+
+    /// A message of a holder came, and may have raised the floor.
+    fn holder_spoke(&self, now: Reading<LogClock>) {
+        self.confirmed.notify_waiters();
+        let mut recent = self.recent.borrow_mut();
+        if recent.is_pending(now)
+            && let Ok(Some(floor)) = self.log.borrow_mut().floor(now)
+        {
+            recent.confirmed(floor, now);
+        }
+    }
+
+    async fn watch(&self, watch: &Watch, arrived: Reading<LogClock>) -> Result<LogReply, SqlError> {
+        let mut held = Held::begin(self, watch.hold_ms.min(Relay::HOLD), arrived);
+        loop {
+            let (now, left) = held.look();
+            let request = &watch.request;
+            let over = left == Millis::ZERO;
+            let said = (self.log.borrow_mut()).watch(request, arrived, over, now);
+            match said? {
+                Some(reply) => return Ok(LogReply::Sync(reply)),
+                None => notify::within(&self.urged, left).await,
+            }
+        }
+    }
+
+    async fn await_floor(
+        &self,
+        ask: &Await,
+        arrived: Reading<LogClock>,
+    ) -> Result<LogReply, SqlError> {
+        let mut held = Held::begin(self, ask.hold_ms.min(Await::HOLD), arrived);
+        loop {
+            let (now, left) = held.look();
+            let over = left == Millis::ZERO;
+            let said = (self.log.borrow_mut()).await_floor(ask, over, now);
+            match said? {
+                AwaitStep::Reply(floor) => return Ok(LogReply::Floor(floor)),
+                AwaitStep::Hold(next) => {
+                    notify::within(&self.confirmed, next.min(left)).await;
+                }
+            }
+        }
+    }
+
+    fn status(&self, now: Reading<LogClock>) -> Result<LogStatus, SqlError> {
+        let mut log = self.log.borrow_mut();
+        let (meta, head) = log.status(now)?;
+        Ok(LogStatus {
+            incarnation: meta.incarnation,
+            head,
+            bound_ms: meta.lease,
+            wait_for_ms: meta.wait_for,
+            lending: (log.account.as_mut())
+                .map_or_else(AccountStatus::default, |account| account.status(now)),
+            recent: self.recent.borrow_mut().list(now),
+        })
+    }
+}
+
+/// A message that is held. It has a permit to be; without one its hold is over at once.
+struct Held<'a> {
+    log: &'a ChangeLog,
+    permit: Option<Permit>,
+    until: Reading<LogClock>,
+    hold: Millis,
+}
+
+impl<'a> Held<'a> {
+    fn begin(log: &'a ChangeLog, hold: Millis, arrived: Reading<LogClock>) -> Self {
+        let permit = log.held.borrow_mut().acquire(arrived.ms());
+        let hold = permit.as_ref().map_or(Millis::ZERO, |_| hold);
+        Self {
+            log,
+            permit,
+            until: arrived.ahead_by(hold),
+            hold,
+        }
+    }
+
+    /// The present reading, and what is left of the hold; nothing on a clock that was
+    /// set back.
+    fn look(&mut self) -> (Reading<LogClock>, Millis) {
+        let now = host::reading();
+        let left = self.until.since(&now);
+        let left = Some(left).filter(|left| *left <= self.hold);
+        (now, left.unwrap_or_default())
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            self.log.held.borrow_mut().release(permit);
         }
     }
 }

@@ -31,7 +31,7 @@ const BATCH: u64 = 100;
 impl Registry {
     /// Asks another object; `None` where it does not answer in time. Whoever waits
     /// for this registry waits no longer for that one.
-    pub(super) async fn ask<R: DeserializeOwned>(
+    async fn ask<R: DeserializeOwned>(
         &self,
         class: &str,
         name: &str,
@@ -41,9 +41,14 @@ impl Registry {
         objects::ask(&self.env, to, message).await.ok()
     }
 
+    /// Asks the change log, which may hold its answer.
     pub(super) async fn ask_log(&self, message: &LogRequest) -> Option<LogReply> {
-        self.ask(bindings::CHANGE_LOG, objects::CHANGE_LOG, message)
-            .await
+        let held = match message {
+            LogRequest::Await(ask) => Duration::from_millis(ask.hold_ms.0),
+            _ => Duration::ZERO,
+        };
+        let to = Address::of_change_log().within(ANSWER + held);
+        objects::ask(&self.env, to, message).await.ok()
     }
 
     /// Tells the directory of the organization's own fields; whether it knows

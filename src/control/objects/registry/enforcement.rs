@@ -2,7 +2,7 @@
 //! ([`RestoreGuard`]), and when one is enforced ([`Enforcer`]).
 
 use super::{Registry, reading};
-use crate::control::objects::alarm;
+use crate::control::objects::{self, alarm};
 use crate::freshness::Reading;
 use crate::freshness::Revision;
 use crate::freshness::commit_wait::{CommitWait, PendingChange, Recovery};
@@ -30,7 +30,12 @@ impl Registry {
         let revision = Revision(registry::revision(&self.sql)?);
         let rows = outbox::pending_appends(&self.sql, 0)?;
         let rows = rows.iter().map(pending_change);
-        *self.wait.borrow_mut() = Some(CommitWait::start(tag.into(), revision, rows));
+        let wait = CommitWait::start(tag.into(), revision, rows);
+        *self.wait.borrow_mut() = Some(if objects::confirm(&self.env) {
+            wait.with_confirmations()
+        } else {
+            wait
+        });
         self.taken_up.set(revision.0);
         Ok(true)
     }

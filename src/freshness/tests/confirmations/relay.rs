@@ -69,7 +69,7 @@ fn a_watch_is_answered_when_the_log_says_that_something_is_urgent() {
     let mut relay = lent();
     let watch = request(Some(5), Some(holding(1, Some(5))));
     let look = |relay: &mut Relay, now, over| relay.watch(&watch, at(10_000), over, at(now));
-    assert!(matches!(look(&mut relay, 10_010, false), Serve::Wait(_)));
+    assert!(matches!(look(&mut relay, 10_010, false), Serve::Hold));
     let sync = watches(&mut relay, 10_010);
     relay.accept(&sync, &urgent(6), at(10_050));
     let said = answered(look(&mut relay, 10_050, false));
@@ -92,7 +92,7 @@ fn a_change_that_nobody_waits_for_wakes_nobody() {
     relay.accept(&sync, &quiet, at(10_050));
     let watch = request(Some(5), Some(holding(1, Some(5))));
     let held = relay.watch(&watch, at(10_000), false, at(10_050));
-    assert!(matches!(held, Serve::Wait(_)));
+    assert!(matches!(held, Serve::Hold));
     let over = answered(relay.watch(&watch, at(10_000), true, at(10_050)));
     assert_eq!(over.cursor, cursor(6));
 }
@@ -113,7 +113,7 @@ fn a_relay_confirms_once_when_all_its_holders_have() {
     let watch = request(Some(6), Some(holding(2, Some(6))));
     assert!(matches!(
         relay.watch(&watch, at(10_070), false, at(10_070)),
-        Serve::Wait(_)
+        Serve::Hold
     ));
     assert_eq!(relay.confirmation(at(10_070)), Some(confirm(9, 6)));
     assert_eq!(relay.confirmation(at(10_080)), None);
@@ -178,7 +178,7 @@ fn a_watch_that_this_relay_is_behind_of_is_held() {
     let watch = request(Some(7), Some(holding(1, Some(7))));
     assert!(matches!(
         relay.watch(&watch, at(10_010), false, at(10_010)),
-        Serve::Wait(_)
+        Serve::Hold
     ));
     assert_eq!(
         relay.watch(&watch, at(10_010), true, at(10_020)),
