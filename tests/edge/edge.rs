@@ -13,6 +13,7 @@ mod acts;
 mod admin;
 mod administrators;
 mod clients;
+mod confirmation;
 mod cost;
 mod door;
 mod examples;

@@ -105,10 +105,7 @@ impl ChangeLog {
                 self.holder_spoke(now);
                 reply.map(LogReply::Sync)
             }
-            LogRequest::Watch(watch) => {
-                self.holder_spoke(now);
-                self.watch(watch, now).await
-            }
+            LogRequest::Watch(watch) => self.watch(watch, now).await,
             LogRequest::Confirm(confirm) => {
                 self.log.borrow_mut().confirm(confirm, now);
                 self.holder_spoke(now);
@@ -142,6 +139,10 @@ impl ChangeLog {
     /// A message of a holder came, and may have raised the floor.
     fn holder_spoke(&self, now: Reading<LogClock>) {
         self.confirmed.notify_waiters();
+        self.note_floor(now);
+    }
+
+    fn note_floor(&self, now: Reading<LogClock>) {
         let mut recent = self.recent.borrow_mut();
         if recent.is_pending(now)
             && let Ok(Some(floor)) = self.log.borrow_mut().floor(now)
@@ -152,11 +153,16 @@ impl ChangeLog {
 
     async fn watch(&self, watch: &Watch, arrived: Reading<LogClock>) -> Result<LogReply, SqlError> {
         let mut held = Held::begin(self, watch.hold_ms.min(Relay::HOLD), arrived);
+        let mut is_noted = false;
         loop {
             let (now, left) = held.look();
             let request = &watch.request;
             let over = left == Millis::ZERO;
             let said = (self.log.borrow_mut()).watch(request, arrived, over, now);
+            if !is_noted {
+                is_noted = true;
+                self.holder_spoke(now);
+            }
             match said? {
                 Some(reply) => return Ok(LogReply::Sync(reply)),
                 None => notify::within(&self.urged, left).await,
@@ -175,7 +181,10 @@ impl ChangeLog {
             let over = left == Millis::ZERO;
             let said = (self.log.borrow_mut()).await_floor(ask, over, now);
             match said? {
-                AwaitStep::Reply(floor) => return Ok(LogReply::Floor(floor)),
+                AwaitStep::Reply(floor) => {
+                    self.note_floor(now);
+                    return Ok(LogReply::Floor(floor));
+                }
                 AwaitStep::Hold(next) => {
                     notify::within(&self.confirmed, next.min(left)).await;
                 }

@@ -2,7 +2,7 @@
 // callers: counts calls, and makes them late, lost, hang or trap as a test asks.
 //
 //   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed", "at_once"}}
-//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "hold" | "replay", "delay_ms": n, "trap_after": n,
+//   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "hold" | "replay" | "older", "delay_ms": n, "back_ms": n, "trap_after": n,
 //                              "forged": {member: value} | null, "releases": true}
 //   PUT /__rig/clock          {"rate": n} | {"pass_ms": n}
 //   PUT /__rig/cold           puts new instances in the place of both planes', as traps do
@@ -27,7 +27,7 @@ const points = new Map();
 function point(name) {
   let state = points.get(name);
   if (state === undefined) {
-    state = { fetches: 0, alarms: 0, shed: 0, under_way: 0, at_once: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, trap_after: 0, forged: null };
+    state = { fetches: 0, alarms: 0, shed: 0, under_way: 0, at_once: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, back_ms: 0, trap_after: 0, forged: null };
     points.set(name, state);
   }
   return state;
@@ -38,24 +38,36 @@ function forge(answer, forged) {
   return JSON.stringify(answer, (name, value) => (Object.hasOwn(forged, name) ? forged[name] : value));
 }
 
+// What neighbours of the version before confirmations know nothing of: they read
+// messages without these members, and cannot read these messages.
+const NEWER_MESSAGES = ["watch", "confirm", "await"];
+const NEWER_MEMBERS = { holding: undefined, waits: undefined, urgent: undefined, place: undefined, floor: undefined };
+
+async function asOlder(request, call) {
+  const message = JSON.parse(await request.clone().text());
+  if (NEWER_MESSAGES.some((name) => Object.hasOwn(message, name))) return new Response(null, { status: 400 });
+  const answer = await call(new Request(request, { body: forge(message, NEWER_MEMBERS) }));
+  return answer.ok ? new Response(forge(await answer.json(), NEWER_MEMBERS)) : answer;
+}
+
 // Comes back once what is held here is released.
 async function release(state) {
   const before = state.released;
   while (state.released === before) await wait(2);
 }
 
-async function pass(state, call) {
+async function pass(state, request, call) {
   state.fetches += 1;
   state.under_way += 1;
   state.at_once = Math.max(state.at_once, state.under_way);
   try {
-    return await passOn(state, call);
+    return await passOn(state, request, call);
   } finally {
     state.under_way -= 1;
   }
 }
 
-async function passOn(state, call) {
+async function passOn(state, request, call) {
   if (state.delay_ms > 0) await wait(state.delay_ms);
   if (state.fault === "refuse") throw new Error("refused by the rig");
   if (state.fault === "hang") await wait(3_600_000);
@@ -65,7 +77,8 @@ async function passOn(state, call) {
     state.trap_after = 0;
   }
   if (state.fault === "replay" && state.recorded !== null) return new Response(state.recorded);
-  const answer = await call();
+  const answer = await (state.fault === "older" ? asOlder(request, call) : call(request));
+  if (state.back_ms > 0) await wait(state.back_ms);
   if (answer.status === 503) state.shed += 1;
   if (state.fault === "replay") {
     state.recorded = await answer.text();
@@ -88,7 +101,7 @@ function except(target, replaced) {
 }
 
 function tappedNamespace(namespace, state) {
-  const tapped = (stub) => except(stub, { fetch: (...values) => pass(state, () => stub.fetch(...values)) });
+  const tapped = (stub) => except(stub, { fetch: (...values) => pass(state, new Request(...values), (request) => stub.fetch(request)) });
   return except(namespace, {
     get: (...values) => tapped(namespace.get(...values)),
     getByName: (...values) => tapped(namespace.getByName(...values)),
@@ -190,7 +203,7 @@ export function tappedClass(name) {
     }
 
     fetch(request) {
-      return pass(state, () => super.fetch(request));
+      return pass(state, request, (request) => super.fetch(request));
     }
 
     alarm() {

@@ -122,6 +122,26 @@ impl<'a> Point<'a> {
         self.set(&json!({ "delay_ms": delay }))
     }
 
+    /// Calls and their answers each take longer by `delay`, from now on.
+    ///
+    /// # Errors
+    ///
+    /// As said above.
+    pub fn slow_both_ways(&self, delay: Duration) -> Result<()> {
+        let delay = u64::try_from(delay.as_millis())?;
+        self.set(&json!({ "delay_ms": delay, "back_ms": delay }))
+    }
+
+    /// Caller and callee know nothing of confirmations, as those of the version
+    /// before, from now on.
+    ///
+    /// # Errors
+    ///
+    /// As said above.
+    pub fn age(&self) -> Result<()> {
+        self.set(&json!({ "fault": "older" }))
+    }
+
     /// Calls fail before they arrive, from now on.
     ///
     /// # Errors
@@ -215,7 +235,7 @@ impl<'a> Point<'a> {
     /// As said above.
     pub fn heal(&self) -> Result<()> {
         self.set(&json!({
-            "fault": "none", "delay_ms": 0, "trap_after": 0, "forged": null, "releases": true,
+            "fault": "none", "delay_ms": 0, "back_ms": 0, "trap_after": 0, "forged": null, "releases": true,
         }))
     }
 
