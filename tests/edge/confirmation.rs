@@ -208,6 +208,7 @@ fn how_long_it_takes() -> Result<()> {
         clients: 1,
         withdrawals: number("WITHDRAWALS", 100)?,
         verifications: number("VERIFICATIONS", 10_000)?,
+        pause: Duration::from_micros(number("PAUSE_US", 0)? as u64),
     };
     let rig = Rig::builder()
         .edges(EDGES)

@@ -40,6 +40,8 @@ pub(crate) struct Size {
     pub(crate) clients: usize,
     pub(crate) withdrawals: usize,
     pub(crate) verifications: usize,
+    /// Of each client, between two requests.
+    pub(crate) pause: Duration,
 }
 
 /// A few thousand verifications.
@@ -48,6 +50,7 @@ const SMALL: Size = Size {
     clients: 2,
     withdrawals: 20,
     verifications: 3_000,
+    pause: Duration::ZERO,
 };
 
 /// A key in use.
@@ -120,6 +123,7 @@ impl World {
                     .header("x-forwarded-uri", "/v1/catalogs/c1")
             };
             let call = call.bearer(&key.secret);
+            thread::sleep(self.size.pause);
             let sent = Instant::now();
             let answer = call.send()?;
             let answered = Instant::now();
@@ -424,6 +428,7 @@ fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
         clients: 4,
         withdrawals: number("WITHDRAWALS", 250)?,
         verifications: number("VERIFICATIONS", 100_000)?,
+        pause: Duration::ZERO,
     };
     let rig = rig().start()?;
     let history = run(rig, size, |_, _, _| Ok(()))?;

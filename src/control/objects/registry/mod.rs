@@ -12,6 +12,7 @@ mod enforcement;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use futures_util::future::join;
 use wasm_bindgen::prelude::*;
 use worker::State;
 use worker::worker_sys::types::DurableObjectState;
@@ -176,14 +177,17 @@ impl Registry {
         let mut reply = self.handle(settings, request)?;
         if let Ok(Outcome::Changed(changed)) = &mut reply {
             self.enforce(Enforcer::append_all()).await?;
-            self.tell_platform().await;
+            let awaited = changed.awaits.iter().map(|awaited| awaited.subject);
+            let enforcer = Enforcer::until_enforced(awaited.collect(), reading());
+            let others = async {
+                self.tell_platform().await;
+                self.tell_directory().await;
+            };
             if request.command.waits() {
-                let awaited = changed.awaits.iter();
-                let awaited = awaited.map(|awaited| awaited.subject);
-                let enforcer = Enforcer::until_enforced(awaited.collect(), reading());
-                self.enforce(enforcer).await?;
+                join(self.enforce(enforcer), others).await.0?;
+            } else {
+                others.await;
             }
-            self.tell_directory().await;
             outbox::refresh(&self.sql, &settings.keyring, changed, host::now())?;
         }
         Ok(RegistryResponse::of(Some(reply)))
