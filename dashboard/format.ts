@@ -57,6 +57,10 @@ export function seconds(ms: number, digits?: number): string {
   }).format(ms / 1000);
 }
 
+export function milliseconds(ms: number): string {
+  return new Intl.NumberFormat(locale(), { style: "unit", unit: "millisecond", unitDisplay: "short" }).format(ms);
+}
+
 export function list(items: string[]): string {
   return new Intl.ListFormat(locale(), { type: "conjunction" }).format(items);
 }

@@ -135,13 +135,33 @@ export interface AuditCheckpoint {
   signature: string;
 }
 
+/** Who holds a lease from the change log or a relay, and how many were last heard of
+ * before an urgent change. */
+export interface Lending {
+  holders: number;
+  expired_unconfirmed: number;
+}
+
+/** How a change that was waited for came to be enforced; null while it is not. */
+export interface RecentChange {
+  enforced_by: "confirmation" | "time" | null;
+  after_ms: number;
+}
+
 /** What tells of all organizations is not there for an administrator who is tied to one. */
 export interface Status {
   at: string;
   version: string;
   freshness_bound_ms: number | null;
-  change_log?: { incarnation: unknown; head: number; bound_ms: number; wait_for_ms: number } | null;
-  relays: { name: string; answers: boolean; proof_age_ms: number | null }[];
+  change_log?: {
+    incarnation: unknown;
+    head: number;
+    bound_ms: number;
+    wait_for_ms: number;
+    lending: Lending;
+    recent: RecentChange[];
+  } | null;
+  relays: { name: string; answers: boolean; proof_age_ms: number | null; lending: Lending | null }[];
   edge?: { region: string; records: number; bytes: number };
   platform?: {
     revision: number;

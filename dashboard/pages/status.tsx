@@ -3,7 +3,7 @@ import { call } from "../api.ts";
 import * as format from "../format.ts";
 import { useLive } from "../live.ts";
 import { t } from "../text/index.ts";
-import type { Status } from "../types.ts";
+import type { RecentChange, Status } from "../types.ts";
 import { Await, Heading, Note, Time, useTitle } from "../ui.tsx";
 
 export function StatusPage() {
@@ -32,6 +32,31 @@ function Weakened({ setting, at_most_ms: atMost, text }: Status["weakened_by"][n
   const known = t().status.weakenedBy;
   if (!Object.hasOwn(known, setting)) return <li lang="en">{text}</li>;
   return <li>{known[setting]?.(format.seconds(atMost ?? 0))}</li>;
+}
+
+/** How the last changes came to be enforced everywhere. */
+function Recent({ changes }: { changes: RecentChange[] }) {
+  const text = t().status;
+  const known = changes.filter((change) => change.enforced_by === "confirmation").map((change) => change.after_ms);
+  const waited = changes.filter((change) => change.enforced_by === "time").length;
+  const pending = changes.filter((change) => change.enforced_by === null).length;
+  return (
+    <>
+      {known.length > 0 && (
+        <>
+          <p class="figure">{format.milliseconds(median(known))}</p>
+          <p class="hint">{text.recentKnown(known.length, changes.length)}</p>
+        </>
+      )}
+      {waited > 0 && <p>{text.recentWaited(waited)}</p>}
+      {pending > 0 && <p>{text.recentPending(pending)}</p>}
+    </>
+  );
+}
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
 function Shown({ status }: { status: Status }) {
@@ -75,6 +100,11 @@ function Shown({ status }: { status: Status }) {
             <p>{log ? text.logHead(format.number(log.head)) : text.logDown}</p>
           </Fact>
         )}
+        {log && log.recent.length > 0 && (
+          <Fact title={text.recent}>
+            <Recent changes={log.recent} />
+          </Fact>
+        )}
         <Fact title={text.relays} bad={relaysDown.length > 0}>
           <ul class="plain">
             {status.relays.map((relay) => (
@@ -85,6 +115,9 @@ function Shown({ status }: { status: Status }) {
                   : relay.proof_age_ms === null || (bound !== null && relay.proof_age_ms > bound)
                     ? text.relayIdle
                     : text.relayAge(format.seconds(relay.proof_age_ms))}
+                {relay.lending !== null && relay.lending.expired_unconfirmed > 0 && (
+                  <>; {text.relayExpired(relay.lending.expired_unconfirmed)}</>
+                )}
               </li>
             ))}
           </ul>

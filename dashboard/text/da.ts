@@ -433,10 +433,17 @@ export const da: Text = {
     log: "Ændringslog",
     logDown: "svarer ikke: kald afvises hellere, end der gættes, og ændringer kan ikke sættes i kraft",
     logHead: (n) => `${n} ændringer registreret`,
+    recent: "Seneste ændringer",
+    recentKnown: (known, all) =>
+      `Mediantid, til hver edge havde bekræftet en ændring: ${known} af de seneste ${all} trådte sådan i kraft.`,
+    recentWaited: (n) =>
+      `${count(n, "ændring", "ændringer")} ventede i stedet på friskhedsgrænsen, fordi nogen ikke bekræftede i tide.`,
+    recentPending: (n) => `${count(n, "ændring", "ændringer")} er ved at træde i kraft nu.`,
     relays: "Relæer i nærheden",
     relayAge: (age) => `beviset er ${age} gammelt`,
     relayIdle: "hviler: ingen har spurgt det for nylig",
     relayDown: "svarer ikke",
+    relayExpired: (n) => `${count(n, "lån", "lån")} udløb uden en bekræftelse`,
     outbox: "Platformens udbakke",
     outboxEmpty: "Tom: alt er givet videre.",
     outboxAppends: (n) => `${count(n, "ændring", "ændringer")} endnu ikke i kraft`,

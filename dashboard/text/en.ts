@@ -423,10 +423,17 @@ export const en = {
     log: "Change log",
     logDown: "does not answer: decisions are refused rather than guessed, and changes cannot be enforced",
     logHead: (n: string) => `${n} changes recorded`,
+    recent: "Last changes",
+    recentKnown: (known: number, all: number) =>
+      `Median time until every edge had confirmed a change: ${known} of the last ${all} were enforced so.`,
+    recentWaited: (n: number) =>
+      `${count(n, "change", "changes")} waited for the freshness bound instead, because somebody did not confirm in time.`,
+    recentPending: (n: number) => `${count(n, "change is", "changes are")} being enforced now.`,
     relays: "Relays near here",
     relayAge: (age: string) => `proof is ${age} old`,
     relayIdle: "idle: nobody asked it lately",
     relayDown: "does not answer",
+    relayExpired: (n: number) => `${count(n, "lease", "leases")} ran out without a confirmation`,
     outbox: "Outbox of the platform",
     outboxEmpty: "Empty: everything has been passed on.",
     outboxAppends: (n: number) => `${count(n, "change", "changes")} not enforced yet`,

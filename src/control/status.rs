@@ -118,15 +118,13 @@ async fn relay(edge: &Edge, relay: RelayName) -> Value {
             "name": name,
             "answers": true,
             "proof_age_ms": status.proof_age_ms,
-            "holders": status.lending.holders,
-            "expired_unconfirmed": status.lending.expired_unconfirmed,
+            "lending": status.lending,
         }),
         _ => json!({
             "name": name,
             "answers": false,
             "proof_age_ms": null,
-            "holders": null,
-            "expired_unconfirmed": null,
+            "lending": null,
         }),
     }
 }

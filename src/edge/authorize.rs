@@ -10,9 +10,9 @@ use std::rc::Rc;
 use crate::edge::watch;
 use crate::edge::{lender, memory};
 use crate::edge_call::RequiredRevisions;
+use crate::freshness::Revision;
 use crate::freshness::failover::{Failover, Region};
 use crate::freshness::message::{LenderReply, LenderRequest};
-use crate::freshness::{EdgeClock, Reading, Revision};
 use crate::http::{Code, Problem};
 use crate::key::{KeyId, PublicKeyId, Subject};
 use crate::runtime::host;
@@ -52,9 +52,14 @@ pub(crate) fn authorize_from_cache(
     )
 }
 
-/// Begins what is due for the requests to come, off the path of the one that was
-/// just decided: a newer proof, a watch for urgent changes.
-pub(crate) fn follow_up(edge: &Edge, region: impl FnOnce() -> Region, now: Reading<EdgeClock>) {
+/// Begins what is due for the requests to come, off the path of the one that memory
+/// has just decided: a newer proof, a watch for urgent changes.
+pub(crate) fn follow_up(
+    edge: &Edge,
+    request: &AuthorizationRequest,
+    region: impl FnOnce() -> Region,
+) {
+    let now = request.reading();
     let (should_refresh, carrier) = memory::with(&edge.settings, |memory| {
         let view = &mut memory.view;
         (view.should_refresh(now), view.begin_carrier(now))
@@ -87,12 +92,13 @@ pub(crate) async fn authorize(
     client: &dyn Fn() -> ClientAddress,
     freshness: Freshness,
 ) -> Result<Granted, Problem> {
-    let decided = match authorize_from_cache(edge, request, demand, client, freshness) {
-        Some(decided) => decided.map_err(|denial| Problem::from(&denial)),
+    match authorize_from_cache(edge, request, demand, client, freshness) {
+        Some(decided) => {
+            follow_up(edge, request, || region);
+            decided.map_err(|denial| Problem::from(&denial))
+        }
         None => load_and_authorize(edge, region, request, demand, client, freshness).await,
-    };
-    follow_up(edge, || region, host::reading());
-    decided
+    }
 }
 
 /// Decides what [`authorize_from_cache`] could not.
@@ -135,6 +141,7 @@ pub(crate) async fn load_and_authorize(
                 Event::RegistryAnswered(read_from_registry(edge, request.id(), required).await)
             }
             Step::Decided(decided) => {
+                watch::begin(edge);
                 return decided.map_err(|refusal| match refusal {
                     Refusal::Denied(denial) => Problem::from(&denial),
                     Refusal::FreshnessUnavailable => Code::FreshnessUnavailable.into(),

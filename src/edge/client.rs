@@ -8,7 +8,6 @@ use crate::edge::authorize;
 use crate::edge::gateway;
 use crate::edge::usage;
 use crate::edge_call::EdgeCall;
-use crate::freshness::{EdgeClock, Reading};
 use crate::http::{
     About, Answer, Code, Dialect, Match, OWN_USAGE_SCOPE, Original, PROXIES_ASK, Place, Problem,
     address_behind, assertion, for_proxy, original, own_usage_answer, unknown_route, usage_query,
@@ -232,13 +231,14 @@ impl Call {
             &client,
             self.wanted.freshness,
         )?;
-        self.follow_up(self.request.reading());
+        let region = || self.incoming.region(&self.edge);
+        authorize::follow_up(&self.edge, &self.request, region);
         Some(decided.map_err(|denial| Problem::from(&denial)))
     }
 
     async fn load_and_authorize(&self) -> Result<Granted, Problem> {
         let client = || self.wanted.client(&self.edge, &self.incoming);
-        let decided = authorize::load_and_authorize(
+        authorize::load_and_authorize(
             &self.edge,
             self.incoming.region(&self.edge),
             &self.request,
@@ -246,14 +246,7 @@ impl Call {
             &client,
             self.wanted.freshness,
         )
-        .await;
-        self.follow_up(host::reading());
-        decided
-    }
-
-    fn follow_up(&self, now: Reading<EdgeClock>) {
-        let region = || self.incoming.region(&self.edge);
-        authorize::follow_up(&self.edge, region, now);
+        .await
     }
 
     fn refuse(&self, problem: Problem) -> Result<JsValue, JsValue> {

@@ -10,6 +10,16 @@ use crate::freshness::sync::{Confirm, Watch};
 use crate::runtime::host;
 use crate::runtime::isolate::Edge;
 
+/// Begins to watch, where nobody does.
+pub(crate) fn begin(edge: &Edge) {
+    let carrier = memory::with(&edge.settings, |memory| {
+        memory.view.begin_carrier(host::reading())
+    });
+    if let Some(carrier) = carrier {
+        edge.after(carry(edge.clone(), carrier));
+    }
+}
+
 /// Keeps a watch open for as long as the platform lets it.
 pub(crate) async fn carry(edge: Edge, mut carrier: Carrier) {
     loop {

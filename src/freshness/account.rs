@@ -94,6 +94,7 @@ impl std::hash::Hash for Count {
 }
 
 /// What the status shows of an account.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountStatus {
     /// Who holds a lease that is not over.

@@ -365,6 +365,14 @@ impl CommitWait {
         }
     }
 
+    /// Subjects whose change is waited for, by a call or by the alarm.
+    #[must_use]
+    pub fn unenforced(&self) -> Vec<Subject> {
+        let waited = self.pending.values().map(|progress| progress.change);
+        let waited = waited.filter(|change| change.waits);
+        waited.map(|change| change.subject).collect()
+    }
+
     /// Rows whose wait is over, to be deleted from storage where they still
     /// have this revision; then [`Self::settled`].
     pub fn due(&mut self, now: Reading<RegistryClock>) -> Vec<PendingChange> {

@@ -10,6 +10,7 @@ use super::sync::Cursor;
 use super::time::{LogClock, Millis, Reading};
 
 /// How a change came to be enforced.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EnforcedBy {
@@ -20,11 +21,13 @@ pub enum EnforcedBy {
 }
 
 /// A change that somebody waited for.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentChange {
     /// How it was enforced; none while it is not.
     pub enforced_by: Option<EnforcedBy>,
     /// How long after the append, or how long ago that was, in milliseconds.
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub after_ms: Millis,
 }
 

@@ -2,13 +2,21 @@
 //! far longer than a test waits: whatever is enforced here was not waited for.
 
 use crate::{
+    history::Distribution,
     revocation::{self, EDGES, Size},
     support::{ACME, acme, assert_problem, enforced, own_key, source, until},
 };
 use anyhow::{Context, Result};
-use katalo_rig::{Admin, Caller, Class, Issued, Rig};
+use katalo_keys::freshness::{
+    Millis, SyncRequest,
+    holding::{HolderId, Holding},
+    message::{LenderReply, LenderRequest},
+    sync::{Version, Watch},
+};
+use katalo_rig::{Admin, Caller, Class, Client, Issued, Rig};
 use serde_json::{Value, json};
 use std::{
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -74,8 +82,8 @@ fn what_every_edge_knows_is_not_waited_for() -> Result<()> {
     is_dead_everywhere(&rig, &key)?;
     assert_eq!(last_change(&admin)?["enforced_by"], "confirmation");
     let status = status(&admin)?;
-    assert_eq!(status["relays"][0]["holders"], EDGES);
-    assert_eq!(status["relays"][0]["expired_unconfirmed"], 0);
+    assert_eq!(status["relays"][0]["lending"]["holders"], EDGES);
+    assert_eq!(status["relays"][0]["lending"]["expired_unconfirmed"], 0);
     Ok(())
 }
 
@@ -156,7 +164,7 @@ fn the_operator_can_have_it_all_waited_for() -> Result<()> {
     is_dead_everywhere(&rig, &key)?;
     let status = status(&admin)?;
     assert_eq!(status["change_log"]["recent"], json!([]));
-    assert_eq!(status["relays"][0]["holders"], 0);
+    assert_eq!(status["relays"][0]["lending"]["holders"], 0);
     for edge in 0..EDGES {
         let relays = rig.link(Caller::Edge(edge), Class::Relay);
         assert_eq!(relays.calls()?.under_way, 0);
@@ -233,4 +241,200 @@ fn how_long_it_takes() -> Result<()> {
     })?;
     revocation::holds(&history, size);
     Ok(())
+}
+
+/// An edge that is left alone can still confirm: its watch outlives its last request.
+#[test]
+fn an_idle_edge_is_not_waited_for() -> Result<()> {
+    let (rig, admin, key) = rig()?;
+    warm(&rig, &key)?;
+    thread::sleep(Duration::from_secs(4));
+    enforced(admin.revoke(ACME, &key.id));
+    is_dead_everywhere(&rig, &key)
+}
+
+/// Calls that do not wait are enforced as soon as the others.
+#[test]
+fn what_nobody_waits_for_is_enforced_all_the_same() -> Result<()> {
+    let (rig, admin, key) = rig()?;
+    warm(&rig, &key)?;
+    let answer = admin.act(ACME, &key.id, "disable", &json!({ "wait": false }))?;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let path = format!("/organizations/{ACME}/keys/{}", key.id);
+    until("it is enforced", || {
+        Ok(admin.call("GET", &path).send()?.json()?["enforced"] == true)
+    })
+}
+
+/// A holder that the edges know nothing of: what an edge sends, straight to the relay.
+struct Holder {
+    relay: Client,
+    id: HolderId,
+    /// Before it confirms.
+    pause: Duration,
+}
+
+impl Holder {
+    const WATCH: Duration = Duration::from_secs(4);
+
+    fn ask(&self, message: &LenderRequest) -> Result<Option<LenderReply>> {
+        let url = match message {
+            LenderRequest::Watch(_) => "https://object/yields",
+            _ => "https://object/",
+        };
+        let answer = self
+            .relay
+            .call("POST", "/__rig/object/Relay/weur-0")
+            .header("rig-url", url)
+            .json(&serde_json::to_value(message)?)
+            .send()?;
+        Ok(match answer.status {
+            200 => Some(serde_json::from_value(answer.json()?)?),
+            _ => None,
+        })
+    }
+
+    /// Asks and watches as an edge does, until it is told to stop; how often it had to
+    /// ask again because the relay had no room.
+    fn hold(&self, stop: &AtomicBool) -> Result<usize> {
+        let mut cursor = None;
+        let mut refused = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let request = |cursor| SyncRequest {
+                v: Version::CURRENT,
+                cursor,
+                subjects: Vec::new(),
+                holding: Some(Holding {
+                    id: self.id,
+                    floor: cursor,
+                }),
+            };
+            let mut told = self.ask(&LenderRequest::Sync(request(cursor)))?;
+            for then_watch in [true, false] {
+                match told.take().and_then(LenderReply::sync) {
+                    Some(reply) => cursor = Some(reply.cursor),
+                    None => refused += 1,
+                }
+                if then_watch {
+                    told = self.ask(&LenderRequest::Watch(Watch {
+                        request: request(cursor),
+                        hold_ms: Millis(Self::WATCH.as_millis() as u64),
+                    }))?;
+                }
+            }
+            thread::sleep(self.pause);
+        }
+        Ok(refused)
+    }
+}
+
+/// Time that a process has spent on the processor, and its memory in bytes.
+fn spent(pid: u32) -> Result<(Duration, u64)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after = stat.rsplit(") ").next().context("a process")?;
+    let fields: Vec<&str> = after.split(' ').collect();
+    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    let pages: u64 = fields[21].parse()?;
+    Ok((Duration::from_millis(ticks * 10), pages * 4_096))
+}
+
+/// Figures for the docs: many holders at one relay, then 1 % of them slow, then one
+/// silent; then as many changes as are told. `HOLDERS=1000 CHANGES=100 SECONDS=60 cargo
+/// nextest run -p katalo-edge-tests --run-ignored only --no-capture
+/// many_holders_at_one_relay`.
+#[test]
+#[ignore = "takes minutes"]
+fn many_holders_at_one_relay() -> Result<()> {
+    let number = |name: &str, default: u64| {
+        std::env::var(name).map_or(Ok(default), |text| text.parse().context("not a number"))
+    };
+    let (holders, seconds) = (number("HOLDERS", 1_000)?, number("SECONDS", 20)?);
+    let rig = Rig::builder()
+        .objects_apart()
+        .variable("FRESHNESS_BOUND_MS", 10_000)
+        .start()?;
+    let (admin, key) = acme(&rig)?;
+    let pid = rig.objects_pid().context("a process")?;
+    until("nothing is unaccounted for", || {
+        own_key(rig.edge(0), &key.secret)?;
+        enforced(admin.act(ACME, &key.id, "disable", &json!({})));
+        enforced(admin.act(ACME, &key.id, "enable", &json!({})));
+        Ok(last_change(&admin)?["enforced_by"] == "confirmation")
+    })?;
+    let measure = |what: &str| -> Result<()> {
+        let mut took = Vec::new();
+        let (before, _) = spent(pid)?;
+        for turn in 0..10 {
+            let act = ["disable", "enable"][turn % 2];
+            let began = Instant::now();
+            enforced(admin.act(ACME, &key.id, act, &json!({})));
+            took.push(began.elapsed());
+        }
+        let (after, memory) = spent(pid)?;
+        println!(
+            "{what}: {}; objects: {:?} of CPU a change, {} MiB",
+            Distribution::of(took),
+            (after - before) / 10,
+            memory >> 20
+        );
+        Ok(())
+    };
+    measure("one holder")?;
+    let silent = AtomicBool::new(false);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| -> Result<()> {
+        let mut threads = Vec::new();
+        for number in 0..holders {
+            let mut id = [0; 12];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            let holder = Holder {
+                relay: Client::new(rig.objects_address()),
+                id: HolderId::from_random(id),
+                pause: Duration::from_millis(if number % 100 == 1 { 200 } else { 0 }),
+            };
+            let end = if number == 0 { &silent } else { &stop };
+            threads.push(scope.spawn(move || holder.hold(end)));
+        }
+        let outcome = (|| {
+            until("all hold a lease", || {
+                let lending = &status(&admin)?["relays"][0]["lending"];
+                Ok(lending["holders"].as_u64() > Some(holders))
+            })?;
+            measure("all of them, 1 % of them 200 ms late")?;
+            silent.store(true, Ordering::Relaxed);
+            thread::sleep(Holder::WATCH);
+            measure("one of them silent")?;
+            let every = Duration::from_secs(1) / u32::try_from(number("CHANGES", 20)?)?;
+            let (began, (before, _)) = (Instant::now(), spent(pid)?);
+            let mut next = began;
+            let mut changes = 0;
+            while began.elapsed() < Duration::from_secs(seconds) {
+                let act = ["disable", "enable"][changes % 2];
+                let answer = admin.act(ACME, &key.id, act, &json!({ "wait": false }))?;
+                anyhow::ensure!(matches!(answer.status, 200 | 202), "{answer:?}");
+                changes += 1;
+                next += every;
+                thread::sleep(next.saturating_duration_since(Instant::now()));
+            }
+            let last = Instant::now();
+            enforced(admin.act(ACME, &key.id, "disable", &json!({})));
+            let (after, memory) = spent(pid)?;
+            println!(
+                "{changes} changes in {:?}, the last enforced after {:?}; objects: {:?} of CPU, {} MiB",
+                last - began,
+                last.elapsed(),
+                after - before,
+                memory >> 20
+            );
+            Ok(())
+        })();
+        stop.store(true, Ordering::Relaxed);
+        silent.store(true, Ordering::Relaxed);
+        let mut refused = 0;
+        for thread in threads {
+            refused += thread.join().expect("the thread ends").unwrap_or_default();
+        }
+        println!("refused for want of room or proof: {refused}");
+        outcome
+    })
 }

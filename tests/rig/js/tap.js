@@ -1,7 +1,7 @@
 // Stands before the Worker in the rig, and between its objects and their
 // callers: counts calls, and makes them late, lost, hang or trap as a test asks.
 //
-//   GET /__rig/calls          {"<point>": {"fetches", "alarms", "shed", "at_once"}}
+//   GET /__rig/calls          {"<point>": {"fetches", "watches", "confirms", "alarms", "shed", "at_once"}}
 //   PUT /__rig/calls/<point>  {"fault": "none" | "refuse" | "lose" | "hang" | "hold" | "replay" | "older", "delay_ms": n, "back_ms": n, "trap_after": n,
 //                              "forged": {member: value} | null, "releases": true}
 //   PUT /__rig/clock          {"rate": n} | {"pass_ms": n}
@@ -27,7 +27,7 @@ const points = new Map();
 function point(name) {
   let state = points.get(name);
   if (state === undefined) {
-    state = { fetches: 0, alarms: 0, shed: 0, under_way: 0, at_once: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, back_ms: 0, trap_after: 0, forged: null };
+    state = { fetches: 0, watches: 0, confirms: 0, alarms: 0, shed: 0, under_way: 0, at_once: 0, fault: "none", released: 0, recorded: null, delay_ms: 0, back_ms: 0, trap_after: 0, forged: null };
     points.set(name, state);
   }
   return state;
@@ -56,8 +56,16 @@ async function release(state) {
   while (state.released === before) await wait(2);
 }
 
+// What goes on beside all requests is counted apart.
+async function count(state, request) {
+  const text = await request.clone().text();
+  if (text.startsWith('{"watch"')) state.watches += 1;
+  else if (text.startsWith('{"confirm"')) state.confirms += 1;
+  else state.fetches += 1;
+}
+
 async function pass(state, request, call) {
-  state.fetches += 1;
+  await count(state, request);
   state.under_way += 1;
   state.at_once = Math.max(state.at_once, state.under_way);
   try {

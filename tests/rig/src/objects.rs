@@ -49,15 +49,19 @@ impl Class {
 /// The calls that came by a [`Point`] since workerd started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub struct Calls {
-    /// Calls of `fetch`.
+    /// Calls of `fetch`, but for watches and confirmations: no request waits for those.
     pub fetches: u64,
+    /// Watches for urgent changes.
+    pub watches: u64,
+    /// Confirmations of them.
+    pub confirms: u64,
     /// Alarms that rang.
     pub alarms: u64,
     /// Fetches that the object refused for having too much to do (503).
     pub shed: u64,
-    /// Fetches that are under way.
+    /// Fetches that are under way, watches among them.
     pub under_way: u64,
-    /// The most fetches that were under way at once.
+    /// The most of them that were under way at once.
     pub at_once: u64,
 }
 

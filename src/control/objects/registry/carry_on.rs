@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Registry, reading};
+use super::{Shared, reading};
 use crate::control::kv;
 use crate::control::objects::{DIRECTORY, alarm};
 use crate::freshness::Millis;
@@ -28,7 +28,7 @@ const TRY_AGAIN: u64 = 1_000;
 /// Subjects published in one go.
 const BATCH: u64 = 100;
 
-impl Registry {
+impl Shared {
     /// Asks another object; `None` where it does not answer in time. Whoever waits
     /// for this registry waits no longer for that one.
     async fn ask<R: DeserializeOwned>(

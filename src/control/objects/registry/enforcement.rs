@@ -1,7 +1,12 @@
 //! Carries out what two state machines say: whether a change was lost
 //! ([`RestoreGuard`]), and when one is enforced ([`Enforcer`]).
 
-use super::{Registry, reading};
+use std::rc::Rc;
+
+use wasm_bindgen_futures::spawn_local;
+
+use super::{Shared, reading};
+use crate::control::log;
 use crate::control::objects::{self, alarm};
 use crate::freshness::Reading;
 use crate::freshness::Revision;
@@ -16,7 +21,7 @@ use crate::registry::outbox::{self, Entry};
 use crate::runtime::host;
 use crate::sql::SqlError;
 
-impl Registry {
+impl Shared {
     /// Takes up, once in the life of a process, what an earlier one has left. `false`
     /// where there is no organization, unless it is about to be made.
     pub(super) fn begin(&self, tag: OrganizationTag, creates: bool) -> Result<bool, SqlError> {
@@ -115,6 +120,35 @@ impl Registry {
                 EnforcerStep::GiveUp => return Ok(false),
             };
         }
+    }
+
+    /// Goes on until all is enforced, for callers that do not wait. What it fails to
+    /// do is the alarm's.
+    pub(super) fn enforce_in_background(self: &Rc<Self>) {
+        if self.is_enforcing.replace(true) {
+            return;
+        }
+        let shared = Rc::clone(self);
+        spawn_local(async move {
+            while let Some(awaited) = shared.unenforced() {
+                let enforcer = Enforcer::until_enforced(awaited, reading());
+                match shared.enforce(enforcer).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        log::storage_failed("Registry", &error);
+                        break;
+                    }
+                }
+            }
+            shared.is_enforcing.set(false);
+        });
+    }
+
+    fn unenforced(&self) -> Option<Vec<Subject>> {
+        let wait = self.wait.borrow();
+        let unenforced = wait.as_ref()?.unenforced();
+        (!unenforced.is_empty()).then_some(unenforced)
     }
 
     /// Takes new rows of the outbox up, and has the alarm carry on with them if

@@ -48,6 +48,13 @@ const PERMIT_TTL: u64 = 30_000;
 /// The object.
 #[wasm_bindgen]
 pub struct Registry {
+    shared: Rc<Shared>,
+    edge_calls: RefCell<ExpiringSemaphore>,
+    admin_calls: RefCell<ExpiringSemaphore>,
+}
+
+/// What calls and tasks share.
+struct Shared {
     state: State,
     env: JsValue,
     sql: ObjectSql,
@@ -55,8 +62,8 @@ pub struct Registry {
     wait: RefCell<Option<CommitWait>>,
     /// Changes up to this revision are taken up in `wait`.
     taken_up: Cell<registry::Revision>,
-    edge_calls: RefCell<ExpiringSemaphore>,
-    admin_calls: RefCell<ExpiringSemaphore>,
+    /// Whether a task enforces what nobody waits for.
+    is_enforcing: Cell<bool>,
 }
 
 fn reading() -> Reading<RegistryClock> {
@@ -89,11 +96,14 @@ impl Registry {
         let state = State::from(state);
         let sql = ObjectSql::of(&state);
         Self {
-            state,
-            env,
-            sql,
-            wait: RefCell::new(None),
-            taken_up: Cell::new(0),
+            shared: Rc::new(Shared {
+                state,
+                env,
+                sql,
+                wait: RefCell::new(None),
+                taken_up: Cell::new(0),
+                is_enforcing: Cell::new(false),
+            }),
             edge_calls: RefCell::new(ExpiringSemaphore::new(EDGE_CALLS, PERMIT_TTL)),
             admin_calls: RefCell::new(ExpiringSemaphore::new(ADMIN_CALLS, PERMIT_TTL)),
         }
@@ -108,7 +118,7 @@ impl Registry {
 
     /// What it says to the message that took this permit.
     pub async fn answer(&self, message: String, yields: bool, permit: f64) -> JsValue {
-        let answer = self.say(&message).await;
+        let answer = self.shared.say(&message).await;
         let mut permits = self.permits(yields).borrow_mut();
         permits.release(Permit::from_number(permit));
         answer.into()
@@ -116,8 +126,8 @@ impl Registry {
 
     /// The alarm went off.
     pub async fn alarm(&self) {
-        if let Some(settings) = isolate::settings(&self.env)
-            && let Err(error) = self.carry_on(&settings).await
+        if let Some(settings) = isolate::settings(&self.shared.env)
+            && let Err(error) = self.shared.carry_on(&settings).await
         {
             log::storage_failed("Registry", &error);
         }
@@ -132,8 +142,10 @@ impl Registry {
             &self.admin_calls
         }
     }
+}
 
-    async fn say(&self, message: &str) -> ObjectAnswer {
+impl Shared {
+    async fn say(self: &Rc<Self>, message: &str) -> ObjectAnswer {
         let Ok(request) = json::from_str(message) else {
             return ObjectAnswer::Unread;
         };
@@ -150,7 +162,7 @@ impl Registry {
     }
 
     async fn carry_out(
-        &self,
+        self: &Rc<Self>,
         settings: &Rc<Settings>,
         request: &Request,
     ) -> Result<RegistryResponse, SqlError> {
@@ -186,6 +198,7 @@ impl Registry {
             if request.command.waits() {
                 join(self.enforce(enforcer), others).await.0?;
             } else {
+                self.enforce_in_background();
                 others.await;
             }
             outbox::refresh(&self.sql, &settings.keyring, changed, host::now())?;
