@@ -25,10 +25,15 @@ const FLUSH: u64 = 10;
 const SESSION_READS: u64 = 16;
 const OVER_FOR: u64 = 5;
 
-/// Calls of registries by the edge, and its reads of KV.
+/// Calls of registries by the control plane, and its reads of KV.
 fn spent(rig: &Rig) -> Result<(u64, u64)> {
-    let calls = rig.link(Caller::Edge(0), Class::Registry).calls()?;
-    Ok((calls.fetches, rig.kv().edge(0).counts().reads))
+    let calls = rig.link(Caller::Control, Class::Registry).calls()?;
+    let kv = if rig.has_two_workers() {
+        rig.kv().objects()
+    } else {
+        rig.kv().edge(0)
+    };
+    Ok((calls.fetches, kv.counts().reads))
 }
 
 /// Sends the same from all threads at once; the answers by status and problem.
