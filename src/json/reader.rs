@@ -5,10 +5,11 @@ use serde::de::{
     Unexpected, VariantAccess, Visitor,
 };
 use std::borrow::Cow;
+use std::iter::Enumerate;
 use std::vec::IntoIter;
 
-use super::Error;
 use super::node::Node;
+use super::{Error, words};
 
 pub(super) struct Reader<'a> {
     node: Node<'a>,
@@ -29,6 +30,8 @@ impl<'a> Reader<'a> {
             Node::Text(text) => Unexpected::Str(text),
             Node::List(_) => Unexpected::Seq,
             Node::Object(_) => Unexpected::Map,
+            #[cfg(feature = "control")]
+            Node::TakenAway => Unexpected::Other(""),
         };
         Err(Error::invalid_type(found, expected))
     }
@@ -195,10 +198,10 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     fn deserialize_enum<V: Visitor<'a>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let variant = self.variant(&visitor)?;
+        let variant = self.variant(&words::OneOf(known))?;
         visitor.visit_enum(variant)
     }
 
@@ -229,7 +232,7 @@ impl<'a> MapAccess<'a> for Members<'a> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        let Some((name, value)) = self.rest.next() else {
+        let Some((name, value)) = self.rest.find(|(_, value)| value.is_there()) else {
             return Ok(None);
         };
         let key = seed.deserialize(Reader::of(Node::Text(name.clone())))?;
@@ -247,17 +250,11 @@ impl<'a> MapAccess<'a> for Members<'a> {
     }
 }
 
-struct Items<'a> {
-    rest: IntoIter<Node<'a>>,
-    place: usize,
-}
+struct Items<'a>(Enumerate<IntoIter<Node<'a>>>);
 
 impl<'a> Items<'a> {
     fn of(items: Vec<Node<'a>>) -> Self {
-        Self {
-            rest: items.into_iter(),
-            place: 0,
-        }
+        Self(items.into_iter().enumerate())
     }
 }
 
@@ -268,18 +265,16 @@ impl<'a> SeqAccess<'a> for Items<'a> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Error> {
-        let Some(item) = self.rest.next() else {
+        let Some((place, item)) = self.0.find(|(_, item)| item.is_there()) else {
             return Ok(None);
         };
-        let place = self.place;
-        self.place += 1;
         seed.deserialize(Reader::of(item))
             .map(Some)
-            .map_err(|error| error.within(&format_args!("[{place}]")))
+            .map_err(|error| error.within(&place.to_string()))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.rest.len())
+        Some(self.0.len())
     }
 }
 

@@ -11,7 +11,7 @@ mod scope;
 mod totals;
 
 pub use answer::{answer_to, problem_of, session_answer};
-pub use body::parse_body;
+pub use body::{RequestBody, parse_body};
 pub use idempotency::{IDEMPOTENCY_KEY_MAX, idempotency};
 pub use query::{
     OrganizationsQuery, UNUSED_FOR_DAYS, as_lines, organizations_query, query_after, query_of,

@@ -2,8 +2,8 @@
 
 use super::key_id;
 use crate::http::admin::{
-    Ask, Facts, IDEMPOTENCY_KEY_MAX, ask, idempotency, organizations_query, parse_body, query_of,
-    scope_of,
+    Ask, Facts, IDEMPOTENCY_KEY_MAX, RequestBody, ask, idempotency, organizations_query,
+    parse_body, query_of, scope_of,
 };
 use crate::http::{AdminPlace, Code, KeyAction, Place, Problem, usage_query};
 use crate::registry::message::{Command, Span};
@@ -54,6 +54,7 @@ fn each_method_of_each_place_is_a_command() {
     let one = |tail: &str| format!("{key}{tail}");
     for (method, path, body, expected) in [
         ("GET", all(""), "", "GetOrganization"),
+        ("PATCH", all(""), r#"{"name":"b"}"#, "PatchOrganization"),
         ("DELETE", all(""), "", "DeleteOrganization"),
         ("GET", all("/keys"), "", "ListKeys"),
         ("POST", all("/keys"), issue, "IssueKey"),
@@ -222,6 +223,9 @@ fn a_body_is_one_object() {
     #[serde(deny_unknown_fields)]
     struct One {
         n: u8,
+    }
+    impl RequestBody for One {
+        const REQUIRED: &'static [&'static str] = &["n"];
     }
     let read = |body: &str| parse_body::<One>(body.as_bytes());
     assert_eq!(read(" \n{\"n\":1}").unwrap(), One { n: 1 });

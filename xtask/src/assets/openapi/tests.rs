@@ -4,14 +4,13 @@
 use super::*;
 use jsonschema::Validator;
 use katalo_keys::http::admin::{
-    Facts, answer_to, ask, parse_body, problem_of, query_of, session_answer,
+    Facts, RequestBody, answer_to, ask, parse_body, problem_of, query_of, session_answer,
 };
 use katalo_keys::http::{AdminPlace, Answer, Body, Code, FIXED, Place, Problem, oauth};
 use katalo_keys::key::{KeyId, KeyRecord, OrganizationRecord};
 use katalo_keys::registry::message::{self, Refusal};
 use katalo_keys::time::Timestamp;
 use katalo_keys::verify::Denial;
-use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 
 const KEY: &str = "kat_live_20BAssrdJ8UvAGbTzdPedgcnuDWlHC";
@@ -246,7 +245,15 @@ fn query_parameters_have_the_limits_of_the_code() {
 
 /// The schema and the type take and refuse the same bodies.
 #[track_caller]
-fn agree<T: DeserializeOwned>(name: &str, good: &Value, variants: &[(&str, Value)]) {
+fn agree<T: RequestBody>(name: &str, good: &Value, variants: &[(&str, Value)]) {
+    let required = &whole()["components"]["schemas"][name]["required"];
+    let required: BTreeSet<&str> = required
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(required, T::REQUIRED.iter().copied().collect(), "{name}");
     assert_eq!(
         names(good),
         properties(name),
@@ -416,11 +423,9 @@ fn bodies_are_taken_as_described() {
         days(json!(90.0)),
         ("api_access", json!("on")),
     ];
-    agree::<message::PutOrganization>(
-        "PutOrganization",
-        &organization,
-        &[&named[..], &only].concat(),
-    );
+    let variants = [&named[..], &only].concat();
+    agree::<message::PutOrganization>("PutOrganization", &organization, &variants);
+    agree::<message::PatchOrganization>("PatchOrganization", &organization, &variants);
     let seconds = |seconds: Value| ("overlap_seconds", seconds);
     agree::<message::RotateKey>(
         "RotateKey",
@@ -606,6 +611,7 @@ fn sessions_introspection_and_problems_are_as_described() {
     let mut members = BTreeSet::new();
     for problem in [
         problem_of(Refusal::field("name", "is wrong")),
+        parse_body::<message::IssueKey>(b"{}").unwrap_err(),
         problem_of(Refusal::RevisionMismatch { current: 7 }),
         problem_of(Refusal::InsufficientScope {
             scope: katalo_keys::key::Scope::parse("keys:read").unwrap(),
