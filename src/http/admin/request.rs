@@ -87,6 +87,10 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
                 organization(id, true)?,
                 Command::PutOrganization(parse_body(body)?),
             ),
+            "PATCH" => (
+                organization(id, false)?,
+                Command::PatchOrganization(parse_body(body)?),
+            ),
             "DELETE" => (
                 organization(id, false)?,
                 Command::DeleteOrganization(parse_optional_body(body)?),

@@ -210,6 +210,12 @@ fn organization(method: &str) -> Option<Operation> {
         )
         .answers("201", linked(no_store(tagged(json_of("Created.", "OrganizationChanged"))), "organization"))
         .refused(&[Code::OrganizationIdTaken]),
+        "PATCH" => change_of(
+            Operation::new("changeOrganization", "organizations", "Change an organization")
+                .described("A merge patch (RFC 7396): what is not said stays. It creates none.")
+                .body("PatchOrganization", true, &[MERGE_PATCH, JSON]),
+            "OrganizationChanged",
+        ),
         "DELETE" => change_of(
             Operation::new("deleteOrganization", "organizations", "Delete an organization")
                 .described("Every key is revoked at once. The organization can be read, with `deleted_at`, as long as \
