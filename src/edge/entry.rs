@@ -71,7 +71,7 @@ pub fn handle(
         })),
         Place::Admin(place) => Ok(told_of_this_edge(&edge, &place)),
         Place::LeakReport => Ok(JsValue::NULL),
-        _ => refusal(&incoming, Code::NotFound.into(), None),
+        _ => refusal(&incoming, Problem::no_such_address(path), None),
     }
 }
 

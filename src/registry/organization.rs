@@ -131,7 +131,10 @@ pub(super) fn revoke_all(
 /// That an id may be given to an organization of clients.
 pub(super) fn check_id(id: &OrganizationId) -> Result<(), Refusal> {
     if id.is_platform() {
-        return Err(Refusal::field("organization", "this id is reserved"));
+        return Err(Refusal::field(
+            "organization",
+            "This id is reserved: it holds the admin keys.",
+        ));
     }
     Ok(())
 }

@@ -114,7 +114,7 @@ fn a_place_takes_its_parameters_with_get_alone() {
         ("/admin/v1/organizations", "search cursor limit"),
         ("/admin/v1/status", "cursor limit"),
         ("/admin/v1/status/root-keys", "cursor limit"),
-        (&format!("{ACME}/audit"), "after limit"),
+        (&format!("{ACME}/audit"), "cursor after limit"),
         (&format!("{ACME}/usage"), usage),
         (&format!("{ACME}/export"), "cursor limit"),
         (&format!("{ACME}/audit/head"), ""),
@@ -149,6 +149,18 @@ fn lists_take_what_their_parameters_say() {
         panic!("no list")
     };
     assert_eq!((list.after, list.limit.get()), ((1 << 53) - 1, 200));
+    let audit = |query: &str| asked("GET", &format!("{ACME}/audit"), query, "");
+    let Command::ListAudit(list) = audit("cursor=7").unwrap().command else {
+        panic!("no list")
+    };
+    assert_eq!(list.after, 7);
+    for bad in ["cursor=7&after=7", "cursor=x", "after=x"] {
+        assert_eq!(audit(bad).unwrap_err().code, Code::InvalidRequest, "{bad}");
+    }
+    let Command::ListKeys(list) = keys("search=Shop").command else {
+        panic!("no list")
+    };
+    assert_eq!(list.name.as_deref(), Some("Shop"));
     let export = asked("GET", &format!("{ACME}/export"), "cursor=c", "").unwrap();
     let Command::Export { cursor, .. } = export.command else {
         panic!("no export")

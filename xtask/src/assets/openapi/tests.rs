@@ -175,8 +175,8 @@ fn query_parameters_have_the_limits_of_the_code() {
             .build(&schema)
             .unwrap();
         let value: Value = match text.parse::<i64>() {
-            Ok(number) if !matches!(name, "cursor" | "name") => number.into(),
-            _ => text.into(),
+            Ok(number) if !matches!(name, "cursor" | "name" | "search") => number.into(),
+            _ => text.replace("%2B", "+").into(),
         };
         let query = format!("{name}={text}");
         let facts = Facts {
@@ -209,6 +209,9 @@ fn query_parameters_have_the_limits_of_the_code() {
         ("unused_for_days", "1"),
         ("unused_for_days", "36500"),
         ("unused_for_days", "36501"),
+        ("search", ""),
+        ("search", "x"),
+        ("search", &long),
         ("name", ""),
         ("name", "x"),
         ("name", &long),
@@ -224,6 +227,14 @@ fn query_parameters_have_the_limits_of_the_code() {
             text,
         );
     }
+    for text in ["0", "7", "999999999999999", "-1", "x"] {
+        check(
+            "organizations/{organization}/audit",
+            AdminPlace::Audit("acme"),
+            "cursor",
+            text,
+        );
+    }
     let usage = AdminPlace::Usage("acme");
     for (name, text) in [
         ("by", "hour"),
@@ -236,7 +247,9 @@ fn query_parameters_have_the_limits_of_the_code() {
         ("key", "kat_live_20LygHa16AHYG0000000000000DWlHC"),
         ("from", "2020-01-01T00:00:00Z"),
         ("from", "2020-01-01"),
-        ("from", "2020-01-01T00:00:00+01:00"),
+        ("from", "2020-01-01T00:00:00%2B01:00"),
+        ("from", "2020-01-01T00:00:00-23:59"),
+        ("from", "2020-01-01T00:00:00-24:00"),
         ("from", "1969-12-31T23:59:59Z"),
     ] {
         check("organizations/{organization}/usage", usage, name, text);
