@@ -22,10 +22,10 @@ impl Parameters {
         match query.unknown(known) {
             Some(name) => {
                 let known = match known {
-                    [] => "none".to_owned(),
-                    known => ["only `", &known.join("`, `"), "`"].concat(),
+                    [] => ": it takes none".to_owned(),
+                    known => [", only `", &known.join("`, `"), "`"].concat(),
                 };
-                let detail = format!("There is no parameter `{name}` here, {known}.");
+                let detail = format!("There is no parameter `{name}` here{known}.");
                 Err(Problem::invalid(name, detail))
             }
             None => Ok(Self(query)),
