@@ -1,5 +1,10 @@
 //! The table of typical mistakes, as far as the request alone decides.
-#![allow(missing_docs, unreachable_pub, reason = "tests")]
+#![allow(missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
 
 #[path = "support/mistakes.rs"]
 mod mistakes;

@@ -26,12 +26,27 @@ pub fn object_from_slice<T: DeserializeOwned>(
     required: &[&'static str],
 ) -> Result<T, Vec<Error>> {
     let mut tree = parse(text).map_err(|error| vec![error])?;
+    let first = match T::deserialize(Reader::of(tree.clone())) {
+        Ok(object) => return Ok(object),
+        Err(first) => first,
+    };
+    let mut again = |tree: Node<'_>| T::deserialize(Reader::of(tree)).err();
+    Err(all(first, &mut tree, required, &mut again))
+}
+
+/// The first mistake, and those that are found where the tree is read `again`. Not
+/// generic: it would be compiled for each type of body.
+fn all(
+    first: Error,
+    tree: &mut Node<'_>,
+    required: &[&'static str],
+    again: &mut dyn FnMut(Node<'_>) -> Option<Error>,
+) -> Vec<Error> {
     let (mut mistakes, mut taken) = (Vec::new(), Vec::<String>::new());
+    let mut found = Some(first);
     for _ in 0..READINGS {
-        let error = match T::deserialize(Reader::of(tree.clone())) {
-            Ok(object) if mistakes.is_empty() => return Ok(object),
-            Ok(_) => break,
-            Err(error) => error,
+        let Some(error) = found else {
+            break;
         };
         let pointer = error.pointer.clone();
         // What is missing is reported by the object around it.
@@ -51,10 +66,11 @@ pub fn object_from_slice<T: DeserializeOwned>(
         }
         tree.take_away(at);
         taken.push(at.to_owned());
+        found = again(tree.clone());
     }
-    mistakes.extend(missing(&tree, required, &mistakes));
+    mistakes.extend(missing(tree, required, &mistakes));
     mistakes.truncate(MOST_MISTAKES);
-    Err(mistakes)
+    mistakes
 }
 
 /// The members that are not there, and not told of yet.

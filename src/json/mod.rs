@@ -56,7 +56,7 @@ impl Error {
     /// Where the text is a list: the place of the item that is wrong, from 0.
     #[must_use]
     pub fn item(&self) -> Option<usize> {
-        self.steps().next()?.parse().ok()
+        self.pointer.split('/').nth(1)?.parse().ok()
     }
 
     /// What is wrong there. It may quote the names of members.
@@ -79,10 +79,25 @@ impl Error {
         }
     }
 
-    /// The same, seen from the object or list around it.
+    /// The same, seen from the list around it.
+    #[inline(never)]
+    fn within_item(self, place: usize) -> Self {
+        self.within(&place.to_string())
+    }
+
+    /// The same, seen from the object around it.
+    #[inline(never)]
     fn within(mut self, step: &str) -> Self {
-        let step = step.replace('~', "~0").replace('/', "~1");
-        self.pointer = ["/", &step, &self.pointer].concat();
+        let mut pointer = "/".to_owned();
+        for character in step.chars() {
+            match character {
+                '~' => pointer.push_str("~0"),
+                '/' => pointer.push_str("~1"),
+                other => pointer.push(other),
+            }
+        }
+        pointer.push_str(&self.pointer);
+        self.pointer = pointer;
         self
     }
 }

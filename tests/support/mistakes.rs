@@ -3,7 +3,7 @@
 
 /// Who sends it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum By {
+pub(crate) enum By {
     /// An administrator with every scope.
     Admin,
     /// The holder of a client's key.
@@ -14,20 +14,20 @@ pub enum By {
 
 /// A request that is wrong, and its refusal.
 #[derive(Clone, Copy, Debug)]
-pub struct Mistake {
-    pub by: By,
-    pub method: &'static str,
+pub(crate) struct Mistake {
+    pub(crate) by: By,
+    pub(crate) method: &'static str,
     /// With `{key}` for a key of `acme`, `{foreign}` for one of `other`.
-    pub target: &'static str,
-    pub headers: &'static [(&'static str, &'static str)],
+    pub(crate) target: &'static str,
+    pub(crate) headers: &'static [(&'static str, &'static str)],
     /// JSON, unless the headers say otherwise.
-    pub body: &'static str,
-    pub code: &'static str,
+    pub(crate) body: &'static str,
+    pub(crate) code: &'static str,
     /// The whole sentence.
-    pub detail: &'static str,
+    pub(crate) detail: &'static str,
     /// Whether it takes no more than the request to tell; else a registry, a look at a
     /// secret, or the runtime.
-    pub is_pure: bool,
+    pub(crate) is_pure: bool,
 }
 
 impl Mistake {
@@ -91,7 +91,7 @@ const fn list(target: &'static str) -> Mistake {
 }
 
 /// The words that only a programmer of ours would understand.
-pub const WORDS_OF_SERDE: [&str; 12] = [
+pub(crate) const WORDS_OF_SERDE: [&str; 12] = [
     "EOF",
     "unknown variant",
     "unknown field",
@@ -107,7 +107,7 @@ pub const WORDS_OF_SERDE: [&str; 12] = [
 ];
 
 #[rustfmt::skip]
-pub const MISTAKES: &[Mistake] = &[
+pub(crate) const MISTAKES: &[Mistake] = &[
     // What is presented.
     own_key(&[]).is("missing_credentials", "Send the key in the header `Authorization: Bearer <key>`."),
     own_key(&[("authorization", "Basic a2F0OmE=")])

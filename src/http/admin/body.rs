@@ -18,16 +18,8 @@ pub trait RequestBody: DeserializeOwned {
 /// # Errors
 /// `invalid_request`.
 pub fn parse_body<T: RequestBody>(body: &[u8]) -> Result<T, Problem> {
-    match body.trim_ascii_start().first() {
-        Some(b'{') => {
-            json::object_from_slice(body, T::REQUIRED).map_err(|mistakes| wrong(&mistakes))
-        }
-        Some(_) => Err(no_object("The body must be a JSON object", T::REQUIRED)),
-        None => Err(no_object(
-            "The body is empty: send a JSON object",
-            T::REQUIRED,
-        )),
-    }
+    is_object(body, T::REQUIRED)?;
+    json::object_from_slice(body, T::REQUIRED).map_err(|mistakes| wrong(&mistakes))
 }
 
 /// The same, where an empty body means all defaults.
@@ -39,12 +31,17 @@ pub(super) fn parse_optional_body<T: RequestBody + Default>(body: &[u8]) -> Resu
     }
 }
 
-fn no_object(what: &str, required: &[&str]) -> Problem {
+fn is_object(body: &[u8], required: &[&str]) -> Result<(), Problem> {
+    let what = match body.trim_ascii_start().first() {
+        Some(b'{') => return Ok(()),
+        Some(_) => "The body must be a JSON object",
+        None => "The body is empty: send a JSON object",
+    };
     let with = match required {
         [] => String::new(),
         names => format!(" with `{}`", names.join("`, `")),
     };
-    Problem::invalid("", format!("{what}{with}."))
+    Err(Problem::invalid("", format!("{what}{with}.")))
 }
 
 fn wrong(mistakes: &[json::Error]) -> Problem {
