@@ -142,8 +142,8 @@ schema!(GrantedScopes, "GrantedScopes", |generator| json_schema!({
 
 schema!(Instant, "Instant", |_| json_schema!({
     "type": "string", "format": "date-time",
-    "pattern": r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|\+00:00)$",
-    "description": "RFC 3339, in UTC. Answers have `Z` and milliseconds; anything finer is cut off.",
+    "pattern": r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+    "description": "RFC 3339, with any offset; in a query `+` is written `%2B`. Answers are in UTC, with `Z` and milliseconds; anything finer is cut off.",
     "examples": ["2030-01-01T00:00:00.000Z"],
 }));
 

@@ -1,5 +1,6 @@
 //! Instants of the wall clock, in milliseconds, and their RFC 3339 form.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -55,14 +56,44 @@ impl Timestamp {
         )
     }
 
-    /// Reads an RFC 3339 instant in UTC (`Z`); anything finer than a
-    /// millisecond is cut off. `None` where it is not one, or lies before 1970.
+    /// Reads an RFC 3339 instant; anything finer than a millisecond is cut off.
+    /// `None` where it is not one, or its date lies before 1970.
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
-        let instant: SystemTime = humantime::parse_rfc3339(text).ok()?;
+        let (local, is_ahead, offset) = match offset(text) {
+            Some((local, is_ahead, offset)) => (Cow::from([local, "Z"].concat()), is_ahead, offset),
+            None => (text.into(), false, 0),
+        };
+        let instant: SystemTime = humantime::parse_rfc3339(&local).ok()?;
         let since = instant.duration_since(UNIX_EPOCH).ok()?;
-        Some(Self(u64::try_from(since.as_millis()).ok()?.min(LAST)))
+        let local = u64::try_from(since.as_millis()).ok()?;
+        let utc = if is_ahead {
+            local.checked_sub(offset)?
+        } else {
+            local.checked_add(offset)?
+        };
+        Some(Self(utc.min(LAST)))
     }
+}
+
+/// The local time, whether it is ahead of UTC, and by how many milliseconds, of a text
+/// that ends with an offset (`time-numoffset`).
+fn offset(text: &str) -> Option<(&str, bool, u64)> {
+    let (local, offset) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
+    let (sign @ (b'+' | b'-'), clock) = offset.as_bytes().split_first()? else {
+        return None;
+    };
+    let &[h1, h2, b':', m1, m2] = clock else {
+        return None;
+    };
+    let number = |tens: u8, ones: u8, below: u64| {
+        let digit = |byte: u8| char::from(byte).to_digit(10).map(u64::from);
+        Some(digit(tens)? * 10 + digit(ones)?).filter(|number| *number < below)
+    };
+    let minutes = number(h1, h2, 24)? * 60 + number(m1, m2, 60)?;
+    local
+        .ends_with(|last: char| last.is_ascii_digit())
+        .then_some((local, *sign == b'+', minutes * 60_000))
 }
 
 /// `#[serde(with = "Rfc3339")]`: a [`Timestamp`] as its text. A type rather than a
@@ -78,14 +109,14 @@ impl Rfc3339 {
         to.serialize_str(&at.to_rfc3339())
     }
 
-    /// Reads an RFC 3339 instant in UTC.
+    /// Reads an RFC 3339 instant.
     ///
     /// # Errors
     /// Where the text is not one.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
         let text = String::deserialize(from)?;
         Timestamp::from_rfc3339(&text).ok_or_else(|| {
-            D::Error::custom("not an RFC 3339 time in UTC, as 2026-11-24T03:41:14.000Z")
+            D::Error::custom("expected an RFC 3339 time, such as 2026-11-24T03:41:14Z")
         })
     }
 }
@@ -140,5 +171,37 @@ mod tests {
         assert_eq!(Timestamp::from_rfc3339("2026-11-24"), None);
         assert_eq!(Timestamp::from_rfc3339("1969-12-31T23:59:59Z"), None);
         assert_eq!(Timestamp(u64::MAX).to_rfc3339(), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn any_offset_is_read() {
+        let at = Timestamp(1_795_491_674_123);
+        for same in [
+            "2026-11-24T03:41:14.123Z",
+            "2026-11-24T03:41:14.123+00:00",
+            "2026-11-24T03:41:14.123-00:00",
+            "2026-11-24T04:41:14.123+01:00",
+            "2026-11-23T20:11:14.123-07:30",
+            "2026-11-25T03:40:14.123+23:59",
+        ] {
+            assert_eq!(Timestamp::from_rfc3339(same), Some(at), "{same}");
+        }
+        for none in [
+            "2026-11-24T03:41:14+24:00",
+            "2026-11-24T03:41:14+01:60",
+            "2026-11-24T03:41:14+1:00",
+            "2026-11-24T03:41:14+0100",
+            "2026-11-24T03:41:14 01:00",
+            "2026-11-24T03:41:14Z+01:00",
+            "2026-11-24T03:41:14+01:00Z",
+            "2026-11-24T03:41:14",
+            "2026-11-24",
+            "1970-01-01T00:30:00+01:00",
+            "+01:00",
+            "é01:00",
+            "",
+        ] {
+            assert_eq!(Timestamp::from_rfc3339(none), None, "{none}");
+        }
     }
 }

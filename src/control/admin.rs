@@ -63,10 +63,7 @@ async fn carry_out(door: Door<'_>) -> Result<Answer, Problem> {
         return Err(Problem::from(Code::BrowserCallRefused)
             .because("Admin routes answer pages of their own origin alone."));
     }
-    let method = incoming.method();
-    if !place.allow().split(", ").any(|allowed| allowed == method) {
-        return Err(Problem::method_not_allowed(place.allow()));
-    }
+    admin::check_method(place, incoming.method())?;
     match place {
         AdminPlace::Bootstrap => door.bootstrap().await,
         AdminPlace::Session => door.sessions().await,
@@ -124,7 +121,11 @@ async fn about_an_organization(door: Door<'_>) -> Result<Answer, Problem> {
     let idempotency = stated("idempotency-key")
         .map(|key| admin::idempotency(&key, incoming.path(), &body))
         .transpose()?;
-    let outcome = caller.ask(ask, idempotency).await?;
+    let told_apart = |problem: Problem| match problem.code {
+        Code::NotFound => admin::not_found(place, incoming.method()),
+        _ => problem,
+    };
+    let outcome = caller.ask(ask, idempotency).await.map_err(told_apart)?;
     let answer = admin::answer_to(outcome, ndjson);
     Ok(timed(answer, incoming, began, proven))
 }
@@ -149,7 +150,7 @@ pub(crate) async fn lines_after(
     let caller = Caller::prove(door, admin::scope_of(&place, incoming.method())).await?;
     let facts = Facts {
         method: incoming.method(),
-        query: &admin::query_after(&place, next),
+        query: &admin::query_after(next),
         body: &[],
         if_match: None,
         if_none_match: None,

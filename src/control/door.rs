@@ -54,7 +54,7 @@ impl Door<'_> {
             (authorization, _) => {
                 match Credentials::read(authorization, &self.edge.settings.keyring) {
                     Credentials::Key(key) => self.by_key(&key, Some(scope)).await.map(Actor::Key),
-                    Credentials::Refused(denial) => Err(Problem::from(&denial)),
+                    Credentials::Refused(denial) => Err(self.incoming.refused(&denial)),
                 }
             }
         }

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::control::door::Door;
 use crate::control::memory;
+use crate::http::admin::RequestBody;
 use crate::http::{
     Answer, Body, Code, Problem, admin, clear_session_cookie, session_cookie, set_session_cookie,
 };
@@ -24,6 +25,10 @@ const SESSION_SECONDS: u64 = 3_600;
 #[serde(deny_unknown_fields)]
 struct SignIn {
     key: Zeroizing<String>,
+}
+
+impl RequestBody for SignIn {
+    const REQUIRED: &'static [&'static str] = &["key"];
 }
 
 impl Door<'_> {

@@ -120,7 +120,7 @@ impl Wanted {
                 ..Self::plain(Goal::Forward)
             }),
             Match::OtherMethod(allow) => Err(Problem::method_not_allowed(allow)),
-            Match::None => Err(Code::NotFound.into()),
+            Match::None => Err(Problem::no_such_address(path)),
         }
     }
 
@@ -181,7 +181,7 @@ pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
     );
     let presented = match credentials {
         Credentials::Key(presented) => presented,
-        Credentials::Refused(denial) => return refuse(&incoming, Problem::from(&denial), None),
+        Credentials::Refused(denial) => return refuse(&incoming, incoming.refused(&denial), None),
     };
     let wanted = match Wanted::read(&edge, &incoming) {
         Ok(wanted) => wanted,

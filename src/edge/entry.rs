@@ -4,7 +4,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request};
 
 use crate::edge::{client, exposure, memory, oauth};
-use crate::http::{AdminPlace, Answer, Body, Code, EdgeReport, JSON, Place, Problem, checked_path};
+use crate::http::{AdminPlace, Answer, Body, EdgeReport, JSON, Place, Problem, checked_path};
 use crate::runtime::bindings::Context;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
@@ -71,7 +71,7 @@ pub fn handle(
         })),
         Place::Admin(place) => Ok(told_of_this_edge(&edge, &place)),
         Place::LeakReport => Ok(JsValue::NULL),
-        _ => refusal(&incoming, Code::NotFound.into(), None),
+        _ => refusal(&incoming, Problem::no_such_address(path), None),
     }
 }
 

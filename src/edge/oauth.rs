@@ -81,7 +81,7 @@ async fn introspector(edge: &Edge, incoming: &Incoming) -> Result<Granted, Probl
             .map_err(|_| Problem::from(&Denial::InvalidKey))?,
         None => match Credentials::read(authorization.as_deref(), &edge.settings.keyring) {
             Credentials::Key(key) => key,
-            Credentials::Refused(denial) => return Err(Problem::from(&denial)),
+            Credentials::Refused(denial) => return Err(incoming.refused(&denial)),
         },
     };
     let demand = Demand {

@@ -20,10 +20,14 @@ impl Parameters {
             )
         })?;
         match query.unknown(known) {
-            Some(name) => Err(Problem::invalid(
-                name,
-                format!("Unknown parameter `{name}`."),
-            )),
+            Some(name) => {
+                let known = match known {
+                    [] => ": it takes none".to_owned(),
+                    known => [", only `", &known.join("`, `"), "`"].concat(),
+                };
+                let detail = format!("There is no parameter `{name}` here{known}.");
+                Err(Problem::invalid(name, detail))
+            }
             None => Ok(Self(query)),
         }
     }

@@ -263,7 +263,7 @@ impl<'a> AdminPlace<'a> {
             | Self::AuditHead(_)
             | Self::Usage(_)
             | Self::Export(_) => "GET",
-            Self::Organization(_) => "GET, PUT, DELETE",
+            Self::Organization(_) => "GET, PUT, PATCH, DELETE",
             Self::Keys(_) => "GET, POST",
             Self::Key(..) => "GET, PATCH",
         }

@@ -18,8 +18,10 @@ pub const USAGE_QUERY: [&str; 6] = ["from", "to", "by", "key", "cursor", "limit"
 /// `invalid_request`.
 pub fn usage_query(query: &str, now: Timestamp) -> Result<ListUsage, Problem> {
     let parameters = Parameters::read(query, &USAGE_QUERY)?;
-    let instant =
-        |name: &str| parameters.parse(name, "an RFC 3339 time in UTC", Timestamp::from_rfc3339);
+    let instant = |name: &str| {
+        let expected = "an RFC 3339 time, such as 2026-11-24T03:41:14Z (a + is written %2B here)";
+        parameters.parse(name, expected, Timestamp::from_rfc3339)
+    };
     let by = parameters.parse("by", "hour or day", |text| match text {
         "hour" => Some(Span::Hour),
         "day" => Some(Span::Day),

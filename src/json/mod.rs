@@ -6,6 +6,8 @@
 //! module. This is one reader for all of them: it takes members by name only, and
 //! says where a mistake is.
 
+#[cfg(feature = "control")]
+mod mistakes;
 mod node;
 mod object;
 mod reader;
@@ -14,6 +16,8 @@ mod words;
 use serde::de::{DeserializeOwned, Expected, Unexpected};
 use std::fmt;
 
+#[cfg(feature = "control")]
+pub use mistakes::{MOST_MISTAKES, object_from_slice};
 pub use object::ObjectWriter;
 
 use node::Node;
@@ -22,53 +26,86 @@ use reader::Reader;
 /// What is wrong with a text, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Error {
-    path: String,
+    pointer: String,
     message: String,
+    is_missing: bool,
 }
 
 impl Error {
-    /// `keys[2].name`; empty where it is the whole text.
+    /// A JSON Pointer (RFC 6901): `/keys/2/name`; empty where it is the whole text.
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// The same as people write it: `keys[2].name`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let mut path = String::new();
+        for step in self.steps() {
+            if step.bytes().all(|byte| byte.is_ascii_digit()) {
+                path.extend(["[", &step, "]"]);
+            } else {
+                let dot = if path.is_empty() { "" } else { "." };
+                path.extend([dot, &step]);
+            }
+        }
+        path
     }
 
     /// Where the text is a list: the place of the item that is wrong, from 0.
     #[must_use]
     pub fn item(&self) -> Option<usize> {
-        let (place, _) = self.path.strip_prefix('[')?.split_once(']')?;
-        place.parse().ok()
+        self.pointer.split('/').nth(1)?.parse().ok()
     }
 
-    /// What is wrong there. It may quote a part of the text.
+    /// What is wrong there. It may quote the names of members.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
+    /// Names and places from the outside in.
+    fn steps(&self) -> impl Iterator<Item = String> {
+        let steps = self.pointer.split('/').skip(1);
+        steps.map(|step| step.replace("~1", "/").replace("~0", "~"))
+    }
+
     fn new(message: &dyn fmt::Display) -> Self {
         Self {
-            path: String::new(),
+            pointer: String::new(),
             message: message.to_string(),
+            is_missing: false,
         }
     }
 
-    /// The same, seen from the object or list around it.
-    fn within(mut self, step: &dyn fmt::Display) -> Self {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') {
-            ""
-        } else {
-            "."
-        };
-        self.path = format!("{step}{dot}{}", self.path);
+    /// The same, seen from the list around it.
+    #[inline(never)]
+    fn within_item(self, place: usize) -> Self {
+        self.within(&place.to_string())
+    }
+
+    /// The same, seen from the object around it.
+    #[inline(never)]
+    fn within(mut self, step: &str) -> Self {
+        let mut pointer = "/".to_owned();
+        for character in step.chars() {
+            match character {
+                '~' => pointer.push_str("~0"),
+                '/' => pointer.push_str("~1"),
+                other => pointer.push(other),
+            }
+        }
+        pointer.push_str(&self.pointer);
+        self.pointer = pointer;
         self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+        if !self.pointer.is_empty() {
+            write!(f, "{}: ", self.path())?;
         }
         f.write_str(&self.message)
     }
@@ -106,15 +143,18 @@ impl serde::de::Error for Error {
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
         let known = words::list(known);
-        Self::new(&format_args!("there is no member `{name}`, only {known}"))
+        Self::new(&format_args!("there is no member `{name}`, only {known}")).within(name)
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self::new(&format_args!("the member `{name}` is missing"))
+        Self {
+            is_missing: true,
+            ..Self::new(&format_args!("the member `{name}` is missing")).within(name)
+        }
     }
 
     fn duplicate_field(name: &'static str) -> Self {
-        Self::new(&format_args!("the member `{name}` is there twice"))
+        Self::new(&format_args!("the member `{name}` is there twice")).within(name)
     }
 }
 
@@ -136,7 +176,15 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
 }
 
 fn parse(text: &[u8]) -> Result<Node<'_>, Error> {
-    serde_json::from_slice(text).map_err(|error| Error::new(&error))
+    serde_json::from_slice(text).map_err(|error| {
+        let what = if error.is_eof() {
+            "the JSON ends too early: a bracket, a brace or a quotation mark is not closed"
+        } else {
+            "this is not well-formed JSON (RFC 8259), or nested more than 128 levels deep"
+        };
+        let (line, column) = (error.line(), error.column());
+        Error::new(&format_args!("{what} (line {line}, column {column})"))
+    })
 }
 
 /// An enumeration's variant without content, by the name that serde has for it.

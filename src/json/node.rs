@@ -17,6 +17,20 @@ pub(super) enum Node<'a> {
     Text(Cow<'a, str>),
     List(Vec<Self>),
     Object(Vec<(Cow<'a, str>, Self)>),
+    /// A value that is passed over, because it is known to be wrong.
+    #[cfg(feature = "control")]
+    TakenAway,
+}
+
+impl Node<'_> {
+    /// Whether it is to be read.
+    pub(super) const fn is_there(&self) -> bool {
+        #[cfg(feature = "control")]
+        if matches!(self, Self::TakenAway) {
+            return false;
+        }
+        true
+    }
 }
 
 impl<'de> Deserialize<'de> for Node<'de> {

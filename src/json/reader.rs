@@ -1,14 +1,18 @@
 //! serde's `Deserializer` over a [`Node`].
+//!
+//! What is generic is compiled for each of our types; so whatever need not be is a
+//! function of its own that is not inlined.
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess,
     Unexpected, VariantAccess, Visitor,
 };
 use std::borrow::Cow;
+use std::iter::Enumerate;
 use std::vec::IntoIter;
 
-use super::Error;
 use super::node::Node;
+use super::{Error, words};
 
 pub(super) struct Reader<'a> {
     node: Node<'a>,
@@ -19,7 +23,8 @@ impl<'a> Reader<'a> {
         Self { node }
     }
 
-    fn refuse<T>(self, expected: &dyn Expected) -> Result<T, Error> {
+    #[inline(never)]
+    fn refused(&self, expected: &dyn Expected) -> Error {
         let found = match &self.node {
             Node::Null => Unexpected::Unit,
             Node::Bool(flag) => Unexpected::Bool(*flag),
@@ -29,24 +34,29 @@ impl<'a> Reader<'a> {
             Node::Text(text) => Unexpected::Str(text),
             Node::List(_) => Unexpected::Seq,
             Node::Object(_) => Unexpected::Map,
+            #[cfg(feature = "control")]
+            Node::TakenAway => Unexpected::Other(""),
         };
-        Err(Error::invalid_type(found, expected))
+        Error::invalid_type(found, expected)
     }
 
+    #[inline(never)]
     fn members(self, expected: &dyn Expected) -> Result<Members<'a>, Error> {
         match self.node {
             Node::Object(members) => Ok(Members::of(members)),
-            _ => self.refuse(expected),
+            _ => Err(self.refused(expected)),
         }
     }
 
+    #[inline(never)]
     fn items(self, expected: &dyn Expected) -> Result<Items<'a>, Error> {
         match self.node {
             Node::List(items) => Ok(Items::of(items)),
-            _ => self.refuse(expected),
+            _ => Err(self.refused(expected)),
         }
     }
 
+    #[inline(never)]
     fn variant(self, expected: &dyn Expected) -> Result<Variant<'a>, Error> {
         match self.node {
             Node::Text(name) => Ok(Variant {
@@ -58,9 +68,9 @@ impl<'a> Reader<'a> {
                     name,
                     content: Some(Reader::of(content)),
                 }),
-                _ => Self::of(Node::Object(members)).refuse(expected),
+                _ => Err(Self::of(Node::Object(members)).refused(expected)),
             },
-            _ => self.refuse(expected),
+            _ => Err(self.refused(expected)),
         }
     }
 }
@@ -81,7 +91,7 @@ macro_rules! scalars {
                 Node::Negative(number) => visitor.visit_i64(number),
                 Node::Whole(number) => visitor.visit_u64(number),
                 Node::Float(number) => visitor.visit_f64(number),
-                _ => self.refuse(&visitor),
+                _ => Err(self.refused(&visitor)),
             }
         })*
     };
@@ -92,7 +102,7 @@ macro_rules! texts {
         $(fn $name<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
             match self.node {
                 Node::Text(found) => text(found, visitor),
-                _ => self.refuse(&visitor),
+                _ => Err(self.refused(&visitor)),
             }
         })*
     };
@@ -125,7 +135,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     fn deserialize_identifier<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.node {
             Node::Text(name) => visitor.visit_str(name),
-            _ => self.refuse(&visitor),
+            _ => Err(self.refused(&visitor)),
         }
     }
 
@@ -139,7 +149,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     fn deserialize_unit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.node {
             Node::Null => visitor.visit_unit(),
-            _ => self.refuse(&visitor),
+            _ => Err(self.refused(&visitor)),
         }
     }
 
@@ -195,10 +205,10 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     fn deserialize_enum<V: Visitor<'a>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let variant = self.variant(&visitor)?;
+        let variant = self.variant(&words::OneOf(known))?;
         visitor.visit_enum(variant)
     }
 
@@ -220,6 +230,23 @@ impl<'a> Members<'a> {
             value: None,
         }
     }
+
+    /// Goes on to the next member, and gives its name.
+    #[inline(never)]
+    fn next_name(&mut self) -> Option<Reader<'a>> {
+        let member = self.rest.find(|(_, value)| value.is_there())?;
+        let name = member.0.clone();
+        self.value = Some(member);
+        Some(Reader::of(Node::Text(name)))
+    }
+
+    #[inline(never)]
+    fn take_value(&mut self) -> Result<(Cow<'a, str>, Reader<'a>), Error> {
+        match self.value.take() {
+            Some((name, value)) => Ok((name, Reader::of(value))),
+            None => Err(Error::custom("a value without its name")),
+        }
+    }
 }
 
 impl<'a> MapAccess<'a> for Members<'a> {
@@ -229,35 +256,28 @@ impl<'a> MapAccess<'a> for Members<'a> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        let Some((name, value)) = self.rest.next() else {
-            return Ok(None);
-        };
-        let key = seed.deserialize(Reader::of(Node::Text(name.clone())))?;
-        self.value = Some((name, value));
-        Ok(Some(key))
+        self.next_name()
+            .map(|name| seed.deserialize(name))
+            .transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let (name, value) = self
-            .value
-            .take()
-            .ok_or_else(|| Error::custom("a value without its name"))?;
-        seed.deserialize(Reader::of(value))
-            .map_err(|error| error.within(&name))
+        let (name, value) = self.take_value()?;
+        seed.deserialize(value).map_err(|error| error.within(&name))
     }
 }
 
-struct Items<'a> {
-    rest: IntoIter<Node<'a>>,
-    place: usize,
-}
+struct Items<'a>(Enumerate<IntoIter<Node<'a>>>);
 
 impl<'a> Items<'a> {
     fn of(items: Vec<Node<'a>>) -> Self {
-        Self {
-            rest: items.into_iter(),
-            place: 0,
-        }
+        Self(items.into_iter().enumerate())
+    }
+
+    #[inline(never)]
+    fn next_item(&mut self) -> Option<(usize, Reader<'a>)> {
+        let (place, item) = self.0.find(|(_, item)| item.is_there())?;
+        Some((place, Reader::of(item)))
     }
 }
 
@@ -268,18 +288,16 @@ impl<'a> SeqAccess<'a> for Items<'a> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Error> {
-        let Some(item) = self.rest.next() else {
+        let Some((place, item)) = self.next_item() else {
             return Ok(None);
         };
-        let place = self.place;
-        self.place += 1;
-        seed.deserialize(Reader::of(item))
+        seed.deserialize(item)
             .map(Some)
-            .map_err(|error| error.within(&format_args!("[{place}]")))
+            .map_err(|error| error.within_item(place))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.rest.len())
+        Some(self.0.len())
     }
 }
 
@@ -316,7 +334,7 @@ impl<'a> VariantAccess<'a> for Content<'a> {
     fn unit_variant(self) -> Result<(), Error> {
         match self.0 {
             None => Ok(()),
-            Some(content) => content.refuse(&"a variant without content"),
+            Some(content) => Err(content.refused(&"a variant without content")),
         }
     }
 

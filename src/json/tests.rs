@@ -26,7 +26,7 @@ enum Item {
 
 fn error(text: &str) -> (String, String) {
     let error = from_str::<Order>(text).unwrap_err();
-    (error.path().to_owned(), error.message().to_owned())
+    (error.path(), error.message().to_owned())
 }
 
 #[test]
@@ -53,15 +53,15 @@ fn a_mistake_is_shown_where_it_is() {
             "counts.b",
             "expected a whole number, not a boolean",
         ),
-        (r#"{"note":"a"}"#, "", "the member `name` is missing"),
+        (r#"{"note":"a"}"#, "name", "the member `name` is missing"),
         (
             r#"{"name":"a","name":"b"}"#,
-            "",
+            "name",
             "the member `name` is there twice",
         ),
         (
             r#"{"name":"a","more":1}"#,
-            "",
+            "more",
             "there is no member `more`, only `name`, `items`, `note`, `counts`",
         ),
         (
@@ -69,12 +69,32 @@ fn a_mistake_is_shown_where_it_is() {
             "items[0]",
             "expected one of `nothing`, `count`, `pair`, `part`",
         ),
+        (
+            r#"{"name":"a","items":[7]}"#,
+            "items[0]",
+            "expected one of `nothing`, `count`, `pair`, `part`, not a number",
+        ),
+        (
+            r#"{"name":"a""#,
+            "",
+            "the JSON ends too early: a bracket, a brace or a quotation mark is not closed (line 1, column 11)",
+        ),
+        (
+            "{\n'name'",
+            "",
+            "this is not well-formed JSON (RFC 8259), or nested more than 128 levels deep (line 2, column 1)",
+        ),
     ] {
         assert_eq!(error(text), (path.to_owned(), message.to_owned()), "{text}");
     }
     let second = from_str::<Vec<u8>>("[1,-2]").unwrap_err();
     assert_eq!(second.item(), Some(1));
     assert_eq!(from_str::<Vec<u8>>("1").unwrap_err().item(), None);
+    let odd = from_str::<BTreeMap<String, u8>>(r#"{"a/b~c":-1}"#).unwrap_err();
+    assert_eq!(
+        (odd.pointer(), odd.path()),
+        ("/a~1b~0c", "a/b~c".to_owned())
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What serde calls types and values, in the words of JSON (RFC 8259).
 
 use serde::de::{Expected, Unexpected};
+use std::fmt;
 
 /// What would be right.
 pub(super) fn expected(expected: &dyn Expected) -> String {
@@ -16,7 +17,6 @@ pub(super) fn expected(expected: &dyn Expected) -> String {
         "a map" => "an object",
         "unit" => "null",
         _ if text.starts_with("struct ") => "an object",
-        _ if text.starts_with("enum ") => "a string or an object with one member",
         _ if text.starts_with("tuple ") || text.starts_with("a tuple ") => "a list",
         _ => return text,
     };
@@ -33,6 +33,15 @@ pub(super) const fn found(found: Unexpected<'_>) -> &'static str {
         Unexpected::Seq => "a list",
         Unexpected::Map => "an object",
         _ => "something else",
+    }
+}
+
+/// A variant of an enumeration, by its name.
+pub(super) struct OneOf(pub(super) &'static [&'static str]);
+
+impl Expected for OneOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one of {}", list(self.0))
     }
 }
 

@@ -83,9 +83,9 @@ enum Needs {
 const fn needs(command: &Command) -> Needs {
     match command {
         Command::GetOrganization {} => Needs::Permission(Permission::ReadOrganizations),
-        Command::PutOrganization(_) | Command::DeleteOrganization(_) => {
-            Needs::Permission(Permission::WriteOrganizations)
-        }
+        Command::PutOrganization(_)
+        | Command::PatchOrganization(_)
+        | Command::DeleteOrganization(_) => Needs::Permission(Permission::WriteOrganizations),
         Command::GetKey { .. } | Command::ListKeys(_) => Needs::Permission(Permission::ReadKeys),
         Command::Export { .. }
         | Command::Import(_)

@@ -38,13 +38,13 @@ pub(super) fn permit_grant(
         && key.end().is_none_or(|end| end > latest)
     {
         let detail = format!(
-            "must not be later than the end of your own key: {}",
+            "`expires_at` must not be later than the end of your own key: {}.",
             latest.to_rfc3339()
         );
         return Err(Refusal::field("expires_at", detail));
     }
     if !own.allowed_ips.cover(&key.allowed_ips) {
-        let detail = "must be within the networks of your own key";
+        let detail = "`allowed_ips` must be within the networks of your own key.";
         return Err(Refusal::field("allowed_ips", detail));
     }
     Ok(())

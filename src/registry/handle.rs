@@ -7,8 +7,8 @@
 use super::authority::{all_scopes, permit};
 use super::context::{CommandError, CommandResult, RequestContext};
 use super::message::{
-    Actor, Command, MESSAGE_VERSION, Name, Outcome, PutOrganization, Records, Refusal, Reply,
-    Request, RevocationReason, RevokeAll, RevokeKey, RotateKey, Wait, Who,
+    Actor, Command, MESSAGE_VERSION, Name, Outcome, PatchOrganization, PutOrganization, Records,
+    Refusal, Reply, Request, RevocationReason, RevokeAll, RevokeKey, RotateKey, Wait, Who,
 };
 use super::notes::cleaned;
 use super::settings::RegistrySettings;
@@ -173,12 +173,8 @@ impl RequestContext<'_> {
     /// What changes an organization that is there, or one of its keys.
     fn change(&self, held: &Organization, randomness: &mut dyn Randomness) -> CommandResult {
         match &self.request.command {
-            Command::PutOrganization(order) => {
-                organization::check_id(&held.id)?;
-                self.check_if_match(held.revision)?;
-                let context = self.transition_context(held)?;
-                self.change_organization(held, organization::change(&context, order))
-            }
+            Command::PutOrganization(order) => self.patch_organization(held, &order.into()),
+            Command::PatchOrganization(patch) => self.patch_organization(held, patch),
             Command::RevokeAll(order) => self.revoke_all(held, order),
             Command::IssueKey(order) => {
                 self.check_repeat(held)?;
@@ -210,6 +206,13 @@ impl RequestContext<'_> {
             // Only for `_platform`, or answered before.
             _ => Err(Refusal::NotFound.into()),
         }
+    }
+
+    fn patch_organization(&self, held: &Organization, patch: &PatchOrganization) -> CommandResult {
+        organization::check_id(&held.id)?;
+        self.check_if_match(held.revision)?;
+        let context = self.transition_context(held)?;
+        self.change_organization(held, organization::change(&context, patch))
     }
 
     fn revoke_all(&self, held: &Organization, order: &RevokeAll) -> CommandResult {

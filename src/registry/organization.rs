@@ -2,7 +2,9 @@
 
 use super::audit::AuditSubject;
 use super::change::{Change, difference};
-use super::message::{ApiAccess, LeakPolicy, Name, Patch, PutOrganization, Refusal, RevokeAll};
+use super::message::{
+    ApiAccess, LeakPolicy, Name, Patch, PatchOrganization, PutOrganization, Refusal, RevokeAll,
+};
 use super::store::Organization;
 use super::transition::Step;
 use super::transition_context::TransitionContext;
@@ -66,11 +68,13 @@ fn made(organization: Organization, revision: Revision, decides: bool) -> Change
     }
 }
 
-/// Changes what the order names.
-pub(super) fn change(context: &TransitionContext<'_>, order: &PutOrganization) -> Option<Change> {
+/// Changes what a merge patch names.
+pub(super) fn change(context: &TransitionContext<'_>, order: &PatchOrganization) -> Option<Change> {
     let before = context.organization;
     let mut after = before.clone();
-    after.name = order.name.clone();
+    if let Some(name) = &order.name {
+        after.name = name.clone();
+    }
     if let Some(access) = order.api_access {
         after.api_access = access == ApiAccess::Enabled;
     }
@@ -127,7 +131,10 @@ pub(super) fn revoke_all(
 /// That an id may be given to an organization of clients.
 pub(super) fn check_id(id: &OrganizationId) -> Result<(), Refusal> {
     if id.is_platform() {
-        return Err(Refusal::field("organization", "this id is reserved"));
+        return Err(Refusal::field(
+            "organization",
+            "This id is reserved: it holds the admin keys.",
+        ));
     }
     Ok(())
 }

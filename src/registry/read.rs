@@ -146,5 +146,10 @@ pub(super) fn revision_cursor(text: &str) -> Result<Revision, Refusal> {
     text.parse()
         .ok()
         .filter(|&place| place <= LAST)
-        .ok_or_else(|| Refusal::field("cursor", "not one that this list gave"))
+        .ok_or_else(|| {
+            Refusal::field(
+                "cursor",
+                "`cursor` must be the `next_cursor` of the page before.",
+            )
+        })
 }

@@ -86,7 +86,7 @@ impl RequestContext<'_> {
         };
         let key = Key::load(self.sql, &id.public)?;
         key.map(|key| key.issued)
-            .ok_or_else(|| Refusal::field("cursor", "no key of this organization").into())
+            .ok_or_else(|| Refusal::field("cursor", "`cursor` must be the `next_cursor` of the page before, or the id of a key of this organization.").into())
     }
 
     fn line(&self, key: &Key) -> Result<ExportedKey, SqlError> {
@@ -129,7 +129,11 @@ impl RequestContext<'_> {
         self.check_transfer(held)?;
         self.check_if_match(held.revision)?;
         if order.keys.len() > Import::MOST {
-            return Err(Refusal::field("keys", "at most 100 keys").into());
+            return Err(Refusal::field(
+                "keys",
+                "An import takes at most 100 keys: send the others in another.",
+            )
+            .into());
         }
         let context = self.transition_context(held)?;
         let mut fresh: Vec<&ExportedKey> = Vec::new();

@@ -27,14 +27,14 @@ pub(super) fn issue(
     if platform == order.environment.is_for_clients() {
         return Err(Refusal::field(
             "environment",
-            "must be admin in _platform, and live or test elsewhere",
+            "`environment` must be `admin` in `_platform`, and `live` or `test` elsewhere.",
         ));
     }
     let bound = order.bound_organization.as_ref();
     if bound.is_some_and(|bound| !platform || bound.is_platform()) {
         return Err(Refusal::field(
             "bound_organization",
-            "only an admin key can be bound, and not to _platform",
+            "Only an admin key can be bound to an organization, and not to `_platform`.",
         ));
     }
     let scopes = order.scopes.scopes();

@@ -79,7 +79,10 @@ impl TransitionContext<'_> {
         created_at: Timestamp,
     ) -> Result<(), Refusal> {
         if expires_at.is_some_and(|at| at <= self.now) {
-            return Err(Refusal::field("expires_at", "must be in the future"));
+            return Err(Refusal::field(
+                "expires_at",
+                "`expires_at` must be in the future.",
+            ));
         }
         self.check_lifetime(expires_at, created_at)
     }
@@ -100,7 +103,7 @@ impl TransitionContext<'_> {
         Err(Refusal::field(
             "expires_at",
             format!(
-                "keys of this organization may live for at most {} days: until {} at the latest",
+                "Keys of this organization may live for at most {} days: until {} at the latest.",
                 days.map_or(0, KeyLifetimeDays::get),
                 latest.to_rfc3339()
             ),

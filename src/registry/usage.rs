@@ -359,7 +359,12 @@ impl Place {
                 outcome,
             })
         };
-        read().ok_or_else(|| Refusal::field("cursor", "not one that this list gave"))
+        read().ok_or_else(|| {
+            Refusal::field(
+                "cursor",
+                "`cursor` must be the `next_cursor` of the page before.",
+            )
+        })
     }
 
     fn write(row: &UsageRow, issued: Revision) -> String {

@@ -11,7 +11,7 @@ use crate::freshness::near::region_near;
 use crate::http::{Code, Problem};
 use crate::runtime::bindings;
 use crate::runtime::isolate::Edge;
-use crate::verify::ClientAddress;
+use crate::verify::{ClientAddress, Denial};
 
 /// Longest body of an admin or OAuth request, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -106,6 +106,18 @@ impl Incoming {
     /// A header's value; several of one name joined by `, `.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).ok().flatten()
+    }
+
+    /// The refusal of what was shown in the place of a key.
+    pub(crate) fn refused(&self, denial: &Denial) -> Problem {
+        match denial {
+            Denial::MissingCredentials => {
+                let authorization = self.authorization.as_deref().unwrap_or_default();
+                let has_api_key = authorization.is_empty() && self.header("x-api-key").is_some();
+                Problem::missing_credentials(authorization, has_api_key)
+            }
+            _ => denial.into(),
+        }
     }
 
     /// Whose relays are near.

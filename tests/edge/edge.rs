@@ -26,6 +26,7 @@ mod integrations;
 mod leaks;
 mod lifecycle;
 mod lines;
+mod mistakes;
 mod observability;
 mod overload;
 mod python;

@@ -364,3 +364,42 @@ fn the_door_of_administrators() -> Result<()> {
     assert_problem(&guess()?, 429, "rate_limited");
     Ok(())
 }
+
+#[test]
+fn what_was_made_is_where_location_says_and_a_patch_changes_it() -> Result<()> {
+    let rig = Rig::builder().start()?;
+    let admin = rig.bootstrap()?;
+    let edge = rig.edge(0);
+    let made = admin.put_organization("new", &json!({ "name": "New", "api_access": "enabled" }))?;
+    let organization = "/admin/v1/organizations/new";
+    assert_eq!(made.header("location"), Some(organization), "{made:?}");
+    let body = json!({ "name": "n", "environment": "live", "scopes": ["read"],
+        "expires_at": "2099-01-01T02:00:00+02:00" });
+    let made = admin
+        .call("POST", "/organizations/new/keys")
+        .json(&body)
+        .send()?;
+    let location = made.header("location").expect("a location").to_owned();
+    let key = edge.call("GET", &location).bearer(admin.key()).send()?;
+    assert_eq!(key.json()?["id"], made.json()?["key"]["id"], "{key:?}");
+    assert_eq!(key.json()?["expires_at"], "2099-01-01T00:00:00.000Z");
+    let patch = |tag: &str, body: &Value| {
+        edge.call("PATCH", organization)
+            .bearer(admin.key())
+            .header("if-match", tag)
+            .json(body)
+            .send()
+    };
+    let renamed = patch("*", &json!({ "name": "Newer" }))?;
+    assert_eq!(renamed.status, 200, "{renamed:?}");
+    assert_eq!(renamed.json()?["organization"]["api_access"], "enabled");
+    let stale = patch("\"1\"", &json!({ "name": "Newest" }))?;
+    assert_problem(&stale, 412, "revision_mismatch");
+    enforced(patch("*", &json!({ "api_access": "disabled" })));
+    let secret = made.json()?["secret"]
+        .as_str()
+        .expect("a secret")
+        .to_owned();
+    assert_problem(&own_key(edge, &secret)?, 403, "api_access_disabled");
+    Ok(())
+}

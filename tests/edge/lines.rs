@@ -206,7 +206,7 @@ fn an_audit_of_any_length_streams_page_by_page_and_resumes() -> Result<()> {
     let (last, lines) = whole_lines(&beginning)?;
     assert!(last < head.count && whole.starts_with(lines), "{last}");
     assert!(verify_export(lines.split('\n'), &organization, Some(&head)).is_err());
-    let (rest, is_complete) = begin(admin.key(), &format!("?after={last}"))?.end()?;
+    let (rest, is_complete) = begin(admin.key(), &format!("?cursor={last}"))?.end()?;
     assert!(is_complete);
     assert_eq!(format!("{lines}{rest}"), whole);
 

@@ -205,7 +205,7 @@ fn places_and_methods_that_are_not() -> Result<()> {
         ("/admin/v1/session".to_owned(), "GET, POST, DELETE"),
         ("/admin/v1/status".to_owned(), "GET"),
         ("/admin/v1/organizations".to_owned(), "GET"),
-        (base.clone(), "GET, PUT, DELETE"),
+        (base.clone(), "GET, PUT, PATCH, DELETE"),
         (format!("{base}/keys"), "GET, POST"),
         (format!("{base}/keys/{}", key.id), "GET, PATCH"),
         (format!("{base}/keys/{}/revoke", key.id), "POST"),

@@ -185,6 +185,7 @@ fn only_admin_keys_and_known_scopes_are_in_platform() {
     for command in [
         Command::PutOrganization(body(json!({"name": "x"}))),
         Command::PutOrganization(body(json!({"name": "x", "api_access": "disabled"}))),
+        Command::PatchOrganization(body(json!({"api_access": "disabled"}))),
     ] {
         let Refusal::InvalidRequest { field, .. } = world.refused(command) else {
             panic!()

@@ -67,6 +67,44 @@ fn an_organization_begins_with_access_off() {
 }
 
 #[test]
+fn a_patch_changes_what_it_names_and_creates_nothing() {
+    let patch = |members: serde_json::Value| Command::PatchOrganization(body(members));
+    let mut world = World::acme();
+    world.put(json!({"name": "Acme", "max_key_lifetime_days": 90}));
+    let view = |changed: katalo_keys::registry::message::Changed| match changed.object {
+        katalo_keys::registry::message::Object::Organization(view) => *view,
+        other => panic!("{other:?}"),
+    };
+    let before = view(world.changed(patch(json!({}))));
+    let after = view(world.changed(patch(json!({"max_key_lifetime_days": null}))));
+    assert_eq!(after.max_key_lifetime_days, None);
+    assert_eq!(
+        after.revision,
+        before.revision + 1,
+        "`{{}}` changed nothing"
+    );
+    assert_eq!(
+        (after.name, after.api_access),
+        (before.name, before.api_access)
+    );
+    let off = world.changed(patch(json!({"api_access": "disabled"})));
+    assert!(!off.enforced(), "it decides requests");
+    let read = serde_json::from_value::<katalo_keys::registry::message::PatchOrganization>;
+    for never in ["name", "api_access", "leak_policy"] {
+        assert!(read(json!({ never: null })).is_err(), "{never}");
+    }
+    assert_eq!(
+        World::empty("new").refused(patch(json!({"name": "New"}))),
+        Refusal::NotFound
+    );
+    let mut world = World::empty("_platform");
+    assert_eq!(
+        world.refused(patch(json!({"name": "New"}))),
+        Refusal::NotFound
+    );
+}
+
+#[test]
 fn another_id_of_the_same_tag_is_a_clear_error() {
     let mut world = World::acme();
     // No second id of the same tag is known; the registry cannot tell.

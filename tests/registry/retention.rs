@@ -233,7 +233,7 @@ fn who_asks_for_what_was_dropped_is_told() {
         let refusal = ask(&mut world, after).unwrap_err();
         assert!(
             matches!(&refusal, Refusal::InvalidRequest { field, detail }
-                if field == "after" && detail.contains("up to 3")),
+                if field == "cursor" && detail.contains("up to 3")),
             "{refusal:?}"
         );
     }

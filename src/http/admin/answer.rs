@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::http::answer::{Answer, Body, JSON, NDJSON};
+use crate::http::place::ADMIN_PREFIX;
 use crate::http::problem::{Code, Problem};
-use crate::key::Revision;
+use crate::key::{KeyId, OrganizationId, Revision};
 use crate::registry::message::{AuditPage, Changed, Object, Outcome, Refusal, Session};
 
 /// The problem of a refusal.
@@ -131,6 +132,11 @@ fn changed_answer(changed: &Changed) -> Answer {
         (true, true) => 201,
         (true, false) => 200,
     };
+    let created = match &changed.object {
+        Object::Issued(issued) => Some((&issued.key.organization, Some(issued.key.id))),
+        Object::Organization(organization) => Some((&organization.id, None)),
+        Object::Key(_) | Object::Imported { .. } => None,
+    };
     let (members, revision) = match &changed.object {
         Object::Key(key) => (vec![("key", json!(key))], key.revision),
         // The one place where a secret leaves.
@@ -161,7 +167,21 @@ fn changed_answer(changed: &Changed) -> Answer {
             (members, organization.revision)
         }
     };
-    beside(status, &members, revision, enforcement)
+    let answer = beside(status, &members, revision, enforcement);
+    match created {
+        Some((organization, key)) if status == 201 => {
+            answer.with("location", address(organization, key))
+        }
+        _ => answer,
+    }
+}
+
+/// Where an organization, or a key of it, can be read.
+fn address(organization: &OrganizationId, key: Option<KeyId>) -> String {
+    match key {
+        Some(key) => format!("{ADMIN_PREFIX}organizations/{organization}/keys/{key}"),
+        None => format!("{ADMIN_PREFIX}organizations/{organization}"),
+    }
 }
 
 /// An object under its name, with `enforced` and `effective_at` beside it.
@@ -231,7 +251,7 @@ mod tests {
             };
             let facts = Facts {
                 method: "GET",
-                query: &query_after(&place, next),
+                query: &query_after(next),
                 body: &[],
                 if_match: None,
                 if_none_match: None,

@@ -4,6 +4,8 @@
 mod answer;
 mod body;
 mod idempotency;
+mod method;
+mod not_found;
 mod precondition;
 mod query;
 mod request;
@@ -11,8 +13,10 @@ mod scope;
 mod totals;
 
 pub use answer::{answer_to, problem_of, session_answer};
-pub use body::parse_body;
+pub use body::{RequestBody, parse_body};
 pub use idempotency::{IDEMPOTENCY_KEY_MAX, idempotency};
+pub use method::check_method;
+pub use not_found::not_found;
 pub use query::{
     OrganizationsQuery, UNUSED_FOR_DAYS, as_lines, organizations_query, query_after, query_of,
 };

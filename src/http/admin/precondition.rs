@@ -18,7 +18,7 @@ pub(super) fn precondition(
         Some(_) => {
             return Err(Problem::invalid(
                 "If-None-Match",
-                "`If-None-Match` of a change must be `*`.",
+                "`If-None-Match` of a change must be `*`: only where there is none yet.",
             ));
         }
     };
@@ -38,7 +38,7 @@ fn revision(tag: &str) -> Result<Revision, Problem> {
         .ok_or_else(|| {
             Problem::invalid(
                 "If-Match",
-                r#"`If-Match` must be a revision in quotes, such as "7"."#,
+                r#"`If-Match` must be a revision in quotes, such as "7": the `ETag` of the object as it was read."#,
             )
         })
 }

@@ -22,8 +22,15 @@ const PAGE: [&str; 2] = ["cursor", "limit"];
 pub const fn query_of(place: &AdminPlace<'_>) -> &'static [&'static str] {
     match place {
         AdminPlace::Organizations => &["search", "cursor", "limit"],
-        AdminPlace::Keys(_) => &["state", "name", "unused_for_days", "cursor", "limit"],
-        AdminPlace::Audit(_) => &["after", "limit"],
+        AdminPlace::Keys(_) => &[
+            "state",
+            "search",
+            "name",
+            "unused_for_days",
+            "cursor",
+            "limit",
+        ],
+        AdminPlace::Audit(_) => &["cursor", "after", "limit"],
         AdminPlace::Usage(_) => &USAGE_QUERY,
         AdminPlace::Export(_) | AdminPlace::Status | AdminPlace::RootKeys => &PAGE,
         AdminPlace::Bootstrap
@@ -36,6 +43,14 @@ pub const fn query_of(place: &AdminPlace<'_>) -> &'static [&'static str] {
         | AdminPlace::AuditHead(_)
         | AdminPlace::Import(_) => &[],
     }
+}
+
+/// What is searched for.
+const SEARCH: &str = "1 to 100 characters";
+
+fn searched(text: &str) -> Option<String> {
+    let fits = (1..=100).contains(&text.chars().count());
+    fits.then(|| text.to_owned())
 }
 
 /// The query of a place that passes over organizations.
@@ -57,17 +72,13 @@ pub fn organizations_query(
     query: &str,
 ) -> Result<OrganizationsQuery, Problem> {
     let parameters = Parameters::read(query, query_of(place))?;
-    let search = parameters.parse("search", "1 to 100 characters", |text| {
-        (1..=100)
-            .contains(&text.chars().count())
-            .then(|| text.to_owned())
-    })?;
+    let search = parameters.parse("search", SEARCH, searched)?;
     Ok(OrganizationsQuery {
         search,
         cursor: parameters
             .parse(
                 "cursor",
-                "one that this listing gave",
+                "the `next_cursor` of the page before, or an organization's id",
                 OrganizationId::parse,
             )?
             .map(|id| id.to_string()),
@@ -89,12 +100,25 @@ pub fn as_lines(command: &mut Command) -> bool {
 
 /// The query that asks for the lines after `next`, which a page of them gave.
 #[must_use]
-pub fn query_after(place: &AdminPlace<'_>, next: &str) -> String {
-    let name = match place {
-        AdminPlace::Audit(_) => "after",
-        _ => "cursor",
-    };
-    format!("{name}={next}")
+pub fn query_after(next: &str) -> String {
+    format!("cursor={next}")
+}
+
+/// The value of a parameter under its name, or under the one that it had before.
+fn renamed<T>(
+    parameters: &Parameters,
+    [name, former]: [&str; 2],
+    expected: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    let value = parameters.parse(name, expected, &read)?;
+    match (value, parameters.parse(former, expected, &read)?) {
+        (Some(_), Some(_)) => Err(Problem::invalid(
+            former,
+            format!("`{former}` is the former name of `{name}`: send `{name}` alone."),
+        )),
+        (value, former) => Ok(value.or(former)),
+    }
 }
 
 /// The query of a listing of the audit.
@@ -104,9 +128,13 @@ pub fn query_after(place: &AdminPlace<'_>, next: &str) -> String {
 pub(super) fn list_audit(parameters: &Parameters) -> Result<ListAudit, Problem> {
     let read = |text: &str| text.parse().ok().filter(|after| *after <= GREATEST_SAFE);
     Ok(ListAudit {
-        after: parameters
-            .parse("after", "a sequence number", read)?
-            .unwrap_or(0),
+        after: renamed(
+            parameters,
+            ["cursor", "after"],
+            "the `next_cursor` of the page before, or the `seq` of an entry",
+            read,
+        )?
+        .unwrap_or(0),
         limit: parameters.limit()?,
     })
 }
@@ -118,7 +146,7 @@ pub(super) fn list_audit(parameters: &Parameters) -> Result<ListAudit, Problem> 
 pub(super) fn list_keys(parameters: &Parameters) -> Result<ListKeys, Problem> {
     let state = parameters.parse(
         "state",
-        "active, retiring, disabled, expired or revoked",
+        "one of active, retiring, disabled, expired, revoked",
         |text| {
             KeyState::ALL
                 .into_iter()
@@ -132,11 +160,7 @@ pub(super) fn list_keys(parameters: &Parameters) -> Result<ListKeys, Problem> {
     };
     Ok(ListKeys {
         state,
-        name: parameters.parse("name", "1 to 100 characters", |text| {
-            (1..=100)
-                .contains(&text.chars().count())
-                .then(|| text.to_owned())
-        })?,
+        name: renamed(parameters, ["search", "name"], SEARCH, searched)?,
         unused_for_days: parameters.parse(
             "unused_for_days",
             "a number of days from 1 to 36500",

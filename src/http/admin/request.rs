@@ -1,6 +1,8 @@
 //! From an admin request to what the registry is asked.
 
 use super::body::{parse_body, parse_optional_body};
+use super::method::check_method;
+use super::not_found::{NO_KEY_ID, NO_ORGANIZATION_ID};
 use super::precondition::precondition;
 use super::query::{list_audit, list_keys, query_of};
 use crate::http::parameters::Parameters;
@@ -50,13 +52,13 @@ fn organization(text: &str, creates: bool) -> Result<OrganizationId, Problem> {
                 "An organization id must have 1 to 64 characters out of A-Z, a-z, 0-9, _ and -, and must not start with _.",
             )
         } else {
-            Code::NotFound.into()
+            Problem::from(Code::NotFound).because(NO_ORGANIZATION_ID)
         }
     })
 }
 
 fn key(text: &str) -> Result<KeyId, Problem> {
-    KeyId::parse(text).ok_or_else(|| Code::NotFound.into())
+    KeyId::parse(text).ok_or_else(|| Problem::from(Code::NotFound).because(NO_KEY_ID))
 }
 
 /// What the registry is asked for a place that concerns one organization;
@@ -65,13 +67,7 @@ fn key(text: &str) -> Result<KeyId, Problem> {
 /// # Errors
 /// What is wrong with the request.
 pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Problem> {
-    if !place
-        .allow()
-        .split(", ")
-        .any(|method| method == facts.method)
-    {
-        return Err(Problem::method_not_allowed(place.allow()));
-    }
+    check_method(place, facts.method)?;
     let body = facts.body;
     let changes = facts.method != "GET";
     let known = if changes { &[] } else { query_of(place) };
@@ -86,6 +82,10 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
             "PUT" => (
                 organization(id, true)?,
                 Command::PutOrganization(parse_body(body)?),
+            ),
+            "PATCH" => (
+                organization(id, false)?,
+                Command::PatchOrganization(parse_body(body)?),
             ),
             "DELETE" => (
                 organization(id, false)?,

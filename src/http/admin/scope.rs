@@ -121,6 +121,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(asked_for, 36);
+        assert_eq!(asked_for, 38);
     }
 }

@@ -76,7 +76,7 @@ macro_rules! codes {
 codes! {
     /// No bearer token.
     MissingCredentials = "missing_credentials", 401, common,
-        "No API key was sent",
+        "No API key was sent as a Bearer token",
         "Send the key in the header `Authorization: Bearer <key>`.";
     /// Not of the form, or the checksum is wrong.
     MalformedKey = "malformed_key", 401, common,

@@ -118,6 +118,31 @@ impl Problem {
         self
     }
 
+    /// No key that is read. Says what was sent in its place, and no part of it: that
+    /// may be a key.
+    #[must_use]
+    pub fn missing_credentials(authorization: &str, has_api_key: bool) -> Self {
+        let sent = match authorization {
+            "" if has_api_key => "The header `X-API-Key` is not read",
+            "" => return Code::MissingCredentials.into(),
+            other if has_scheme(other, "Basic ") => "`Authorization` has the scheme `Basic`",
+            _ => "`Authorization` does not begin with `Bearer` and a space",
+        };
+        let detail = [sent, ": send `Authorization: Bearer <key>`."].concat();
+        Self::from(Code::MissingCredentials).because(detail)
+    }
+
+    /// No address of ours.
+    #[must_use]
+    pub fn no_such_address(path: &str) -> Self {
+        let problem = Self::from(Code::NotFound);
+        if path.ends_with('/') {
+            problem.because("There is nothing at this address: leave out the slash at its end.")
+        } else {
+            problem
+        }
+    }
+
     /// A method that the address does not take.
     #[must_use]
     pub fn method_not_allowed(allow: impl Into<String>) -> Self {
@@ -214,6 +239,11 @@ impl Problem {
         }
         answer
     }
+}
+
+fn has_scheme(authorization: &str, scheme: &str) -> bool {
+    let start = authorization.get(..scheme.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
 #[cfg(test)]

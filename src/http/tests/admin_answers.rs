@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{key_id, key_view, members, organization, organization_view, scopes};
 use crate::http::admin::{answer_to, as_lines, problem_of, query_after, session_answer};
-use crate::http::{AdminPlace, Answer, Body, Code, JSON, NDJSON};
+use crate::http::{Answer, Body, Code, JSON, NDJSON};
 use crate::key::{Environment, KeyDigest, KeyRecord, Scope, SecretText};
 use crate::registry::message::{
     AuditHead, AuditPage, Awaited, Changed, Command, Impact, Issued, Limit, ListAudit, Object,
@@ -77,6 +77,8 @@ fn a_new_key_leaves_once_with_its_secret() {
     assert_eq!(answer.status, 201);
     assert_eq!(answer.header("etag"), Some("\"7\""));
     assert_eq!(members(&answer)["secret"], "kat_live_x.y");
+    let at = format!("/admin/v1/organizations/acme/keys/{}", key_id());
+    assert_eq!(answer.header("location"), Some(at.as_str()));
     assert_eq!(members(&answer).get("replaced"), None);
     // By rotation both must be enforced, and the older key says since when.
     let answer = changed(issued(Some(1), Some(key_view(8, Some(2)))), true);
@@ -91,8 +93,11 @@ fn a_new_key_leaves_once_with_its_secret() {
 #[test]
 fn an_organization_is_enforced_when_all_that_it_awaits_is() {
     let object = || Object::Organization(Box::new(organization_view(9, Some(0))));
+    let created = changed(object(), true);
+    let at = Some("/admin/v1/organizations/acme");
+    assert_eq!((created.status, created.header("location")), (201, at));
     let answer = changed(object(), false);
-    assert_eq!(answer.status, 200);
+    assert_eq!((answer.status, answer.header("location")), (200, None));
     assert_eq!(answer.header("etag"), Some("\"9\""));
     assert_eq!(members(&answer)["organization"]["id"], "acme");
     assert_eq!(members(&answer)["effective_at"], "1970-01-01T00:00:00.000Z");
@@ -272,8 +277,7 @@ fn each_refusal_is_a_problem() {
 
 #[test]
 fn a_listing_goes_on_where_its_page_ended() {
-    assert_eq!(query_after(&AdminPlace::Audit("acme"), "17"), "after=17");
-    assert_eq!(query_after(&AdminPlace::Export("acme"), "n"), "cursor=n");
+    assert_eq!(query_after("17"), "cursor=17");
     let mut audit = Command::ListAudit(ListAudit {
         after: 5,
         limit: Limit::default(),

@@ -2,8 +2,8 @@
 
 use super::key_id;
 use crate::http::admin::{
-    Ask, Facts, IDEMPOTENCY_KEY_MAX, ask, idempotency, organizations_query, parse_body, query_of,
-    scope_of,
+    Ask, Facts, IDEMPOTENCY_KEY_MAX, RequestBody, ask, idempotency, organizations_query,
+    parse_body, query_of, scope_of,
 };
 use crate::http::{AdminPlace, Code, KeyAction, Place, Problem, usage_query};
 use crate::registry::message::{Command, Span};
@@ -54,6 +54,7 @@ fn each_method_of_each_place_is_a_command() {
     let one = |tail: &str| format!("{key}{tail}");
     for (method, path, body, expected) in [
         ("GET", all(""), "", "GetOrganization"),
+        ("PATCH", all(""), r#"{"name":"b"}"#, "PatchOrganization"),
         ("DELETE", all(""), "", "DeleteOrganization"),
         ("GET", all("/keys"), "", "ListKeys"),
         ("POST", all("/keys"), issue, "IssueKey"),
@@ -113,7 +114,7 @@ fn a_place_takes_its_parameters_with_get_alone() {
         ("/admin/v1/organizations", "search cursor limit"),
         ("/admin/v1/status", "cursor limit"),
         ("/admin/v1/status/root-keys", "cursor limit"),
-        (&format!("{ACME}/audit"), "after limit"),
+        (&format!("{ACME}/audit"), "cursor after limit"),
         (&format!("{ACME}/usage"), usage),
         (&format!("{ACME}/export"), "cursor limit"),
         (&format!("{ACME}/audit/head"), ""),
@@ -148,6 +149,18 @@ fn lists_take_what_their_parameters_say() {
         panic!("no list")
     };
     assert_eq!((list.after, list.limit.get()), ((1 << 53) - 1, 200));
+    let audit = |query: &str| asked("GET", &format!("{ACME}/audit"), query, "");
+    let Command::ListAudit(list) = audit("cursor=7").unwrap().command else {
+        panic!("no list")
+    };
+    assert_eq!(list.after, 7);
+    for bad in ["cursor=7&after=7", "cursor=x", "after=x"] {
+        assert_eq!(audit(bad).unwrap_err().code, Code::InvalidRequest, "{bad}");
+    }
+    let Command::ListKeys(list) = keys("search=Shop").command else {
+        panic!("no list")
+    };
+    assert_eq!(list.name.as_deref(), Some("Shop"));
     let export = asked("GET", &format!("{ACME}/export"), "cursor=c", "").unwrap();
     let Command::Export { cursor, .. } = export.command else {
         panic!("no export")
@@ -222,6 +235,9 @@ fn a_body_is_one_object() {
     #[serde(deny_unknown_fields)]
     struct One {
         n: u8,
+    }
+    impl RequestBody for One {
+        const REQUIRED: &'static [&'static str] = &["n"];
     }
     let read = |body: &str| parse_body::<One>(body.as_bytes());
     assert_eq!(read(" \n{\"n\":1}").unwrap(), One { n: 1 });

@@ -45,7 +45,7 @@ fn every_template_is_filled_and_read_back() {
         "GET",
         "GET",
         "GET",
-        "GET, PUT, DELETE",
+        "GET, PUT, PATCH, DELETE",
         "GET, POST",
         "GET, PATCH",
         "POST",

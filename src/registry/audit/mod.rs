@@ -185,10 +185,10 @@ pub(super) fn list(
     let checkpoint = retention::checkpoint(sql, organization)?;
     if let Some(checkpoint) = checkpoint.filter(|dropped| (1..dropped.seq).contains(&asked.after)) {
         let detail = format!(
-            "the entries up to {} were dropped; without `after` it begins with the next",
+            "The entries up to {} were dropped: without `cursor` the list begins with the next.",
             checkpoint.seq
         );
-        return Err(Refusal::field("after", detail).into());
+        return Err(Refusal::field("cursor", detail).into());
     }
     let limit = asked.limit.get();
     let rows = sql.query(

@@ -9,7 +9,40 @@ use super::field::{
     Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, present,
 };
 use super::view::ExportedKey;
+use crate::http::admin::RequestBody;
 use crate::key::{Environment, OrganizationId};
+
+impl RequestBody for PutOrganization {
+    const REQUIRED: &'static [&'static str] = &["name"];
+}
+
+impl RequestBody for PatchOrganization {
+    const REQUIRED: &'static [&'static str] = &[];
+}
+
+impl RequestBody for IssueKey {
+    const REQUIRED: &'static [&'static str] = &["name", "environment", "scopes"];
+}
+
+impl RequestBody for PatchKey {
+    const REQUIRED: &'static [&'static str] = &[];
+}
+
+impl RequestBody for RotateKey {
+    const REQUIRED: &'static [&'static str] = &[];
+}
+
+impl RequestBody for RevokeKey {
+    const REQUIRED: &'static [&'static str] = &["reason"];
+}
+
+impl RequestBody for WaitOnly {
+    const REQUIRED: &'static [&'static str] = &[];
+}
+
+impl RequestBody for Import {
+    const REQUIRED: &'static [&'static str] = &["keys"];
+}
 
 /// `PUT /admin/v1/organizations/{org}`; what is not said stays.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +73,62 @@ pub struct PutOrganization {
     /// Whether to answer only once enforced.
     #[serde(default)]
     pub wait: Wait,
+}
+
+/// `PATCH /admin/v1/organizations/{org}`: a merge patch (RFC 7396).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PatchOrganization {
+    /// A new name; an organization always has one.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "schema", schemars(with = "Name"))]
+    pub name: Option<Name>,
+    /// Whether its keys open anything.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "schema", schemars(with = "ApiAccess"))]
+    pub api_access: Option<ApiAccess>,
+    /// Longest life of a key, in days from its creation; `null`: none.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub max_key_lifetime_days: Patch<KeyLifetimeDays>,
+    /// What a report of a leak does.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "schema", schemars(with = "LeakPolicy"))]
+    pub leak_policy: Option<LeakPolicy>,
+    /// Whether to answer only once enforced.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+impl From<&PutOrganization> for PatchOrganization {
+    fn from(order: &PutOrganization) -> Self {
+        let PutOrganization {
+            name,
+            api_access,
+            max_key_lifetime_days,
+            leak_policy,
+            wait,
+        } = order.clone();
+        Self {
+            name: Some(name),
+            api_access,
+            max_key_lifetime_days,
+            leak_policy,
+            wait,
+        }
+    }
 }
 
 /// `POST …/keys`.

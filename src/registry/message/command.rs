@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::body::{
-    Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
+    Import, IssueKey, PatchKey, PatchOrganization, PutOrganization, RevokeAll, RevokeKey,
+    RotateKey, WaitOnly,
 };
 use super::field::{LeakSource, SessionToken};
 use crate::edge_call::{ListUsage, PreflightCount, RequiredRevisions, UsageCount};
@@ -62,6 +63,9 @@ pub enum Command {
     /// Creates or changes the organization. All orders up to `Import` give
     /// [`Outcome::Changed`](super::Outcome::Changed).
     PutOrganization(PutOrganization),
+    /// Changes an organization that is there. A registry of an older version cannot
+    /// read it, which is answered 503.
+    PatchOrganization(PatchOrganization),
     /// Makes a key.
     IssueKey(IssueKey),
     /// Changes a key.
@@ -270,6 +274,7 @@ impl Command {
     pub const fn waits(&self) -> bool {
         match self {
             Self::PutOrganization(body) => body.wait.0,
+            Self::PatchOrganization(body) => body.wait.0,
             Self::PatchKey { patch, .. } => patch.wait.0,
             Self::RotateKey { rotation, .. } => rotation.wait.0,
             Self::RevokeKey { revocation, .. } => revocation.wait.0,

@@ -16,7 +16,8 @@ mod view;
 use serde::{Deserialize, Serialize};
 
 pub use body::{
-    Import, IssueKey, PatchKey, PutOrganization, RevokeAll, RevokeKey, RotateKey, WaitOnly,
+    Import, IssueKey, PatchKey, PatchOrganization, PutOrganization, RevokeAll, RevokeKey,
+    RotateKey, WaitOnly,
 };
 pub use command::{Command, FailedAuthentication, ListAudit, ListKeys};
 pub use field::{

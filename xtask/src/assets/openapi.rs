@@ -62,7 +62,7 @@ fn info() -> Value {
         "summary": "Organization-scoped API keys, verified at the edge.",
         "description": "Issues, verifies, rotates and revokes API keys. When a change that decides requests is \
             answered with `enforced: true`, no request that arrives afterwards at any edge is decided on the \
-            older state.\n\nTimes are RFC 3339 in UTC. Requests refuse unknown and repeated members, and carry \
+            older state.\n\nTimes are RFC 3339: requests may have any offset, answers are in UTC. Requests refuse unknown and repeated members, and carry \
             at most 64 KiB, or 4 KiB where no key was shown (to sign in, to revoke a token). Every refusal is a problem document (RFC 9457) whose `type` is a page; an address \
             that does not take a method answers 405 `method_not_allowed` with `Allow`.",
         "license": { "name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0" },

@@ -107,8 +107,8 @@ fn described(place: &AdminPlace<'_>, method: &str) -> Option<Operation> {
         .refused(&[Code::LastAdmin]),
         (AdminPlace::Audit(_), "GET") => lines(
             Operation::new("listAudit", "audit", "Entries of the audit, oldest first")
-                .described("As lines the answer is everything after `after`, whatever `limit` says, streamed as it is read. One that \
-                    is cut off has no end of its own (no last chunk, or a reset stream): ask again with the last line's `seq` as `after`."),
+                .described("As lines the answer is everything after `cursor`, whatever `limit` says, streamed as it is read. One that \
+                    is cut off has no end of its own (no last chunk, or a reset stream): ask again with the last line's `seq` as `cursor`."),
             "AuditPage",
             "AuditEntry",
         ),
@@ -144,7 +144,10 @@ fn bootstrap() -> Operation {
         .secured(json!([{ "bootstrapToken": [] }]))
         .answers(
             "201",
-            no_store(tagged(json_of("The key, with every scope.", "KeyIssued"))),
+            located(no_store(tagged(json_of(
+                "The key, with every scope.",
+                "KeyIssued",
+            )))),
         )
         .answers(
             "202",
@@ -208,8 +211,14 @@ fn organization(method: &str) -> Option<Operation> {
                 .body("PutOrganization", true, &[JSON]),
             "OrganizationChanged",
         )
-        .answers("201", linked(no_store(tagged(json_of("Created.", "OrganizationChanged"))), "organization"))
+        .answers("201", located(linked(no_store(tagged(json_of("Created.", "OrganizationChanged"))), "organization")))
         .refused(&[Code::OrganizationIdTaken]),
+        "PATCH" => change_of(
+            Operation::new("changeOrganization", "organizations", "Change an organization")
+                .described("A merge patch (RFC 7396): what is not said stays. It creates none.")
+                .body("PatchOrganization", true, &[MERGE_PATCH, JSON]),
+            "OrganizationChanged",
+        ),
         "DELETE" => change_of(
             Operation::new("deleteOrganization", "organizations", "Delete an organization")
                 .described("Every key is revoked at once. The organization can be read, with `deleted_at`, as long as \
@@ -227,7 +236,7 @@ fn issue() -> Operation {
             administrators that the caller has too, and `bound_organization` where they are tied to one.")
         .parameter(idempotency_key())
         .body("IssueKey", true, &[JSON])
-        .answers("201", linked(no_store(tagged(json_of("The key and, this once, its secret.", "KeyIssued"))), "key"))
+        .answers("201", located(linked(no_store(tagged(json_of("The key and, this once, its secret.", "KeyIssued"))), "key")))
         .answers("202", no_store(tagged(json_of("The same, while the organization's last change is not enforced.", "KeyIssued"))))
         .refused(&[Code::IssuingDisabled, Code::SecretAlreadyShown, Code::IdempotencyKeyReused])
 }
@@ -240,7 +249,7 @@ fn key_action(action: KeyAction) -> Operation {
                 answers carry `Deprecation` (RFC 9745) and `Sunset` (RFC 8594).")
             .parameter(idempotency_key())
             .body("RotateKey", false, &[JSON])
-            .answers("201", no_store(tagged(json_of("The successor and, this once, its secret.", "KeyRotated"))))
+            .answers("201", located(no_store(tagged(json_of("The successor and, this once, its secret.", "KeyRotated")))))
             .answers("202", no_store(tagged(json_of("The same, not yet enforced.", "KeyRotated"))))
             .refused(&[
                 Code::NotRotatable,
@@ -313,6 +322,13 @@ fn no_store(response: Value) -> Value {
     with_header(response, "Cache-Control", header)
 }
 
+/// Where what was made can be read.
+fn located(response: Value) -> Value {
+    let header = json!({ "description": "The path of what was made.", "required": true,
+        "schema": { "type": "string", "pattern": "^/admin/v1/organizations/" } });
+    with_header(response, "Location", header)
+}
+
 /// What can be done next with what was made.
 fn linked(mut response: Value, made: &str) -> Value {
     let organization = json!({ "organization": "$request.path.organization" });
@@ -375,23 +391,22 @@ fn idempotency_key() -> Value {
 
 /// A query parameter. Its schema may hang on where it stands.
 fn parameter(name: &str, place: &AdminPlace<'_>) -> Value {
+    if matches!(name, "after" | "name") {
+        return former(name);
+    }
     let (description, schema) = match name {
         "cursor" => ("`next_cursor` of the page before.", cursor(place)),
-        "after" => (
-            "Only entries after this sequence number.",
-            count_of(9_007_199_254_740_991),
-        ),
         "state" => (
             "Only keys that stand so.",
             words(KeyState::ALL.map(KeyState::as_str)),
         ),
-        "name" => (
+        "search" if matches!(place, AdminPlace::Keys(_)) => (
             "Only those whose name has this in it, in any case.",
-            json!({ "type": "string", "minLength": 1, "maxLength": 100 }),
+            search(),
         ),
         "search" => (
             "Only those whose id or name has this in it, in any case.",
-            json!({ "type": "string", "minLength": 1, "maxLength": 100 }),
+            search(),
         ),
         "unused_for_days" => (
             "Only keys that were not used, and not issued, for so many days.",
@@ -400,6 +415,26 @@ fn parameter(name: &str, place: &AdminPlace<'_>) -> Value {
         other => return usage_parameter(other),
     };
     query(name, description, &schema)
+}
+
+fn search() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 100 })
+}
+
+/// A parameter under the name that it had before.
+fn former(name: &str) -> Value {
+    let mut parameter = match name {
+        "after" => query(
+            name,
+            "The former name of `cursor`.",
+            &count_of(9_007_199_254_740_991),
+        ),
+        _ => query(name, "The former name of `search`.", &search()),
+    };
+    if let Value::Object(members) = &mut parameter {
+        members.insert("deprecated".to_owned(), true.into());
+    }
+    parameter
 }
 
 /// A parameter of a usage listing, the client's own too.
@@ -447,6 +482,7 @@ fn cursor(place: &AdminPlace<'_>) -> Value {
         AdminPlace::Keys(_) | AdminPlace::Export(_) => {
             json!({ "type": "string", "pattern": "^[0-9]{1,15}$" })
         }
+        AdminPlace::Audit(_) => json!({ "type": "string", "pattern": "^[0-9]{1,15}$" }),
         AdminPlace::Organizations | AdminPlace::Status | AdminPlace::RootKeys => {
             reference("OrganizationId")
         }

@@ -7,7 +7,7 @@ use katalo_keys::http::Code;
 use katalo_keys::http::admin::{OF_ALL_ORGANIZATIONS, Totals};
 use katalo_keys::registry::message::{
     self, AuditHead, ExportedKey, Impact, Import, IssueKey, KeyView, OrganizationView, Page,
-    PatchKey, PutOrganization, RevokeKey, RotateKey, UsageRow, WaitOnly,
+    PatchKey, PatchOrganization, PutOrganization, RevokeKey, RotateKey, UsageRow, WaitOnly,
 };
 use katalo_keys::schema::ClientOrganizationId;
 use schemars::{
@@ -83,6 +83,7 @@ fn named(schemas: Vec<(&str, Value)>) -> Map<String, Value> {
 /// The bodies of requests.
 fn read(mut generator: SchemaGenerator) -> Map<String, Value> {
     define::<PutOrganization>(&mut generator);
+    define::<PatchOrganization>(&mut generator);
     define::<IssueKey>(&mut generator);
     define::<PatchKey>(&mut generator);
     define::<RotateKey>(&mut generator);

@@ -3,6 +3,7 @@
 //! these against what the code makes.
 
 use super::schema::{count, or_null, reference, words};
+use katalo_keys::json::MOST_MISTAKES;
 use katalo_keys::schema::SHA256;
 use serde_json::{Value, json};
 
@@ -253,6 +254,7 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                 "RFC 9457. Its page is `type`.",
                 &[
                     "field",
+                    "errors",
                     "scope",
                     "restriction",
                     "current_revision",
@@ -266,7 +268,16 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                     "detail": text(),
                     "code": reference("ProblemCode"),
                     "request_id": text(),
-                    "field": { "type": "string", "description": "`invalid_request`: which field." },
+                    "field": { "type": "string", "description": "`invalid_request`: which field; the first of `errors`." },
+                    "errors": {
+                        "type": "array", "minItems": 1, "maxItems": MOST_MISTAKES,
+                        "description": "`invalid_request`: every mistake of the body (RFC 9457 section 3).",
+                        "items": object("A mistake.", &[], json!({
+                            "detail": { "type": "string", "description": "What is expected there." },
+                            "pointer": { "type": "string", "pattern": "^#", "examples": ["#/scopes/0"],
+                                "description": "Where: a JSON Pointer as a URI fragment (RFC 6901 section 6)." },
+                        })),
+                    },
                     "scope": { "type": "string", "description": "`insufficient_scope`: which one is missing." },
                     "restriction": { "const": "leak", "description": "`insufficient_scope`: the key had the scope before it leaked." },
                     "current_revision": { "type": "integer", "minimum": 0,
