@@ -1,6 +1,6 @@
 //! What a proxy asks about: the method and path of the request it holds.
 
-use super::path::checked_path;
+use super::path::{Query, checked_path};
 use super::place::Dialect;
 use super::problem::{Code, Problem};
 use crate::verify::ClientAddress;
@@ -10,6 +10,8 @@ use crate::verify::ClientAddress;
 pub struct Original {
     /// In capitals.
     pub method: String,
+    /// As the proxy's own question names it (`?host=`); empty where it does not.
+    pub host: String,
     /// Checked, without its query.
     pub path: String,
 }
@@ -26,7 +28,9 @@ const FORWARDED: [&str; 2] = ["x-forwarded-method", "x-forwarded-uri"];
 pub const TARGETS: [&str; 2] = [NGINX[1], FORWARDED[1]];
 
 /// Reads the request a proxy asks about. `method` is that of the question
-/// itself, which counts for Envoy alone.
+/// itself, which counts for Envoy alone; `query` is the question's, in which the proxy
+/// says the host: a header for that could be the client's own. Envoy's question has
+/// the client's query.
 ///
 /// # Errors
 /// 403 (proxies know no other refusal) where a header is missing, repeated, or
@@ -34,6 +38,7 @@ pub const TARGETS: [&str; 2] = [NGINX[1], FORWARDED[1]];
 pub fn original(
     dialect: Dialect<'_>,
     method: &str,
+    query: &str,
     header: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Original, Problem> {
     let foreign: &[&str] = match dialect {
@@ -58,6 +63,12 @@ pub fn original(
         Dialect::Forwarded => (own(FORWARDED[0])?, own(FORWARDED[1])?),
         Dialect::Envoy(appended) => (method.to_owned(), appended.to_owned()),
     };
+    let host = match dialect {
+        Dialect::Nginx | Dialect::Forwarded => Query::parse(query)
+            .and_then(|query| query.value("host").map(str::to_owned))
+            .unwrap_or_default(),
+        Dialect::Envoy(_) => String::new(),
+    };
     // Two headers of one name reach us joined by ", ": no method and no target
     // has a space or, for methods, a comma.
     if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -67,6 +78,7 @@ pub fn original(
     match checked_path(path) {
         Some(path) if !target.contains(' ') => Ok(Original {
             method,
+            host,
             path: path.to_owned(),
         }),
         _ => Err(refused(
@@ -130,7 +142,8 @@ mod tests {
                 .find(|(n, _)| *n == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        original(dialect, "GET", &header).map_err(|problem| problem.status.unwrap_or(0))
+        original(dialect, "GET", "host=api.example", &header)
+            .map_err(|problem| problem.status.unwrap_or(0))
     }
 
     #[test]
@@ -145,6 +158,7 @@ mod tests {
         ];
         let expected = Ok(Original {
             method: "POST".into(),
+            host: "api.example".into(),
             path: "/v1/x".into(),
         });
         assert_eq!(ask(Dialect::Nginx, &nginx), expected);
@@ -153,6 +167,8 @@ mod tests {
             ask(Dialect::Envoy("/v1/x"), &[]),
             Ok(Original {
                 method: "GET".into(),
+                // The query is the client's.
+                host: String::new(),
                 path: "/v1/x".into()
             })
         );

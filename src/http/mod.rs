@@ -14,8 +14,11 @@ mod parameters;
 mod path;
 mod place;
 mod problem;
+mod route;
+mod route_pattern;
 mod route_table;
 mod session;
+mod upstreams;
 mod usage;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
@@ -26,12 +29,16 @@ pub use forward_auth::{
 };
 pub use identity::{IDENTITY, Identity, OVERRIDES, Passage, request_passage, response_passage};
 pub use path::{Query, checked_path};
-pub use place::{ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, Place};
+pub use place::{
+    ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, MOVABLE, Place, own_prefix,
+};
 pub use problem::{Code, Problem, ProblemKind};
-pub use route_table::{Match, OWN_USAGE_SCOPE, Route, RouteTable, RouteTableError};
+pub use route::Route;
+pub use route_table::{Match, OWN_USAGE_SCOPE, RouteTable, RouteTableError};
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
 };
+pub use upstreams::{Target, Upstream, Upstreams};
 pub use usage::{USAGE_QUERY, own_usage_answer, usage_query};
 
 #[cfg(test)]

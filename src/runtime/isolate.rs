@@ -44,6 +44,8 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         root_keys: variable(env, bindings::ROOT_KEYS),
         brand: variable(env, bindings::BRAND),
         routes: variable(env, bindings::ROUTES),
+        own_prefix: variable(env, bindings::OWN_PREFIX),
+        upstreams: variable(env, bindings::UPSTREAMS),
         at_most: variable(env, bindings::FRESHNESS_AT_MOST_MS),
         confirmations: variable(env, bindings::CONFIRMATIONS),
         on_unproven: variable(env, bindings::ON_UNPROVEN),

@@ -32,6 +32,11 @@ pub const ON_UNPROVEN: &str = "ON_UNPROVEN";
 pub const UNPROVEN_AT_MOST_MS: &str = "UNPROVEN_AT_MOST_MS";
 /// Variable: the protected routes.
 pub const ROUTES: &str = "ROUTES";
+/// Variable: what a route's `upstream` may name, as JSON.
+pub const UPSTREAMS: &str = "UPSTREAMS";
+/// Variable: what our own paths for clients and proxies begin with; nothing where
+/// absent.
+pub const OWN_PREFIX: &str = "OWN_PREFIX";
 /// Variable: how many of a hundred refusals are in the log; all where absent.
 pub const LOG_SAMPLE_PERCENT: &str = "LOG_SAMPLE_PERCENT";
 /// Analytics Engine: counts of decisions, where it is bound.

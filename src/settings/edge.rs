@@ -11,7 +11,7 @@ use super::error::SettingsError;
 use super::value::{bound, secret, switch, value};
 use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
-use crate::http::RouteTable;
+use crate::http::{Route, RouteTable, Target, Upstream, Upstreams, own_prefix};
 use crate::key::{Brand, Keyring};
 use crate::verify::TestKeys;
 
@@ -27,6 +27,10 @@ pub struct RawSettings {
     pub brand: Option<String>,
     /// [`bindings::ROUTES`], as JSON.
     pub routes: Option<String>,
+    /// [`bindings::OWN_PREFIX`]
+    pub own_prefix: Option<String>,
+    /// [`bindings::UPSTREAMS`], as JSON.
+    pub upstreams: Option<String>,
     /// [`bindings::FRESHNESS_AT_MOST_MS`]
     pub at_most: Option<String>,
     /// [`bindings::CONFIRMATIONS`]
@@ -80,8 +84,9 @@ pub struct Settings {
     pub relay_region: Option<Region>,
     /// How many of a hundred refusals are in the log.
     pub log_sample_percent: u8,
-    /// The API behind, for live keys.
-    pub upstream: Option<Upstream>,
+    /// The APIs behind: the one of [`bindings::UPSTREAM`] first, then those that
+    /// routes name.
+    pub upstreams: Vec<Upstream>,
     /// How long the API may take until its headers are there.
     pub upstream_timeout: Duration,
     /// Where `test` keys are good.
@@ -95,15 +100,6 @@ pub struct Settings {
     pub control: ControlSettings,
 }
 
-/// Where the API behind is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Upstream {
-    /// In a Worker, bound as [`bindings::UPSTREAM`].
-    Worker,
-    /// At a URL without a path, from [`bindings::UPSTREAM_URL`].
-    Url(String),
-}
-
 impl Settings {
     /// Reads the settings.
     ///
@@ -111,7 +107,27 @@ impl Settings {
     /// The first that cannot be used.
     pub fn read(raw: RawSettings) -> Result<Self, SettingsError> {
         let routes = raw.routes.ok_or(SettingsError::Missing(bindings::ROUTES))?;
-        let routes = RouteTable::parse(&routes).map_err(SettingsError::Routes)?;
+        let own_prefix = value(
+            raw.own_prefix,
+            bindings::OWN_PREFIX,
+            "a path such as /_keys, without a slash at its end",
+            own_prefix,
+        )?
+        .unwrap_or_default();
+        let named = match raw.upstreams.as_deref() {
+            None | Some("") => Upstreams::default(),
+            Some(text) => Upstreams::parse(text).map_err(SettingsError::Upstreams)?,
+        };
+        let routes =
+            RouteTable::parse(&routes, &own_prefix, &named).map_err(SettingsError::Routes)?;
+        let service =
+            |is_bound: bool, name: &str| is_bound.then(|| Target::Service(name.to_owned()));
+        let url = raw.upstream_url.filter(|url| !url.is_empty());
+        let unnamed = Upstream {
+            live: service(raw.has_upstream, bindings::UPSTREAM)
+                .or_else(|| url.map(|url| Target::Origin(url.trim_end_matches('/').to_owned()))),
+            test: service(raw.has_upstream_test, bindings::UPSTREAM_TEST),
+        };
         Ok(Self {
             #[cfg(feature = "control")]
             control: ControlSettings::read(raw.control, &routes)?,
@@ -140,10 +156,7 @@ impl Settings {
                 |text| text.parse().ok().filter(|percent| *percent <= 100),
             )?
             .unwrap_or(100),
-            upstream: match raw.upstream_url.filter(|url| !url.is_empty()) {
-                _ if raw.has_upstream => Some(Upstream::Worker),
-                url => url.map(|url| Upstream::Url(url.trim_end_matches('/').to_owned())),
-            },
+            upstreams: named.after(unnamed),
             upstream_timeout: value(
                 raw.upstream_timeout,
                 bindings::UPSTREAM_TIMEOUT_MS,
@@ -152,7 +165,6 @@ impl Settings {
             )?
             .map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
             test_keys: TestKeys {
-                has_upstream: raw.has_upstream_test,
                 proxies_take_them: switch(
                     raw.forward_auth_test_keys,
                     bindings::FORWARD_AUTH_TEST_KEYS,
@@ -162,6 +174,14 @@ impl Settings {
             forward_auth_secret: secret(raw.forward_auth_secret, bindings::FORWARD_AUTH_SECRET)?,
             assertion_secret: secret(raw.assertion_secret, bindings::ASSERTION_SECRET)?,
         })
+    }
+}
+
+impl Settings {
+    /// The API behind a route.
+    #[must_use]
+    pub fn upstream(&self, route: &Route) -> Option<&Upstream> {
+        self.upstreams.get(route.upstream())
     }
 }
 

@@ -15,31 +15,60 @@ mod tests;
 mod untyped;
 
 use crate::project;
-use anyhow::{Context, Result};
-use katalo_keys::http::{ADMIN, ADMIN_PREFIX, RouteTable};
+use anyhow::{Context, Result, anyhow, bail};
+use katalo_keys::http::{
+    ADMIN, ADMIN_PREFIX, PROXIES_ASK, Place, RouteTable, Upstreams, own_prefix,
+};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Writes the document.
 pub(super) fn run(file: &Path) -> Result<()> {
     let text = fs::read_to_string(project::root().join("wrangler.toml"))?;
-    let document = document(&routes(&text)?)?;
+    let gateway = Gateway::read(&text)?;
+    let document = document(&gateway)?;
     fs::write(file, serde_json::to_string(&document)?)
         .with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// `ROUTES` as wrangler.toml has it.
-fn routes(text: &str) -> Result<RouteTable> {
-    let settings: toml::Table = text.parse()?;
-    let routes = settings
-        .get("vars")
-        .and_then(|variables| variables.get("ROUTES"))
-        .context("wrangler.toml has no ROUTES")?;
-    RouteTable::parse(&serde_json::to_string(routes)?).map_err(|error| anyhow::anyhow!("{error}"))
+/// What wrangler.toml says of the API behind, checked as the Worker will.
+struct Gateway {
+    routes: RouteTable,
+    own_prefix: String,
 }
 
-fn document(routes: &RouteTable) -> Result<Value> {
-    let mut paths = paths(routes)?;
+impl Gateway {
+    fn read(text: &str) -> Result<Self> {
+        let settings: toml::Table = text.parse()?;
+        let variable = |name| settings.get("vars").and_then(|all| all.get(name));
+        let own_prefix = match variable("OWN_PREFIX").and_then(toml::Value::as_str) {
+            None | Some("") => String::new(),
+            Some(text) => own_prefix(text)
+                .context("OWN_PREFIX must be a path such as /_keys, without a slash at its end")?,
+        };
+        let upstreams = match variable("UPSTREAMS") {
+            Some(upstreams) => Upstreams::parse(&serde_json::to_string(upstreams)?)
+                .map_err(|reason| anyhow!("UPSTREAMS: {reason}"))?,
+            None => Upstreams::default(),
+        };
+        let services = settings.get("services").and_then(toml::Value::as_array);
+        let is_bound = |name: &str| {
+            let mut services = services.into_iter().flatten();
+            services
+                .any(|service| service.get("binding").and_then(toml::Value::as_str) == Some(name))
+        };
+        if let Some(name) = upstreams.services().find(|name| !is_bound(name)) {
+            bail!("UPSTREAMS: {name} is not bound under [[services]]");
+        }
+        let routes = variable("ROUTES").context("wrangler.toml has no ROUTES")?;
+        let routes = RouteTable::parse(&serde_json::to_string(routes)?, &own_prefix, &upstreams)
+            .map_err(|error| anyhow!("{error}"))?;
+        Ok(Self { routes, own_prefix })
+    }
+}
+
+fn document(gateway: &Gateway) -> Result<Value> {
+    let mut paths = paths(gateway)?;
     let responses = shared(&mut paths);
     Ok(json!({
         "openapi": "3.1.1",
@@ -88,7 +117,7 @@ const TAGS: [(&str, &str); 10] = [
     ("leaks", "Keys that were found where they do not belong."),
 ];
 
-fn paths(routes: &RouteTable) -> Result<Value> {
+fn paths(of: &Gateway) -> Result<Value> {
     let mut paths = Map::new();
     let mut put = |path: &str, method: &str, operation: Value| {
         let item = paths
@@ -110,7 +139,14 @@ fn paths(routes: &RouteTable) -> Result<Value> {
             );
         }
     }
-    for (path, method, operation) in clients::operations().into_iter().chain(gateway(routes)) {
+    for (path, method, operation) in clients::operations() {
+        // What is for clients and proxies moves.
+        let moves = Place::of(&path).refuses_browsers() || path == "/healthz";
+        let prefix = if moves { of.own_prefix.as_str() } else { "" };
+        let path = [prefix, &path].concat();
+        put(&path, method, operation.document(method, &path));
+    }
+    for (path, method, operation) in gateway(&of.routes) {
         put(&path, method, operation.document(method, &path));
     }
     Ok(Value::Object(paths))
@@ -147,17 +183,25 @@ fn shared(paths: &mut Value) -> Map<String, Value> {
     shared
 }
 
+/// The routes that are listed. OpenAPI has no word for all that follows, and none for
+/// hosts in a path: a variable stands for the one, the description tells the other.
 fn gateway(routes: &RouteTable) -> Vec<(String, &str, operation::Operation)> {
-    (0..)
-        .map_while(|place| routes.get(place))
-        .map(|route| {
-            (
-                route.path().to_owned(),
-                route.method(),
-                clients::gateway(route),
-            )
-        })
-        .collect()
+    let mut operations = Vec::new();
+    let listed = (0..).map_while(|place| routes.get(place));
+    for route in listed.filter(|route| !route.is_fallback()) {
+        let path = match route.path().strip_suffix("/*") {
+            Some(start) => format!("{start}/{{path}}"),
+            None => route.path().to_owned(),
+        };
+        let methods = match route.method() {
+            "*" => PROXIES_ASK.to_vec(),
+            method => vec![method],
+        };
+        for method in methods {
+            operations.push((path.clone(), method, clients::gateway(route, method, &path)));
+        }
+    }
+    operations
 }
 
 fn security_schemes() -> Value {

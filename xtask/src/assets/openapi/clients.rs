@@ -169,9 +169,13 @@ fn own_usage(method: &str) -> Operation {
 }
 
 /// A route of the API behind: what passes is its own answer.
-pub(super) fn gateway(route: &Route) -> Operation {
-    let name = format!("{} {}", route.method(), route.path());
-    let words = format!("{} {}", route.method().to_ascii_lowercase(), route.path());
+pub(super) fn gateway(route: &Route, method: &str, path: &str) -> Operation {
+    let name = format!("{method} {path}");
+    let words = format!("{} {path}", method.to_ascii_lowercase());
+    let host = match route.host() {
+        Some(host) => format!(" Only at the host {host}."),
+        None => String::new(),
+    };
     let id: String = words
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -185,7 +189,9 @@ pub(super) fn gateway(route: &Route) -> Operation {
         })
         .collect();
     Operation::new(&id, "gateway", &name)
-        .described("Passed on to the protected API once the key is accepted. All other answers are the API's own.")
+        .described(&format!(
+            "Passed on to the protected API once the key is accepted. All other answers are the API's own.{host}"
+        ))
         .secured(key_security(route.scope().as_str()))
         .answers("default", json!({ "description": "The API's answer." }))
         .refused(&KEY_PROBLEMS)

@@ -1,0 +1,207 @@
+//! One route: what it takes, what it asks for, and which others it cannot stand beside.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::route_pattern::Pattern;
+use super::upstreams::Upstreams;
+use crate::key::Scope;
+use crate::verify::Freshness;
+
+/// One entry of `ROUTES`, as the operator writes it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    method: String,
+    host: Option<String>,
+    path: String,
+    scope: String,
+    #[serde(default)]
+    freshness: Freshness,
+    upstream: Option<String>,
+    #[serde(default)]
+    fallback: bool,
+}
+
+/// One protected route.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    method: String,
+    host: Option<String>,
+    path: String,
+    pub(super) pattern: Pattern,
+    scope: Scope,
+    freshness: Freshness,
+    upstream: usize,
+    is_fallback: bool,
+}
+
+/// The method of a route that takes every one.
+const ANY_METHOD: &str = "*";
+
+impl Route {
+    /// In capitals; `*` for every one.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The only host it is for, where it is for one.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// As the operator wrote it: variables in braces, `*` for all that follows.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The scope a key needs.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// How sure the route must be.
+    #[must_use]
+    pub const fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
+    /// Which API it leads to: its place in [`Upstreams`], 0 for the unnamed one.
+    #[must_use]
+    pub const fn upstream(&self) -> usize {
+        self.upstream
+    }
+
+    /// Whether it is for what no other route lists.
+    #[must_use]
+    pub const fn is_fallback(&self) -> bool {
+        self.is_fallback
+    }
+
+    pub(super) fn takes_method(&self, method: &str) -> bool {
+        self.method == ANY_METHOD || self.method == method
+    }
+
+    pub(super) fn is_for(&self, host: &str) -> bool {
+        let own = self.host.as_deref();
+        own.is_none_or(|own| own.eq_ignore_ascii_case(host_name(host)))
+    }
+
+    /// The same, where a proxy may not have said the host (an empty one).
+    pub(super) fn could_be_for(&self, host: &str) -> bool {
+        host.is_empty() || self.is_for(host)
+    }
+
+    /// Whether some request fits both, as far as method and host go.
+    fn meets(&self, other: &Self) -> bool {
+        let methods = self.takes_method(&other.method) || other.takes_method(&self.method);
+        let hosts = match (&self.host, &other.host) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        methods && hosts
+    }
+
+    /// Whether it takes every path on every host that `other` takes.
+    fn covers(&self, other: &Self) -> bool {
+        self.pattern.covers(&other.pattern) && (self.host.is_none() || self.host == other.host)
+    }
+
+    /// Whether it makes no difference by which of the two a request is judged.
+    fn demands_the_same(&self, other: &Self) -> bool {
+        (&self.scope, self.freshness, self.upstream)
+            == (&other.scope, other.freshness, other.upstream)
+    }
+
+    /// Why it cannot stand in one table with an earlier one.
+    pub(super) fn conflict(&self, earlier: &Self) -> Option<&'static str> {
+        let (one, other) = (&self.pattern, &earlier.pattern);
+        let meet = one.overlaps(other) && self.meets(earlier);
+        match (self.is_fallback, earlier.is_fallback) {
+            (false, false) => {
+                let but_for_a_slash = one.overlaps_but_for_a_slash(other) && self.meets(earlier);
+                (meet || (but_for_a_slash && !self.demands_the_same(earlier)))
+                    .then_some("meets the same requests as")
+            }
+            // What is listed is no fallback's, whatever the method.
+            (false, true) => self.covers(earlier).then_some("takes every request of"),
+            (true, false) => earlier.covers(self).then_some("gets no request beside"),
+            // The first counts, so that the wider one comes later.
+            (true, true) => (meet && (earlier.covers(self) || !self.covers(earlier)))
+                .then_some("meets the same requests as"),
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.as_deref().unwrap_or_default();
+        write!(f, "{} {host}{}", self.method, self.path)
+    }
+}
+
+/// A host without its port, and without the dot that may stand at its end.
+fn host_name(host: &str) -> &str {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+/// Reads an entry by itself.
+///
+/// # Errors
+/// What is wrong with it, for the operator.
+pub(super) fn read(written: Written, upstreams: &Upstreams) -> Result<Route, String> {
+    let Written {
+        method,
+        host,
+        path,
+        scope,
+        freshness,
+        upstream,
+        fallback,
+    } = written;
+    let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    if !is_method && method != ANY_METHOD {
+        return Err(format!(
+            "`method` is in capitals, as GET, or * for all; got {method:?}"
+        ));
+    }
+    if let Some(host) = &host {
+        let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        if host.is_empty() || host_name(host) != host || !host.bytes().all(fits) {
+            return Err(format!(
+                "`host` is a name in lower case, without a port; got {host:?}"
+            ));
+        }
+    }
+    let pattern = Pattern::parse(&path)?;
+    let scope = Scope::parse(&scope)
+        .ok_or_else(|| format!("`scope` is 1 to 64 visible ASCII characters; got {scope:?}"))?;
+    let upstream = match upstream {
+        None => 0,
+        Some(name) => upstreams.place(&name).ok_or_else(|| {
+            format!(
+                "`upstream` {name:?} is not in UPSTREAMS, which has: {}",
+                upstreams.names()
+            )
+        })?,
+    };
+    Ok(Route {
+        method,
+        host,
+        path,
+        pattern,
+        scope,
+        freshness,
+        upstream,
+        is_fallback: fallback,
+    })
+}
