@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use katalo_keys::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
 use katalo_keys::http::admin::{self, Facts};
 use katalo_keys::http::{
-    AdminPlace, Match, Place, RouteTable, Upstreams, checked_path, leaks, oauth, session_cookie,
+    AdminPlace, Match, Place, RouteTable, checked_path, leaks, oauth, session_cookie,
 };
 use katalo_keys::key::{
     Brand, Environment, KeyRecord, Keyring, OrganizationId, OrganizationRecord, Scope,
@@ -186,8 +186,7 @@ pub fn bodies(data: &[u8]) {
 pub fn routes(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.lines();
-    let Ok(table) = RouteTable::parse(lines.next().unwrap_or_default(), "", &Upstreams::default())
-    else {
+    let Ok(table) = RouteTable::parse(lines.next().unwrap_or_default(), "") else {
         return;
     };
     for line in lines {

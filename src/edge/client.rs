@@ -59,7 +59,7 @@ impl Wanted {
                 has_test: self
                     .route(edge)
                     .and_then(|route| edge.settings.upstream(route))
-                    .is_some_and(|upstream| upstream.test.is_some()),
+                    .is_some_and(|(_, upstream)| upstream.has_test),
             },
         }
     }
@@ -375,9 +375,11 @@ fn forward(
     now: Timestamp,
 ) -> Result<JsValue, JsValue> {
     let refuse = |problem: Problem| refuse(incoming, problem, granted.restriction());
-    let upstream = wanted.route(edge).map_or(0, Route::upstream);
     let environment = granted.key().environment;
-    let Some(behind) = gateway::behind(&edge.settings, incoming, upstream, environment) else {
+    let route = wanted.route(edge);
+    let behind =
+        route.and_then(|route| gateway::behind(&edge.settings, incoming, route, environment));
+    let Some(behind) = behind else {
         return refuse(Code::UpstreamUnavailable.into());
     };
     if incoming.asks_for_web_socket() {

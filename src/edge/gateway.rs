@@ -8,12 +8,13 @@ use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request};
 
-use crate::http::{Code, Passage, Target, request_passage, response_passage};
+use crate::http::{Code, Passage, Route, request_passage, response_passage};
 use crate::key::Environment;
 use crate::runtime::bindings;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::respond::refuse;
-use crate::settings::Settings;
+use crate::settings::bindings::TEST_OF;
+use crate::settings::{Settings, Target};
 
 /// What `forward` of the shim does.
 pub(crate) struct Plan {
@@ -62,40 +63,35 @@ pub(crate) struct Behind {
 
 thread_local! {
     /// The names of all upstreams' bindings, as JavaScript has them: for `live` and
-    /// for `test` keys by turns, empty where there is none.
+    /// for `test` keys by turns.
     static SERVICES: OnceCell<Vec<JsString>> = const { OnceCell::new() };
 }
 
 fn services(settings: &Settings) -> Vec<JsString> {
-    let targets = settings.upstreams.iter();
-    let targets = targets.flat_map(|upstream| [&upstream.live, &upstream.test]);
-    let names = targets.map(|target| match target {
-        Some(Target::Service(name)) => name.as_str(),
-        _ => "",
-    });
-    names.map(JsString::from).collect()
+    let names = settings.upstreams.iter().map(|(name, _)| name.as_str());
+    let both = names.flat_map(|name| ["", TEST_OF].map(|end| [name, end].concat()));
+    both.map(JsString::from).collect()
 }
 
-/// The API behind for this environment, if there is one.
+/// The API behind a route for this environment, if there is one.
 pub(crate) fn behind(
     settings: &Settings,
     incoming: &Incoming,
-    upstream: usize,
+    route: &Route,
     of: Environment,
 ) -> Option<Behind> {
-    let place = 2 * upstream;
-    let upstream = settings.upstreams.get(upstream)?;
-    let (place, target) = match of {
-        Environment::Test => (place + 1, &upstream.test),
-        Environment::Live | Environment::Admin => (place, &upstream.live),
-    };
-    let url = match target.as_ref()? {
-        Target::Service(_) => None,
-        Target::Origin(origin) => Some([origin, incoming.target()].concat()),
+    let (place, upstream) = settings.upstream(route)?;
+    let (service, url) = match (of, &upstream.live) {
+        (Environment::Test, _) => (2 * place + 1, upstream.has_test.then_some(None)?),
+        (_, Some(Target::Service)) => (2 * place, None),
+        (_, Some(Target::Origin(origin))) => {
+            (2 * place, Some([origin, incoming.target()].concat()))
+        }
+        (_, None) => return None,
     };
     let binding = SERVICES.with(|known| {
         let known = known.get_or_init(|| services(settings));
-        known.get(place).cloned()
+        known.get(service).cloned()
     })?;
     Some(Behind { binding, url })
 }

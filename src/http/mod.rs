@@ -17,8 +17,9 @@ mod problem;
 mod route;
 mod route_pattern;
 mod route_table;
+#[cfg(feature = "control")]
+mod scopes;
 mod session;
-mod upstreams;
 mod usage;
 
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
@@ -35,10 +36,13 @@ pub use place::{
 pub use problem::{Code, Problem, ProblemKind};
 pub use route::Route;
 pub use route_table::{Match, OWN_USAGE_SCOPE, RouteTable, RouteTableError};
+#[cfg(feature = "control")]
+pub(crate) use scopes::did_you_mean;
+#[cfg(feature = "control")]
+pub use scopes::{DescribedScope, described_scopes};
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
 };
-pub use upstreams::{Target, Upstream, Upstreams};
 pub use usage::{USAGE_QUERY, own_usage_answer, usage_query};
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::route_pattern::Pattern;
-use super::upstreams::Upstreams;
 use crate::key::Scope;
+use crate::settings::bindings::UPSTREAM;
 use crate::verify::Freshness;
 
 /// One entry of `ROUTES`, as the operator writes it.
@@ -33,7 +33,7 @@ pub struct Route {
     pub(super) pattern: Pattern,
     scope: Scope,
     freshness: Freshness,
-    upstream: usize,
+    upstream: String,
     is_fallback: bool,
 }
 
@@ -71,10 +71,11 @@ impl Route {
         self.freshness
     }
 
-    /// Which API it leads to: its place in [`Upstreams`], 0 for the unnamed one.
+    /// Which API it leads to: the name of a service binding, and what the names of its
+    /// other settings begin with.
     #[must_use]
-    pub const fn upstream(&self) -> usize {
-        self.upstream
+    pub fn upstream(&self) -> &str {
+        &self.upstream
     }
 
     /// Whether it is for what no other route lists.
@@ -114,8 +115,8 @@ impl Route {
 
     /// Whether it makes no difference by which of the two a request is judged.
     fn demands_the_same(&self, other: &Self) -> bool {
-        (&self.scope, self.freshness, self.upstream)
-            == (&other.scope, other.freshness, other.upstream)
+        (&self.scope, self.freshness, &self.upstream)
+            == (&other.scope, other.freshness, &other.upstream)
     }
 
     /// Why it cannot stand in one table with an earlier one.
@@ -158,7 +159,7 @@ fn host_name(host: &str) -> &str {
 ///
 /// # Errors
 /// What is wrong with it, for the operator.
-pub(super) fn read(written: Written, upstreams: &Upstreams) -> Result<Route, String> {
+pub(super) fn read(written: Written) -> Result<Route, String> {
     let Written {
         method,
         host,
@@ -185,15 +186,13 @@ pub(super) fn read(written: Written, upstreams: &Upstreams) -> Result<Route, Str
     let pattern = Pattern::parse(&path)?;
     let scope = Scope::parse(&scope)
         .ok_or_else(|| format!("`scope` is 1 to 64 visible ASCII characters; got {scope:?}"))?;
-    let upstream = match upstream {
-        None => 0,
-        Some(name) => upstreams.place(&name).ok_or_else(|| {
-            format!(
-                "`upstream` {name:?} is not in UPSTREAMS, which has: {}",
-                upstreams.names()
-            )
-        })?,
-    };
+    let upstream = upstream.unwrap_or_else(|| UPSTREAM.to_owned());
+    let is_plain = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_');
+    if upstream.is_empty() || !upstream.bytes().all(is_plain) {
+        return Err(format!(
+            "`upstream` is the name of a binding in capitals, as ORDERS; got {upstream:?}"
+        ));
+    }
     Ok(Route {
         method,
         host,

@@ -8,7 +8,6 @@ use std::fmt;
 use super::place::{Place, reserved};
 use super::route::{Route, Written, read};
 use super::route_pattern::Pattern;
-use super::upstreams::Upstreams;
 use crate::json;
 use crate::key::Scope;
 
@@ -73,11 +72,7 @@ impl RouteTable {
     ///
     /// # Errors
     /// An entry that is wrong.
-    pub fn parse(
-        text: &str,
-        own_prefix: &str,
-        upstreams: &Upstreams,
-    ) -> Result<Self, RouteTableError> {
+    pub fn parse(text: &str, own_prefix: &str) -> Result<Self, RouteTableError> {
         let entries: Vec<Written> = json::from_str(text).map_err(|error| match error.item() {
             Some(place) => RouteTableError {
                 entry: place + 1,
@@ -98,7 +93,7 @@ impl RouteTable {
             ..Self::default()
         };
         for (place, written) in entries.into_iter().enumerate() {
-            let route = read(written, upstreams)
+            let route = read(written)
                 .and_then(|route| table.admit(route))
                 .map_err(|reason| RouteTableError {
                     entry: place + 1,
@@ -176,6 +171,11 @@ impl RouteTable {
         self.routes.get(usize::from(place))
     }
 
+    /// All routes, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter()
+    }
+
     /// Every scope that a route asks for, the Worker's own among them.
     pub fn scopes(&self) -> impl Iterator<Item = Scope> {
         let of_routes = self.routes.iter().map(|route| route.scope().clone());
@@ -212,7 +212,7 @@ mod tests {
     use crate::verify::Freshness;
 
     fn parse(text: &str) -> Result<RouteTable, RouteTableError> {
-        RouteTable::parse(text, "", &Upstreams::default())
+        RouteTable::parse(text, "")
     }
 
     const TABLE: &str = r#"[

@@ -11,7 +11,7 @@ use super::error::SettingsError;
 use super::value::{bound, secret, switch, value};
 use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
-use crate::http::{Route, RouteTable, Target, Upstream, Upstreams, own_prefix};
+use crate::http::{Route, RouteTable, own_prefix};
 use crate::key::{Brand, Keyring};
 use crate::verify::TestKeys;
 
@@ -29,8 +29,6 @@ pub struct RawSettings {
     pub routes: Option<String>,
     /// [`bindings::OWN_PREFIX`]
     pub own_prefix: Option<String>,
-    /// [`bindings::UPSTREAMS`], as JSON.
-    pub upstreams: Option<String>,
     /// [`bindings::FRESHNESS_AT_MOST_MS`]
     pub at_most: Option<String>,
     /// [`bindings::CONFIRMATIONS`]
@@ -45,14 +43,8 @@ pub struct RawSettings {
     pub relay_region: Option<String>,
     /// [`bindings::LOG_SAMPLE_PERCENT`]
     pub log_sample_percent: Option<String>,
-    /// [`bindings::UPSTREAM_URL`]
-    pub upstream_url: Option<String>,
     /// [`bindings::UPSTREAM_TIMEOUT_MS`]
     pub upstream_timeout: Option<String>,
-    /// Whether [`bindings::UPSTREAM`] is bound.
-    pub has_upstream: bool,
-    /// Whether [`bindings::UPSTREAM_TEST`] is bound.
-    pub has_upstream_test: bool,
     /// [`bindings::FORWARD_AUTH_SECRET`]
     pub forward_auth_secret: Option<String>,
     /// [`bindings::FORWARD_AUTH_TEST_KEYS`]
@@ -84,9 +76,8 @@ pub struct Settings {
     pub relay_region: Option<Region>,
     /// How many of a hundred refusals are in the log.
     pub log_sample_percent: u8,
-    /// The APIs behind: the one of [`bindings::UPSTREAM`] first, then those that
-    /// routes name.
-    pub upstreams: Vec<Upstream>,
+    /// The APIs behind, by name.
+    pub upstreams: Vec<(String, Upstream)>,
     /// How long the API may take until its headers are there.
     pub upstream_timeout: Duration,
     /// Where `test` keys are good.
@@ -100,12 +91,51 @@ pub struct Settings {
     pub control: ControlSettings,
 }
 
+/// An API behind the gateway.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Upstream {
+    /// Where it is for `live` keys.
+    pub live: Option<Target>,
+    /// Whether a Worker is bound for `test` keys, under its name and
+    /// [`bindings::TEST_OF`].
+    pub has_test: bool,
+}
+
+/// Where an API is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// In a Worker, bound under its name.
+    Service,
+    /// At a URL without a path, from its name and [`bindings::URL_OF`].
+    Origin(String),
+}
+
+impl Upstream {
+    /// From its bindings: a Worker goes before a URL, and an empty URL is none.
+    #[must_use]
+    pub fn of(is_bound: bool, url: Option<String>, has_test: bool) -> Self {
+        let url = url.filter(|url| !url.is_empty());
+        let origin = url.map(|url| Target::Origin(url.trim_end_matches('/').to_owned()));
+        Self {
+            live: if is_bound {
+                Some(Target::Service)
+            } else {
+                origin
+            },
+            has_test,
+        }
+    }
+}
+
 impl Settings {
-    /// Reads the settings.
+    /// Reads the settings. `upstream` says where the API of a name is.
     ///
     /// # Errors
     /// The first that cannot be used.
-    pub fn read(raw: RawSettings) -> Result<Self, SettingsError> {
+    pub fn read(
+        raw: RawSettings,
+        upstream: &dyn Fn(&str) -> Upstream,
+    ) -> Result<Self, SettingsError> {
         let routes = raw.routes.ok_or(SettingsError::Missing(bindings::ROUTES))?;
         let own_prefix = value(
             raw.own_prefix,
@@ -114,20 +144,8 @@ impl Settings {
             own_prefix,
         )?
         .unwrap_or_default();
-        let named = match raw.upstreams.as_deref() {
-            None | Some("") => Upstreams::default(),
-            Some(text) => Upstreams::parse(text).map_err(SettingsError::Upstreams)?,
-        };
-        let routes =
-            RouteTable::parse(&routes, &own_prefix, &named).map_err(SettingsError::Routes)?;
-        let service =
-            |is_bound: bool, name: &str| is_bound.then(|| Target::Service(name.to_owned()));
-        let url = raw.upstream_url.filter(|url| !url.is_empty());
-        let unnamed = Upstream {
-            live: service(raw.has_upstream, bindings::UPSTREAM)
-                .or_else(|| url.map(|url| Target::Origin(url.trim_end_matches('/').to_owned()))),
-            test: service(raw.has_upstream_test, bindings::UPSTREAM_TEST),
-        };
+        let routes = RouteTable::parse(&routes, &own_prefix).map_err(SettingsError::Routes)?;
+        let upstreams = upstreams(&routes, upstream)?;
         Ok(Self {
             #[cfg(feature = "control")]
             control: ControlSettings::read(raw.control, &routes)?,
@@ -156,7 +174,7 @@ impl Settings {
                 |text| text.parse().ok().filter(|percent| *percent <= 100),
             )?
             .unwrap_or(100),
-            upstreams: named.after(unnamed),
+            upstreams,
             upstream_timeout: value(
                 raw.upstream_timeout,
                 bindings::UPSTREAM_TIMEOUT_MS,
@@ -178,11 +196,35 @@ impl Settings {
 }
 
 impl Settings {
-    /// The API behind a route.
+    /// The API behind a route, and its place among all.
     #[must_use]
-    pub fn upstream(&self, route: &Route) -> Option<&Upstream> {
-        self.upstreams.get(route.upstream())
+    pub fn upstream(&self, route: &Route) -> Option<(usize, &Upstream)> {
+        let mut upstreams = self.upstreams.iter().enumerate();
+        let found = upstreams.find(|(_, (name, _))| name == route.upstream());
+        found.map(|(place, (_, upstream))| (place, upstream))
     }
+}
+
+/// Those that routes lead to. One that a route names must be somewhere.
+fn upstreams(
+    routes: &RouteTable,
+    upstream: &dyn Fn(&str) -> Upstream,
+) -> Result<Vec<(String, Upstream)>, SettingsError> {
+    let mut upstreams: Vec<(String, Upstream)> = Vec::new();
+    for route in routes.iter() {
+        let name = route.upstream();
+        if upstreams.iter().any(|(known, _)| known == name) {
+            continue;
+        }
+        let found = upstream(name);
+        // A control plane in a Worker of its own has no API behind it.
+        let is_needed = cfg!(feature = "edge") && name != bindings::UPSTREAM;
+        if is_needed && found.live.is_none() {
+            return Err(SettingsError::Unbound(name.to_owned()));
+        }
+        upstreams.push((name.to_owned(), found));
+    }
+    Ok(upstreams)
 }
 
 fn keyring(root_keys: Option<String>, brand: Option<&str>) -> Result<Keyring, SettingsError> {

@@ -3,10 +3,7 @@
 
 use proptest::prelude::*;
 
-use crate::http::{
-    Dialect, Match, Place, RouteTable, RouteTableError, Target, Upstream, Upstreams, checked_path,
-    own_prefix,
-};
+use crate::http::{Dialect, Match, Place, RouteTable, RouteTableError, checked_path, own_prefix};
 
 const HOST: &str = "api.example";
 
@@ -23,9 +20,7 @@ fn fallback(path: &str) -> String {
 }
 
 fn parse(entries: &[String]) -> Result<RouteTable, RouteTableError> {
-    let upstreams = r#"{"orders":{"live":"ORDERS"},"old":{"live":"https://old.example"}}"#;
-    let upstreams = Upstreams::parse(upstreams).unwrap();
-    RouteTable::parse(&format!("[{}]", entries.join(",")), "", &upstreams)
+    RouteTable::parse(&format!("[{}]", entries.join(",")), "")
 }
 
 fn table(entries: &[String]) -> RouteTable {
@@ -92,7 +87,7 @@ fn what_is_nobodys_is_the_gateways_where_a_route_is_outside_of_v1() {
 fn our_own_paths_are_reserved_and_move() {
     let refused = |prefix: &str, path: &str| {
         let text = format!("[{}]", get(path));
-        let error = RouteTable::parse(&text, prefix, &Upstreams::default()).err();
+        let error = RouteTable::parse(&text, prefix).err();
         error.is_some_and(|error| error.reason.contains("answers itself"))
     };
     for path in [
@@ -121,7 +116,7 @@ fn our_own_paths_are_reserved_and_move() {
     ] {
         assert!(refused("/_keys", path), "{path}");
     }
-    let moved = RouteTable::parse("[]", "/_keys", &Upstreams::default()).unwrap();
+    let moved = RouteTable::parse("[]", "/_keys").unwrap();
     assert_eq!(moved.place("/_keys/v1/key"), Place::OwnKey);
     let envoy = Place::ForwardAuth(Dialect::Envoy("/v1/x"));
     assert_eq!(moved.place("/_keys/authorize/envoy/v1/x"), envoy);
@@ -321,51 +316,26 @@ fn nothing_unlisted_is_forwarded_unless_an_entry_says_fallback() {
 }
 
 #[test]
-fn a_route_names_its_upstream() {
-    let of = |name: &str| entry("GET", "/a", "s", &format!(r#","upstream":"{name}""#));
-    let place = |name: &str| table(&[of(name)]).get(0).unwrap().upstream();
-    assert_eq!([place("old"), place("orders")], [1, 2]);
-    assert_eq!(table(&[get("/a")]).get(0).unwrap().upstream(), 0);
-    let error = parse(&[of("order")]).unwrap_err();
-    assert!(error.reason.contains("old, orders"), "{error}");
+fn fallbacks_of_one_path_are_told_apart_by_their_method() {
+    let of = |method: &str, path: &str| entry(method, path, "s", r#","fallback":true"#);
+    let table = table(&[of("GET", "/a/*"), of("PUT", "/a/*"), of("*", "/*")]);
+    assert_eq!(table.find("GET", HOST, "/a/b"), Match::Route(0));
+    assert_eq!(table.find("PUT", HOST, "/a/b"), Match::Route(1));
+    let allow = Match::OtherMethod("GET, PUT".to_owned());
+    assert_eq!(table.find("DELETE", HOST, "/a/b"), allow);
+    assert_eq!(table.find("DELETE", HOST, "/b"), Match::Route(2));
 }
 
 #[test]
-fn upstreams_are_bindings_or_origins() {
-    let read = |text: &str| Upstreams::parse(text).map(|read| read.after(Upstream::default()));
-    let some = read(
-        r#"{"a":{"live":"ORDERS","test":"http://127.0.0.1:8080/"},"b":{"live":"https://api.example"}}"#,
-    );
-    let origin = |text: &str| Some(Target::Origin(text.to_owned()));
-    assert_eq!(
-        some.unwrap(),
-        [
-            Upstream::default(),
-            Upstream {
-                live: Some(Target::Service("ORDERS".to_owned())),
-                test: origin("http://127.0.0.1:8080"),
-            },
-            Upstream {
-                live: origin("https://api.example"),
-                test: None,
-            },
-        ]
-    );
-    for bad in [
-        "127.0.0.1:8080",
-        "ftp://x",
-        "https://",
-        "https://x/path",
-        "https://x?",
-        "https://user@x",
-        "https://x y",
-        "",
-    ] {
-        let error = read(&format!(r#"{{"a":{{"live":"{bad}"}}}}"#)).unwrap_err();
-        assert!(error.starts_with("a: "), "{bad}: {error}");
+fn a_route_names_its_upstream() {
+    let of = |name: &str| entry("GET", "/a", "s", &format!(r#","upstream":"{name}""#));
+    let name = |entry: String| table(&[entry]).get(0).unwrap().upstream().to_owned();
+    assert_eq!(name(of("ORDERS_2")), "ORDERS_2");
+    assert_eq!(name(get("/a")), "UPSTREAM");
+    for bad in ["", "orders", "A-B", "https://x"] {
+        let error = parse(&[of(bad)]).unwrap_err();
+        assert!(error.reason.starts_with("`upstream`"), "{bad}: {error}");
     }
-    assert!(read(r#"{"a":{"test":"X"}}"#).is_err());
-    assert!(read(r#"{"a":{"live":"X","prod":"Y"}}"#).is_err());
 }
 
 proptest! {

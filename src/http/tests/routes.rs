@@ -2,7 +2,7 @@
 
 use crate::http::{
     ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, MOVABLE, Match, Place, Query, RouteTable,
-    RouteTableError, Upstreams, checked_path,
+    RouteTableError, checked_path,
 };
 use crate::verify::Freshness;
 
@@ -82,7 +82,7 @@ fn every_template_is_filled_and_read_back() {
 }
 
 fn parse(text: &str) -> Result<RouteTable, RouteTableError> {
-    RouteTable::parse(text, "", &Upstreams::default())
+    RouteTable::parse(text, "")
 }
 
 const HOST: &str = "api.example";

@@ -17,8 +17,10 @@ mod untyped;
 use crate::project;
 use anyhow::{Context, Result, anyhow, bail};
 use katalo_keys::http::{
-    ADMIN, ADMIN_PREFIX, PROXIES_ASK, Place, RouteTable, Upstreams, own_prefix,
+    ADMIN, ADMIN_PREFIX, DescribedScope, PROXIES_ASK, Place, Route, RouteTable, described_scopes,
+    own_prefix,
 };
+use katalo_keys::key::Scope;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -35,35 +37,50 @@ pub(super) fn run(file: &Path) -> Result<()> {
 struct Gateway {
     routes: RouteTable,
     own_prefix: String,
+    scopes: Vec<DescribedScope>,
 }
 
 impl Gateway {
     fn read(text: &str) -> Result<Self> {
         let settings: toml::Table = text.parse()?;
-        let variable = |name| settings.get("vars").and_then(|all| all.get(name));
+        let variable = |name: &str| settings.get("vars").and_then(|all| all.get(name));
         let own_prefix = match variable("OWN_PREFIX").and_then(toml::Value::as_str) {
             None | Some("") => String::new(),
             Some(text) => own_prefix(text)
                 .context("OWN_PREFIX must be a path such as /_keys, without a slash at its end")?,
         };
-        let upstreams = match variable("UPSTREAMS") {
-            Some(upstreams) => Upstreams::parse(&serde_json::to_string(upstreams)?)
-                .map_err(|reason| anyhow!("UPSTREAMS: {reason}"))?,
-            None => Upstreams::default(),
-        };
+        let routes = variable("ROUTES").context("wrangler.toml has no ROUTES")?;
+        let routes = RouteTable::parse(&serde_json::to_string(routes)?, &own_prefix)
+            .map_err(|error| anyhow!("{error}"))?;
         let services = settings.get("services").and_then(toml::Value::as_array);
         let is_bound = |name: &str| {
             let mut services = services.into_iter().flatten();
             services
                 .any(|service| service.get("binding").and_then(toml::Value::as_str) == Some(name))
         };
-        if let Some(name) = upstreams.services().find(|name| !is_bound(name)) {
-            bail!("UPSTREAMS: {name} is not bound under [[services]]");
+        let is_somewhere =
+            |name: &str| is_bound(name) || variable(&format!("{name}_URL")).is_some();
+        let named = routes
+            .iter()
+            .map(Route::upstream)
+            .filter(|name| *name != "UPSTREAM");
+        if let Some(name) = named.into_iter().find(|name| !is_somewhere(name)) {
+            bail!(
+                "ROUTES: the upstream {name} is neither bound under [[services]] nor is there {name}_URL"
+            );
         }
-        let routes = variable("ROUTES").context("wrangler.toml has no ROUTES")?;
-        let routes = RouteTable::parse(&serde_json::to_string(routes)?, &own_prefix, &upstreams)
-            .map_err(|error| anyhow!("{error}"))?;
-        Ok(Self { routes, own_prefix })
+        let more = variable("CLIENT_SCOPES").and_then(toml::Value::as_str);
+        let more = more.unwrap_or_default().split_ascii_whitespace();
+        let more: Option<Vec<Scope>> = more.map(Scope::parse).collect();
+        let catalogue = variable("SCOPES").map(serde_json::to_string).transpose()?;
+        let more = more.context("CLIENT_SCOPES must be scopes separated by spaces")?;
+        let scopes = described_scopes(catalogue.as_deref(), &routes, more)
+            .map_err(|reason| anyhow!("SCOPES: {reason}"))?;
+        Ok(Self {
+            routes,
+            own_prefix,
+            scopes,
+        })
     }
 }
 
@@ -77,7 +94,7 @@ fn document(gateway: &Gateway) -> Result<Value> {
         "tags": TAGS.map(|(name, description)| json!({ "name": name, "description": description })),
         "paths": paths,
         "components": {
-            "securitySchemes": security_schemes(),
+            "securitySchemes": security_schemes(&gateway.scopes),
             "schemas": schema::all(),
             "responses": responses,
         },
@@ -204,7 +221,22 @@ fn gateway(routes: &RouteTable) -> Vec<(String, &str, operation::Operation)> {
     operations
 }
 
-fn security_schemes() -> Value {
+/// What a client's key may be given, in English where it is described.
+fn scopes_in_words(scopes: &[DescribedScope]) -> String {
+    let words = scopes.iter().map(|scope| {
+        let description = scope
+            .description
+            .get("en")
+            .or(scope.description.values().next());
+        let description = description.map_or(String::new(), |text| format!(": {text}"));
+        let danger = if scope.dangerous { " (dangerous)" } else { "" };
+        format!("- `{}`{danger}{description}", scope.name)
+    });
+    words.collect::<Vec<_>>().join("\n")
+}
+
+fn security_schemes(scopes: &[DescribedScope]) -> Value {
+    let scopes = scopes_in_words(scopes);
     json!({
         "adminKey": {
             "type": "http", "scheme": "bearer", "bearerFormat": "kat_admin_<publicKeyId>.<secret>",
@@ -212,7 +244,7 @@ fn security_schemes() -> Value {
         },
         "key": {
             "type": "http", "scheme": "bearer", "bearerFormat": "kat_live_<publicKeyId>.<secret>",
-            "description": "A client's key. Servers send it; browsers are refused.",
+            "description": format!("A client's key. Servers send it; browsers are refused. Its scopes:\n\n{scopes}"),
         },
         "session": {
             "type": "apiKey", "in": "cookie", "name": "__Host-katalo-session",

@@ -170,12 +170,9 @@ fn own_usage(method: &str) -> Operation {
 
 /// A route of the API behind: what passes is its own answer.
 pub(super) fn gateway(route: &Route, method: &str, path: &str) -> Operation {
-    let name = format!("{method} {path}");
+    let host = route.host().map(|host| format!(" at {host}"));
+    let name = format!("{method} {path}{}", host.unwrap_or_default());
     let words = format!("{} {path}", method.to_ascii_lowercase());
-    let host = match route.host() {
-        Some(host) => format!(" Only at the host {host}."),
-        None => String::new(),
-    };
     let id: String = words
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -189,9 +186,7 @@ pub(super) fn gateway(route: &Route, method: &str, path: &str) -> Operation {
         })
         .collect();
     Operation::new(&id, "gateway", &name)
-        .described(&format!(
-            "Passed on to the protected API once the key is accepted. All other answers are the API's own.{host}"
-        ))
+        .described("Passed on to the protected API once the key is accepted. All other answers are the API's own.")
         .secured(key_security(route.scope().as_str()))
         .answers("default", json!({ "description": "The API's answer." }))
         .refused(&KEY_PROBLEMS)

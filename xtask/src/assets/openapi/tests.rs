@@ -38,9 +38,9 @@ fn routes_of_any_path_are_described_and_our_own_move() {
         services = [{ binding = "ORDERS", service = "orders" }]
         [vars]
         OWN_PREFIX = "/_keys"
-        UPSTREAMS = { orders = { live = "ORDERS" } }
+        SCOPES = [{ name = "read", description = { en = "Read it" }, dangerous = true }, { name = "rest" }]
         ROUTES = [
-          { method = "*", path = "/api/*", scope = "read", upstream = "orders" },
+          { method = "*", path = "/api/*", scope = "read", upstream = "ORDERS" },
           { method = "GET", path = "/v1/key", scope = "read", host = "api.example" },
           { method = "*", path = "/*", scope = "rest", fallback = true },
         ]"#,
@@ -49,8 +49,10 @@ fn routes_of_any_path_are_described_and_our_own_move() {
     let paths = document["paths"].as_object().unwrap();
     assert_eq!(names(&paths["/api/{path}"]).len(), PROXIES_ASK.len());
     assert_eq!(names(&paths["/v1/key"]), set(["get"]));
-    let words = paths["/v1/key"]["get"]["description"].as_str().unwrap();
-    assert!(words.contains("api.example"), "{words}");
+    assert_eq!(
+        paths["/v1/key"]["get"]["summary"],
+        "GET /v1/key at api.example"
+    );
     for moved in ["/_keys/v1/key", "/_keys/authorize/nginx", "/_keys/healthz"] {
         assert!(paths.contains_key(moved), "{moved}");
     }
@@ -58,24 +60,31 @@ fn routes_of_any_path_are_described_and_our_own_move() {
         assert!(!paths.contains_key(gone), "{gone}");
     }
     assert!(paths.contains_key("/leaks/github"));
+    let key = document["components"]["securitySchemes"]["key"]["description"].as_str();
+    assert!(
+        key.unwrap()
+            .ends_with("- `read` (dangerous): Read it\n- `rest`\n- `usage`")
+    );
 }
 
 #[test]
 fn the_build_checks_what_the_worker_will() {
     let with = |more: &str| read(&format!("[vars]\n{more}")).unwrap_err().to_string();
-    let route = r#"ROUTES = [{ method = "GET", path = "/a", scope = "s", upstream = "orders" }]"#;
+    let route = r#"ROUTES = [{ method = "GET", path = "/a", scope = "s", upstream = "ORDERS" }]"#;
     for (settings, words) in [
         ("X = 1".to_owned(), "no ROUTES"),
-        (route.to_owned(), "ROUTES, entry 1"),
+        (route.to_owned(), "the upstream ORDERS"),
         (
-            format!("{route}\nUPSTREAMS = {{ orders = {{ live = \"ORDERS\" }} }}"),
-            "[[services]]",
+            format!("{route}\nORDERS_URL = \"\"\nOWN_PREFIX = \"x\""),
+            "OWN_PREFIX",
         ),
+        (route.replace("\"/a\"", "\"/*\""), "ROUTES, entry 1"),
         (
-            format!("{route}\nUPSTREAMS = {{ orders = {{ live = \"a/b\" }} }}"),
-            "orders: ",
+            r#"ROUTES = [{ method = "GET", path = "/a", scope = "raed" }]
+            SCOPES = [{ name = "read" }]"#
+                .to_owned(),
+            "did you mean read?",
         ),
-        (format!("{route}\nOWN_PREFIX = \"keys\""), "OWN_PREFIX"),
     ] {
         let error = with(&settings);
         assert!(error.contains(words), "{settings}: {error}");
@@ -646,6 +655,11 @@ fn sessions_introspection_and_problems_are_as_described() {
     fits("Introspection", &introspected);
     assert_eq!(names(&introspected), properties("Introspection"));
     fits("Introspection", &shown(oauth::inactive()));
+    let scopes: Vec<DescribedScope> = serde_json::from_value(json!([
+        { "name": "read", "description": { "en": "Read", "da": "L\u{e6}se" }, "dangerous": true },
+        { "name": "usage" },
+    ]))
+    .unwrap();
     let session = message::Session {
         token: None,
         csrf_token: "t".to_owned(),
@@ -653,7 +667,7 @@ fn sessions_introspection_and_problems_are_as_described() {
         id,
         record: key,
     };
-    let session = shown(session_answer(201, &session));
+    let session = shown(session_answer(201, &session, &scopes));
     fits("Session", &session);
     assert_eq!(names(&session), properties("Session"));
 
