@@ -68,9 +68,12 @@ thread_local! {
 }
 
 fn services(settings: &Settings) -> Vec<JsString> {
-    let names = settings.upstreams.iter().map(|(name, _)| name.as_str());
-    let both = names.flat_map(|name| ["", TEST_OF].map(|end| [name, end].concat()));
-    both.map(JsString::from).collect()
+    let mut services = Vec::new();
+    for (name, _) in &settings.upstreams {
+        services.push(JsString::from(name.as_str()));
+        services.push(JsString::from([name, TEST_OF].concat()));
+    }
+    services
 }
 
 /// The API behind a route for this environment, if there is one.

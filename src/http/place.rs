@@ -3,7 +3,7 @@
 use super::path::checked_path;
 
 /// A place of the service.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place<'a> {
     /// `/healthz`
     Health,
@@ -121,24 +121,24 @@ pub const FIXED: [(&str, Place<'static>); 4] = [
     ("/dashboard", Place::Dashboard),
 ];
 
-/// What no route of the API behind may take, beside those: patterns of
-/// [`MOVABLE`]'s neighbours. A proxy that asks at a misspelt address must not be
-/// answered by the API.
-const MOVABLE_BELOW: [&str; 2] = ["/authorize/*", "/oauth2/*"];
-
-/// The same of what does not move.
-const FIXED_BELOW: [&str; 3] = ["/admin/v1/*", "/problems/*", "/dashboard/*"];
-
-/// The patterns of all paths that the service keeps for itself.
-pub(super) fn reserved(own_prefix: &str) -> impl Iterator<Item = String> {
-    let moved = MOVABLE
-        .map(|(path, _)| path)
-        .into_iter()
-        .chain(MOVABLE_BELOW);
-    let fixed = FIXED.map(|(path, _)| path).into_iter().chain(FIXED_BELOW);
-    let moved = moved.map(move |path| [own_prefix, path].concat());
-    moved.chain(fixed.map(str::to_owned))
-}
+/// The patterns of all that the service keeps for itself, and whether `OWN_PREFIX`
+/// stands before it. Below `/authorize` and `/oauth2` that is everything: a proxy that
+/// asks at a misspelt address must not be answered by the API.
+pub(super) const RESERVED: [(&str, bool); 13] = [
+    ("/healthz", true),
+    ("/v1/key", true),
+    ("/v1/key/usage", true),
+    ("/authorize", true),
+    ("/authorize/*", true),
+    ("/oauth2/*", true),
+    ("/openapi.json", false),
+    ("/leaks/github", false),
+    ("/", false),
+    ("/dashboard", false),
+    ("/dashboard/*", false),
+    ("/problems/*", false),
+    ("/admin/v1/*", false),
+];
 
 /// `OWN_PREFIX`, if it can stand before our own paths: plain segments, without a slash
 /// at the end, and none that leads to what does not move.
@@ -167,7 +167,7 @@ impl<'a> Place<'a> {
     pub(super) fn among(path: &'a str, own_prefix: &str, is_open: bool) -> Self {
         let fixed = |paths: &[(&str, Place<'static>)], path: &str| {
             let found = paths.iter().find(|(fixed, _)| *fixed == path);
-            found.map(|(_, place)| place.clone())
+            found.map(|(_, place)| *place)
         };
         let own = path.strip_prefix(own_prefix).unwrap_or_default();
         if let Some(place) = fixed(&MOVABLE, own) {

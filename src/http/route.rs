@@ -14,12 +14,14 @@ use crate::verify::Freshness;
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
     method: String,
-    host: Option<String>,
+    #[serde(default)]
+    host: String,
     path: String,
     scope: String,
     #[serde(default)]
     freshness: Freshness,
-    upstream: Option<String>,
+    #[serde(default)]
+    upstream: String,
     #[serde(default)]
     fallback: bool,
 }
@@ -28,8 +30,8 @@ pub(super) struct Written {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Route {
     method: String,
-    host: Option<String>,
-    path: String,
+    /// Empty for every one.
+    host: String,
     pub(super) pattern: Pattern,
     scope: Scope,
     freshness: Freshness,
@@ -50,13 +52,13 @@ impl Route {
     /// The only host it is for, where it is for one.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        self.host.as_deref()
+        Some(self.host.as_str()).filter(|host| !host.is_empty())
     }
 
     /// As the operator wrote it: variables in braces, `*` for all that follows.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        self.pattern.as_str()
     }
 
     /// The scope a key needs.
@@ -89,8 +91,7 @@ impl Route {
     }
 
     pub(super) fn is_for(&self, host: &str) -> bool {
-        let own = self.host.as_deref();
-        own.is_none_or(|own| own.eq_ignore_ascii_case(host_name(host)))
+        self.host.is_empty() || self.host.eq_ignore_ascii_case(host_name(host))
     }
 
     /// The same, where a proxy may not have said the host (an empty one).
@@ -101,16 +102,13 @@ impl Route {
     /// Whether some request fits both, as far as method and host go.
     fn meets(&self, other: &Self) -> bool {
         let methods = self.takes_method(&other.method) || other.takes_method(&self.method);
-        let hosts = match (&self.host, &other.host) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        };
+        let hosts = self.host == other.host || self.host.is_empty() || other.host.is_empty();
         methods && hosts
     }
 
     /// Whether it takes every path on every host that `other` takes.
     fn covers(&self, other: &Self) -> bool {
-        self.pattern.covers(&other.pattern) && (self.host.is_none() || self.host == other.host)
+        self.pattern.covers(&other.pattern) && (self.host.is_empty() || self.host == other.host)
     }
 
     /// Whether it makes no difference by which of the two a request is judged.
@@ -141,17 +139,15 @@ impl Route {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = self.host.as_deref().unwrap_or_default();
-        write!(f, "{} {host}{}", self.method, self.path)
+        let (method, host, path) = (&self.method, &self.host, self.path());
+        write!(f, "{method} {host}{path}")
     }
 }
 
-/// A host without its port, and without the dot that may stand at its end.
+/// A host without its port, and without the dot that may stand at its end. (An IPv6
+/// address is no route's host.)
 fn host_name(host: &str) -> &str {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
     name.strip_suffix('.').unwrap_or(name)
 }
 
@@ -175,28 +171,28 @@ pub(super) fn read(written: Written) -> Result<Route, String> {
             "`method` is in capitals, as GET, or * for all; got {method:?}"
         ));
     }
-    if let Some(host) = &host {
-        let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-        if host.is_empty() || host_name(host) != host || !host.bytes().all(fits) {
-            return Err(format!(
-                "`host` is a name in lower case, without a port; got {host:?}"
-            ));
-        }
+    let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    if host.ends_with('.') || !host.bytes().all(fits) {
+        return Err(format!(
+            "`host` is a name in lower case, without a port; got {host:?}"
+        ));
     }
     let pattern = Pattern::parse(&path)?;
     let scope = Scope::parse(&scope)
         .ok_or_else(|| format!("`scope` is 1 to 64 visible ASCII characters; got {scope:?}"))?;
-    let upstream = upstream.unwrap_or_else(|| UPSTREAM.to_owned());
     let is_plain = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_');
-    if upstream.is_empty() || !upstream.bytes().all(is_plain) {
+    if !upstream.bytes().all(is_plain) {
         return Err(format!(
             "`upstream` is the name of a binding in capitals, as ORDERS; got {upstream:?}"
         ));
     }
+    let upstream = match upstream.as_str() {
+        "" => UPSTREAM.to_owned(),
+        _ => upstream,
+    };
     Ok(Route {
         method,
         host,
-        path,
         pattern,
         scope,
         freshness,

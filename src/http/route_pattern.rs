@@ -6,7 +6,10 @@ use super::path::{checked_path, decoded};
 /// empty, or, as the last one, `*` for one or more of them. A slash at the end is
 /// part of the path.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Pattern(Vec<Segment>);
+pub(super) struct Pattern {
+    text: String,
+    segments: Vec<Segment>,
+}
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Segment {
@@ -51,13 +54,21 @@ impl Pattern {
                 }
             });
         }
-        Ok(Self(segments))
+        Ok(Self {
+            text: path.to_owned(),
+            segments,
+        })
+    }
+
+    /// As it was written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// Whether a checked path fits, to the letter.
     pub(super) fn matches(&self, path: &str) -> bool {
         let mut given = path.split('/').skip(1);
-        for segment in &self.0 {
+        for segment in &self.segments {
             let fits = match (segment, given.next()) {
                 // Only the last segment of a checked path can be empty.
                 (Segment::Rest, Some(given)) => return !given.is_empty(),
@@ -95,7 +106,7 @@ impl Pattern {
 
     /// Whether some path fits both.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        overlap(&self.0, &other.0)
+        overlap(&self.segments, &other.segments)
     }
 
     /// The same, where a slash at the end makes no difference.
@@ -105,7 +116,7 @@ impl Pattern {
 
     /// Whether every path that fits `other` fits this.
     pub(super) fn covers(&self, other: &Self) -> bool {
-        for pair in self.0.iter().zip(&other.0) {
+        for pair in self.segments.iter().zip(&other.segments) {
             match pair {
                 (Segment::Rest, other) => return !other.is_end(),
                 (Segment::Any, Segment::Literal(_) | Segment::Any) if !pair.1.is_end() => {}
@@ -113,12 +124,12 @@ impl Pattern {
                 _ => return false,
             }
         }
-        self.0.len() == other.0.len()
+        self.segments.len() == other.segments.len()
     }
 
     /// The segments without what stands for a slash at the end.
     fn named(&self) -> &[Segment] {
-        match self.0.as_slice() {
+        match self.segments.as_slice() {
             [named @ .., end] if end.is_end() => named,
             all => all,
         }

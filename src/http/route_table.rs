@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::place::{Place, reserved};
+use super::place::{Place, RESERVED};
 use super::route::{Route, Written, read};
 use super::route_pattern::Pattern;
 use crate::json;
@@ -56,8 +56,8 @@ impl fmt::Display for RouteTableError {
 pub struct RouteTable {
     routes: Vec<Route>,
     own_prefix: String,
-    /// What the service keeps for itself, and how the operator would write it.
-    reserved: Vec<(String, Pattern)>,
+    /// What the service keeps for itself.
+    reserved: Vec<Pattern>,
     /// Whether some route is not under `/v1/`: then what is nobody's is the gateway's.
     is_open: bool,
     has_fallback: bool,
@@ -83,15 +83,17 @@ impl RouteTable {
                 reason: "not a list of tables".to_owned(),
             },
         })?;
-        let reserved = reserved(own_prefix).filter_map(|path| {
-            let pattern = Pattern::parse(&path).ok()?;
-            Some((path, pattern))
-        });
         let mut table = Self {
             own_prefix: own_prefix.to_owned(),
-            reserved: reserved.collect(),
             ..Self::default()
         };
+        for (path, moves) in RESERVED {
+            let prefix = if moves { own_prefix } else { "" };
+            let pattern = Pattern::parse(&[prefix, path].concat());
+            table
+                .reserved
+                .push(pattern.map_err(|reason| RouteTableError { entry: 0, reason })?);
+        }
         for (place, written) in entries.into_iter().enumerate() {
             let route = read(written)
                 .and_then(|route| table.admit(route))
@@ -158,11 +160,10 @@ impl RouteTable {
 
     /// Whether an API could take the path for one that a route lists, or that is ours.
     fn resembles_a_known_one(&self, host: &str, path: &str) -> bool {
-        let ours = self.reserved.iter().map(|(_, pattern)| pattern);
-        let listed = self.routes.iter().filter(|route| !route.is_fallback());
-        let listed = listed.filter(|route| route.could_be_for(host));
-        let mut known = ours.chain(listed.map(|route| &route.pattern));
-        known.any(|pattern| pattern.resembles(path))
+        let is_listed = |route: &Route| {
+            !route.is_fallback() && route.could_be_for(host) && route.pattern.resembles(path)
+        };
+        self.reserved.iter().any(|ours| ours.resembles(path)) || self.routes.iter().any(is_listed)
     }
 
     /// The route at a place.
@@ -184,14 +185,17 @@ impl RouteTable {
 
     /// The route, if it leaves the others and our own paths alone.
     fn admit(&self, route: Route) -> Result<Route, String> {
-        let is_ours = |(_, own): &&(String, Pattern)| match route.is_fallback() {
-            false => own.overlaps_but_for_a_slash(&route.pattern),
-            true => own.covers(&route.pattern),
+        let is_ours = |own: &&Pattern| {
+            if route.is_fallback() {
+                own.covers(&route.pattern)
+            } else {
+                own.overlaps_but_for_a_slash(&route.pattern)
+            }
         };
-        if let Some((own, _)) = self.reserved.iter().find(is_ours) {
+        if let Some(own) = self.reserved.iter().find(is_ours) {
             return Err(format!(
-                "`path` {:?} covers {own}, which the Worker answers itself; OWN_PREFIX moves what is for clients and proxies",
-                route.path()
+                "{route} covers {}, which the Worker answers itself; OWN_PREFIX moves what is for clients and proxies",
+                own.as_str()
             ));
         }
         for (place, earlier) in self.routes.iter().enumerate() {

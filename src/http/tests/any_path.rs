@@ -3,7 +3,9 @@
 
 use proptest::prelude::*;
 
-use crate::http::{Dialect, Match, Place, RouteTable, RouteTableError, checked_path, own_prefix};
+use crate::http::{
+    Dialect, FIXED, MOVABLE, Match, Place, RouteTable, RouteTableError, checked_path, own_prefix,
+};
 
 const HOST: &str = "api.example";
 
@@ -116,6 +118,9 @@ fn our_own_paths_are_reserved_and_move() {
     ] {
         assert!(refused("/_keys", path), "{path}");
     }
+    for (path, _) in FIXED.into_iter().chain(MOVABLE) {
+        assert!(refused("", path), "{path}");
+    }
     let moved = RouteTable::parse("[]", "/_keys").unwrap();
     assert_eq!(moved.place("/_keys/v1/key"), Place::OwnKey);
     let envoy = Place::ForwardAuth(Dialect::Envoy("/v1/x"));
@@ -211,7 +216,6 @@ fn a_host_is_that_of_the_request() {
         assert_eq!(table.find("GET", host, "/b"), Match::Route(2), "{host}");
     }
     for bad in [
-        "",
         "X.example",
         "x.example:80",
         "x.example.",
@@ -331,8 +335,10 @@ fn a_route_names_its_upstream() {
     let of = |name: &str| entry("GET", "/a", "s", &format!(r#","upstream":"{name}""#));
     let name = |entry: String| table(&[entry]).get(0).unwrap().upstream().to_owned();
     assert_eq!(name(of("ORDERS_2")), "ORDERS_2");
-    assert_eq!(name(get("/a")), "UPSTREAM");
-    for bad in ["", "orders", "A-B", "https://x"] {
+    for unnamed in [get("/a"), of("")] {
+        assert_eq!(name(unnamed), "UPSTREAM");
+    }
+    for bad in ["orders", "A-B", "https://x"] {
         let error = parse(&[of(bad)]).unwrap_err();
         assert!(error.reason.starts_with("`upstream`"), "{bad}: {error}");
     }
