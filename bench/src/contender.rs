@@ -10,19 +10,25 @@ use std::net::SocketAddr;
 
 /// A Worker of ours, bound as wrangler.toml binds it.
 pub(crate) fn ours(secrets: &Secrets, kv: SocketAddr, upstream: SocketAddr) -> Result<Worker> {
-    let route = |path: &str, freshness: &str| json!({ "method": "GET", "path": path, "scope": "read", "freshness": freshness });
-    Ok(Worker::ours()?
-        .bind("KEYS", Binding::Kv(kv))
+    let both = data_plane("index.js", secrets, kv)?;
+    Ok(both
         .bind("UPSTREAM", Binding::Service(upstream))
         .bind("REGISTRY", Binding::Objects("Registry"))
         .bind("DIRECTORY", Binding::Objects("Directory"))
         .bind("CHANGE_LOG", Binding::Objects("ChangeLog"))
         .bind("RELAY", Binding::Objects("Relay"))
-        .bind("ROOT_KEYS", Binding::Text(secrets.root_keys.clone()))
         .bind(
             "BOOTSTRAP_TOKEN",
             Binding::Text(secrets.bootstrap_token.clone()),
-        )
+        ))
+}
+
+/// With no more than the data plane needs to tell what is no key of ours.
+pub(crate) fn data_plane(entry: &str, secrets: &Secrets, kv: SocketAddr) -> Result<Worker> {
+    let route = |path: &str, freshness: &str| json!({ "method": "GET", "path": path, "scope": "read", "freshness": freshness });
+    Ok(Worker::ours(entry)?
+        .bind("KEYS", Binding::Kv(kv))
+        .bind("ROOT_KEYS", Binding::Text(secrets.root_keys.clone()))
         .bind(
             "ROUTES",
             Binding::Json(json!([

@@ -152,7 +152,7 @@ impl Report {
         }
         if !self.start.is_empty() {
             text.push_str(
-                "\n| start to first answer | ms | ratio to JavaScript with the same reads |\n|---|---:|---|\n",
+                "\n| start to first answer | ms | ratio to JavaScript that does the same |\n|---|---:|---|\n",
             );
             for start in &self.start {
                 let _ = writeln!(

@@ -62,11 +62,12 @@ impl Worker {
         Self::file(&checkout().join("target/bench/peers").join(name))
     }
 
-    /// Ours, as `cargo xtask build` laid it out.
-    pub(crate) fn ours() -> Result<Self> {
+    /// Ours, as `cargo xtask build` laid it out: `index.js`, or `edge.js` for the data
+    /// plane alone.
+    pub(crate) fn ours(entry: &str) -> Result<Self> {
         let build = checkout().join("build");
         // The first is the Worker.
-        let modules = modules(&build, "index.js")?
+        let modules = modules(&build, entry)?
             .into_iter()
             .map(|name| (name.display().to_string(), build.join(name)))
             .collect();

@@ -20,8 +20,15 @@ describe("a status that is not well", () => {
       const response = await route.fetch();
       const status = await response.json();
       status.relays = [
-        { name: "weur-0", answers: true, proof_age_ms: 400 },
-        { name: "eeur-0", answers: false, proof_age_ms: null },
+        { name: "weur-0", answers: true, proof_age_ms: 400, lending: { holders: 3, expired_unconfirmed: 2 } },
+        { name: "eeur-0", answers: false, proof_age_ms: null, lending: null },
+      ];
+      status.change_log.recent = [
+        { enforced_by: "confirmation", after_ms: 12 },
+        { enforced_by: "confirmation", after_ms: 40 },
+        { enforced_by: "confirmation", after_ms: 9 },
+        { enforced_by: "time", after_ms: 5151 },
+        { enforced_by: null, after_ms: 3 },
       ];
       status.platform.outbox = { appends: 2, publications: 1 };
       await route.fulfill({ response, json: status });
@@ -29,6 +36,11 @@ describe("a status that is not well", () => {
     await signIn(page, ready.admin_key, "#/status");
     await page.getByText("Something needs attention.").waitFor();
     await page.getByText("proof is 0.4 seconds old").waitFor();
+    await page.getByText("2 leases ran out without a confirmation").waitFor();
+    await page.getByText("12 ms", { exact: true }).waitFor();
+    await page.getByText("3 of the last 5 were enforced so").waitFor();
+    await page.getByText("1 change waited for the freshness bound instead").waitFor();
+    await page.getByText("1 change is being enforced now").waitFor();
     await page.getByText("eeur-0 does not answer").waitFor();
     await page.getByText("2 changes not enforced yet; 1 record not in the cache yet").waitFor();
   });

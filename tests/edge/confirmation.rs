@@ -253,6 +253,30 @@ fn an_idle_edge_is_not_waited_for() -> Result<()> {
     is_dead_everywhere(&rig, &key)
 }
 
+/// Figures for the docs: an edge that is idle for so long, at the deployed bound.
+#[test]
+#[ignore = "takes a minute"]
+fn how_long_an_idle_edge_takes() -> Result<()> {
+    let rig = Rig::builder()
+        .edges(EDGES)
+        .variable("FRESHNESS_BOUND_MS", 5_000)
+        .start()?;
+    let (admin, key) = acme(&rig)?;
+    thread::sleep(Duration::from_secs(6));
+    for (turn, idle) in [1, 4, 6, 14, 23].into_iter().enumerate() {
+        for edge in 0..EDGES {
+            own_key(rig.edge(edge), &key.secret)?;
+        }
+        thread::sleep(Duration::from_secs(idle));
+        let act = ["disable", "enable"][turn % 2];
+        let began = Instant::now();
+        enforced(admin.act(ACME, &key.id, act, &json!({})));
+        println!("idle for {idle} s: {:?}", began.elapsed());
+        assert_eq!(last_change(&admin)?["enforced_by"], "confirmation");
+    }
+    Ok(())
+}
+
 /// Calls that do not wait are enforced as soon as the others.
 #[test]
 fn what_nobody_waits_for_is_enforced_all_the_same() -> Result<()> {

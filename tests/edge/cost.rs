@@ -65,6 +65,7 @@ fn a_warm_edge_answers_from_memory() -> Result<()> {
     rig.clock(0).stop()?;
     own_key(rig.edge(0), &key.secret)?;
     let [kv, registry, relays] = spent(&rig)?;
+    let watches = rig.objects(Class::Relay).calls()?.watches;
     for _ in 0..500 {
         rig.clock(0).pass(Duration::from_millis(19))?;
         assert_eq!(source(&own_key(rig.edge(0), &key.secret)?)?, "memory");
@@ -74,6 +75,9 @@ fn a_warm_edge_answers_from_memory() -> Result<()> {
     let after = spent(&rig)?;
     assert_eq!(after[..2], [kv, registry]);
     assert!((1..=8).contains(&(after[2] - relays)), "{after:?}");
+    // One is open, and the next is due after nineteen seconds.
+    let watches = rig.objects(Class::Relay).calls()?.watches - watches;
+    assert!(watches <= 1, "{watches}");
     Ok(())
 }
 

@@ -124,6 +124,36 @@ const api :Workerd.Worker = (
     Ok(())
 }
 
+/// The lines of docs/guide.md, in order, in one shell.
+#[test]
+fn the_guide_runs_as_written() -> Result<()> {
+    let rig = Rig::builder().start()?;
+    let guide = fs::read_to_string(checkout().join("docs/guide.md"))?;
+    let blocks: Vec<&str> = guide
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("\n```"))
+        .map(|(block, _)| block)
+        .collect();
+    let curls: usize = blocks
+        .iter()
+        .map(|block| block.matches("curl ").count())
+        .sum();
+    assert!(curls >= 10, "{curls}");
+    let said = python::output(
+        Command::new("bash")
+            .args(["-euxo", "pipefail", "-c", &blocks.join("\n")])
+            .env("KATALO", format!("http://{}", rig.edge(0).address()))
+            .env("BOOTSTRAP_TOKEN", Rig::secrets()[0]),
+    )?;
+    // The last answer is the deleted organization's.
+    assert!(
+        said.ends_with('}') && said.contains("\"enforced\":true"),
+        "{said}"
+    );
+    Ok(())
+}
+
 /// One question to all three, who must agree.
 fn checked(assertion: &str, secret: &str, [issuer, method, path]: [&str; 3], now: u64) -> Value {
     let seconds = now.to_string();

@@ -442,7 +442,7 @@ fn a_report_is_asked_for_again_where_a_registry_is_lost() -> Result<()> {
     let rig = fixed(&github)?;
     let (admin, key) = acme(&rig)?;
     until_in_kv(&rig, &key)?;
-    let link = rig.link(katalo_rig::Caller::Edge(0), katalo_rig::Class::Registry);
+    let link = rig.link(katalo_rig::Caller::Control, katalo_rig::Class::Registry);
     link.refuse()?;
     let answer = github.send(rig.edge(0), &report(&[&key.secret]))?;
     assert_problem(&answer, 503, "registry_unavailable");

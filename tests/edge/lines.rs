@@ -137,7 +137,7 @@ fn head(admin: &Admin) -> Result<AuditHead> {
 
 /// Registry calls that the edge has made so far.
 fn calls(rig: &Rig) -> Result<usize> {
-    let calls = rig.link(Caller::Edge(0), Class::Registry).calls()?;
+    let calls = rig.link(Caller::Control, Class::Registry).calls()?;
     Ok(calls.fetches.try_into()?)
 }
 
@@ -146,7 +146,7 @@ fn calls_at_rest(rig: &Rig) -> Result<usize> {
     let mut seen = (0, calls(rig)?);
     until("the edge is at rest", || {
         thread::sleep(Duration::from_millis(1_000));
-        let calls = rig.link(Caller::Edge(0), Class::Registry).calls()?;
+        let calls = rig.link(Caller::Control, Class::Registry).calls()?;
         seen = (seen.1, calls.fetches.try_into()?);
         Ok(calls.under_way == 0 && seen.0 == seen.1)
     })?;
@@ -196,7 +196,7 @@ fn an_audit_of_any_length_streams_page_by_page_and_resumes() -> Result<()> {
     assert!(is_complete && late == whole);
 
     // A page fails: the answer breaks off, and what came of it is a beginning.
-    let registry = rig.link(Caller::Edge(0), Class::Registry);
+    let registry = rig.link(Caller::Control, Class::Registry);
     let cut = begin(admin.key(), "")?;
     calls_at_rest(&rig)?;
     registry.refuse()?;

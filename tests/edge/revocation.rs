@@ -8,7 +8,9 @@ use crate::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use katalo_keys::random::Seeded;
-use katalo_rig::{Admin, Answer, Builder, Caller, Class, Client, Issued, PATIENCE, Rig};
+use katalo_rig::{
+    Admin, Answer, Builder, Caller, Class, Client, Issued, PATIENCE, Rig, is_cut_off,
+};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -125,7 +127,12 @@ impl World {
             let call = call.bearer(&key.secret);
             thread::sleep(self.size.pause);
             let sent = Instant::now();
-            let answer = call.send()?;
+            let answer = match call.send() {
+                Ok(answer) => answer,
+                // Killed meanwhile: nobody decided anything.
+                Err(error) if is_cut_off(&error) => continue,
+                Err(error) => break Err(error),
+            };
             let answered = Instant::now();
             let verdict = match (answer.status, answer.problem()) {
                 (200, _) => Verdict::Accepted(decision(&answer)?.source),
@@ -158,7 +165,14 @@ impl World {
     fn change(&self, call: impl Fn() -> Result<Answer>) -> Result<Span> {
         let called = Instant::now();
         loop {
-            let answer = call()?;
+            let answer = match call() {
+                Ok(answer) => answer,
+                Err(error) if is_cut_off(&error) && called.elapsed() < PATIENCE => {
+                    thread::sleep(Duration::from_millis(30));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let acknowledged = Instant::now();
             match answer.status {
                 200 | 201 if answer.json()?["enforced"] == true => {
@@ -415,23 +429,69 @@ fn no_request_after_the_acknowledgement_is_accepted() -> Result<()> {
     Ok(())
 }
 
-/// The same at length: `cargo nextest run -p katalo-edge-tests --run-ignored only
-/// --no-capture at_length`.
-#[test]
-#[ignore = "takes minutes"]
-fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
+/// `WITHDRAWALS` and `VERIFICATIONS` at least.
+fn at_length() -> Result<Size> {
     let number = |name: &str, default: usize| {
         std::env::var(name).map_or(Ok(default), |text| text.parse().context("not a number"))
     };
-    let size = Size {
+    Ok(Size {
         administrators: 6,
         clients: 4,
         withdrawals: number("WITHDRAWALS", 250)?,
         verifications: number("VERIFICATIONS", 100_000)?,
         pause: Duration::ZERO,
-    };
+    })
+}
+
+/// The same at length: `cargo nextest run -p katalo-edge-tests --run-ignored only
+/// --no-capture at_length`.
+#[test]
+#[ignore = "takes minutes"]
+fn no_request_after_the_acknowledgement_is_accepted_at_length() -> Result<()> {
+    let size = at_length()?;
     let rig = rig().start()?;
     let history = run(rig, size, |_, _, _| Ok(()))?;
+    holds(&history, size);
+    Ok(())
+}
+
+/// The same, while objects and edges are killed and one edge after the other is cut off:
+/// `cargo nextest run -p katalo-edge-tests --run-ignored only --no-capture whatever_dies`.
+#[test]
+#[ignore = "takes minutes"]
+fn no_request_after_the_acknowledgement_is_accepted_whatever_dies() -> Result<()> {
+    let size = at_length()?;
+    let rig = rig().objects_apart().start()?;
+    let round = AtomicUsize::new(0);
+    let history = run(rig, size, |rig, world, _| {
+        let round = round.fetch_add(1, Ordering::Relaxed);
+        let all = [Class::Relay, Class::ChangeLog, Class::Registry];
+        match round % 4 {
+            0 => {
+                rig.kill_objects();
+                thread::sleep(Duration::from_millis(60));
+                rig.start_objects()?;
+            }
+            1 => {
+                rig.kill_edges();
+                thread::sleep(Duration::from_millis(60));
+                rig.start_edges()?;
+            }
+            _ => {
+                for class in all {
+                    rig.link(Caller::Edge(round % EDGES), class).hang()?;
+                }
+                thread::sleep(Duration::from_millis(1_500));
+                for class in all {
+                    rig.link(Caller::Edge(round % EDGES), class).heal()?;
+                }
+            }
+        }
+        let enough = world.changed.load(Ordering::Relaxed) + 2 * size.administrators;
+        until("changes come through", || {
+            Ok(world.is_over() || world.changed.load(Ordering::Relaxed) >= enough)
+        })
+    })?;
     holds(&history, size);
     Ok(())
 }
@@ -562,6 +622,22 @@ fn a_change_that_is_not_waited_for_is_found_out() -> Result<()> {
     let violations = found_out(|rig| {
         rig.link(Caller::Object(Class::Registry), Class::ChangeLog)
             .forge("wait_ms", 0)
+    })?;
+    for violation in violations {
+        assert!(violation.after < BOUND, "{violation:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_confirmation_that_nobody_gave_is_found_out() -> Result<()> {
+    let violations = found_out(|rig| {
+        // The log says that all are past whatever was appended …
+        rig.link(Caller::Object(Class::Registry), Class::ChangeLog)
+            .forge("seq", 1 << 50)?;
+        // … while one edge hears of it late.
+        rig.link(Caller::Edge(0), Class::Relay)
+            .slow_both_ways(Duration::from_millis(100))
     })?;
     for violation in violations {
         assert!(violation.after < BOUND, "{violation:?}");

@@ -27,7 +27,6 @@ use katalo_keys::freshness::follower::PendingSync;
 use katalo_keys::freshness::holding::HolderId;
 use katalo_keys::freshness::records::Record;
 use katalo_keys::freshness::relay::{Relay, Serve};
-use katalo_keys::freshness::sync::Version;
 use katalo_keys::freshness::{
     Bound, Incarnation, Millis, Reading, RelayClock, Revision, Subject, SyncRequest,
 };

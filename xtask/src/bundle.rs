@@ -8,7 +8,7 @@
 //! | `katalo_keys_<plane>_bg.wasm` | cargo, wasm-bindgen, wasm-opt |
 //! | `assets/` | [`assets`](crate::assets) |
 
-use crate::{assets, node, project, tools};
+use crate::{assets, node, project, tools, variables};
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
@@ -97,6 +97,10 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    // Run by `wrangler dev` itself, which reads the file again once it is there.
+    if std::env::var("WRANGLER_COMMAND").is_ok_and(|command| command == "dev") {
+        variables::complete()?;
+    }
     tools::need_wasm_target()?;
     let build = project::build();
     fs::create_dir_all(&build)?;

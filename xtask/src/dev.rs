@@ -1,6 +1,11 @@
 //! `cargo xtask dev`: from a fresh clone to a served edge with a demo key.
 
-use crate::{bundle, node, project, ready::Ready, server::Server, tools, variables};
+use crate::{
+    bundle, node, project,
+    ready::Ready,
+    server::{Server, need_port},
+    tools, variables,
+};
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
@@ -24,13 +29,16 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     tools::stop_on_signals()?;
+    // What could stop the run is looked at before minutes of compiling.
+    need_port(options.port)?;
+    let state = project::root().join(&options.state);
+    let _lock = lock(&state)?;
+    let token = variables::bootstrap_token()?;
     node::install()?;
     bundle::run(&bundle::Options::default())?;
-    let token = variables::bootstrap_token()?;
 
-    let state = project::root().join(&options.state);
     // Beside the state, not in it: the state holds no secret.
-    let kept = beside(&state)?;
+    let kept = beside(&state, ".ready.json")?;
     if options.fresh {
         clear(&state)?;
         let _ = fs::remove_file(&kept);
@@ -40,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     let mut server = Server::start("wrangler", options.port, &state, &[])?;
     let mut ready = match Ready::read(&kept)? {
-        Some(ready) => ready,
+        Some(ready) => ready.revive(server.origin())?,
         None => Ready::make(server.origin(), &token)?,
     };
     ready.base_url = server.origin().to_owned();
@@ -60,14 +68,33 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// `<state>.ready.json`.
-fn beside(state: &Path) -> Result<PathBuf> {
+/// `<state><end>`.
+fn beside(state: &Path, end: &str) -> Result<PathBuf> {
     let mut name = state
         .file_name()
         .context("--state names no folder")?
         .to_owned();
-    name.push(".ready.json");
+    name.push(end);
     Ok(state.with_file_name(name))
+}
+
+/// Keeps two runs off one state: each would overwrite what the other keeps. Let go of
+/// when the process ends, however it does.
+fn lock(state: &Path) -> Result<fs::File> {
+    let path = beside(state, ".lock")?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let file =
+        fs::File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => bail!(
+            "another run has {}; end it, or take another folder with --state",
+            state.display()
+        ),
+        Err(fs::TryLockError::Error(error)) => Err(error.into()),
+    }
 }
 
 /// Deletes a state folder, if it is one: `--state ~ --fresh` must do no harm.

@@ -19,6 +19,7 @@ pub(crate) enum Program {
     Curl,
     Go,
     Java,
+    Jq,
     Nginx,
     /// `--without` cannot leave it out: every part needs it.
     #[value(skip)]
@@ -38,12 +39,13 @@ struct Facts {
 }
 
 impl Program {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Caddy,
         Self::Chromium,
         Self::Curl,
         Self::Go,
         Self::Java,
+        Self::Jq,
         Self::Nginx,
         Self::Npm,
         Self::Python3,
@@ -58,6 +60,7 @@ impl Program {
             Self::Curl => "curl",
             Self::Go => "go",
             Self::Java => "java",
+            Self::Jq => "jq",
             Self::Nginx => "nginx",
             Self::Npm => "npm",
             Self::Python3 => "python3",
@@ -69,13 +72,18 @@ impl Program {
         let (package, purpose, tests): (_, _, &[&str]) = match self {
             Self::Caddy => ("caddy", "its documented configuration runs", &["caddy"]),
             Self::Chromium => ("chromium", "the dashboard is driven in it", &[]),
-            Self::Curl => ("curl", "it calls as a client", &["clients::curl"]),
+            Self::Curl => (
+                "curl",
+                "it calls as a client",
+                &["clients::curl", "the_guide_runs"],
+            ),
             Self::Go => ("golang-go", "it calls as a client", &["gos_http_client"]),
             Self::Java => (
                 "default-jdk-headless",
                 "it calls as a client",
                 &["javas_http_client"],
             ),
+            Self::Jq => ("jq", "the guide's lines use it", &["the_guide_runs"]),
             Self::Nginx => (
                 "nginx-light",
                 "its documented configuration runs",

@@ -35,15 +35,7 @@ impl Ready {
         let organization = format!("{origin}/admin/v1/organizations/{ORGANIZATION}");
         let body = json!({ "name": "Demo", "api_access": "enabled" });
         call("PUT", &organization, &admin_key, Some(&body))?.created()?;
-        let body = json!({ "name": "Demo key", "environment": "live", "scopes": SCOPES });
-        let issued = call(
-            "POST",
-            &format!("{organization}/keys"),
-            &admin_key,
-            Some(&body),
-        )?
-        .created()?;
-
+        let issued = issue(&organization, &admin_key)?;
         Ok(Self {
             base_url: origin.to_owned(),
             admin_key,
@@ -51,6 +43,27 @@ impl Ready {
             key_id: issued.text("/key/id")?,
             key: issued.text("/secret")?,
         })
+    }
+
+    /// Sees whether the keys of an earlier run still work, and puts a new one in the
+    /// place of a demo key that does not.
+    pub(crate) fn revive(mut self, origin: &str) -> Result<Self> {
+        let organization = format!("{origin}/admin/v1/organizations/{}", self.organization);
+        let admin = call("GET", &organization, &self.admin_key, None)?;
+        if admin.status != 200 {
+            bail!(
+                "the admin key of the earlier run no longer works, or its organization is gone \
+                 ({}); start on an empty state with --fresh",
+                admin.status
+            );
+        }
+        if call("GET", &format!("{origin}/v1/key"), &self.key, None)?.status != 200 {
+            tools::say("the demo key of the earlier run no longer works: issuing another");
+            let issued = issue(&organization, &self.admin_key)?;
+            self.key_id = issued.text("/key/id")?;
+            self.key = issued.text("/secret")?;
+        }
+        Ok(self)
     }
 
     /// Reads what an earlier run wrote.
@@ -110,6 +123,18 @@ impl Ready {
              curl -i {base_url}/v1/usage {auth}\n"
         );
     }
+}
+
+/// Issues a demo key.
+fn issue(organization: &str, admin_key: &str) -> Result<Made> {
+    let body = json!({ "name": "Demo key", "environment": "live", "scopes": SCOPES });
+    call(
+        "POST",
+        &format!("{organization}/keys"),
+        admin_key,
+        Some(&body),
+    )?
+    .created()
 }
 
 pub(crate) struct Answer {

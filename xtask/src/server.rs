@@ -36,9 +36,7 @@ impl Server {
         state: &Path,
         variables: &[(&str, &str)],
     ) -> Result<Self> {
-        if TcpListener::bind(("127.0.0.1", port)).is_err() {
-            bail!("port {port} is taken; choose another with --port");
-        }
+        need_port(port)?;
         let inspector = free_port()?;
         fs::create_dir_all(project::dev())?;
         let log = project::dev().join(format!("{name}.log"));
@@ -127,6 +125,17 @@ impl Drop for Server {
         }
         let _ = kill_process_group(self.group, Signal::KILL);
         let _ = self.wrangler.wait();
+    }
+}
+
+/// Whether a server could listen on this port.
+///
+/// # Errors
+/// Where it could not.
+pub(crate) fn need_port(port: u16) -> Result<()> {
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Ok(_) => Ok(()),
+        Err(error) => bail!("port {port} cannot be used ({error}); choose another with --port"),
     }
 }
 

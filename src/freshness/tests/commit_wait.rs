@@ -1,18 +1,18 @@
 //! When a registry may say `enforced`, serve, and publish.
 
-use crate::freshness::append::{RestoreCheck, RestoreCheckReply};
-use crate::freshness::commit_wait::{CommitWait, Enforcement, PendingChange, Recovery};
+use crate::freshness::append::RestoreCheckReply;
+use crate::freshness::commit_wait::{CommitWait, Enforcement, PendingChange};
 use crate::freshness::{Ack, Append, Millis, Reading, RegistryClock, Revision, Subject};
 
-use super::{V, key, organization, required};
+use super::{V, key, organization};
 
-const WAIT: Millis = Millis(5_151);
+pub(super) const WAIT: Millis = Millis(5_151);
 
-const fn at(ms: u64) -> Reading<RegistryClock> {
+pub(super) const fn at(ms: u64) -> Reading<RegistryClock> {
     Reading::at(ms)
 }
 
-const fn row(subject: Subject, revision: u64) -> PendingChange {
+pub(super) const fn row(subject: Subject, revision: u64) -> PendingChange {
     PendingChange {
         subject,
         revision: Revision(revision),
@@ -22,7 +22,7 @@ const fn row(subject: Subject, revision: u64) -> PendingChange {
     }
 }
 
-const fn append(subject: Subject, revision: u64) -> Append {
+pub(super) const fn append(subject: Subject, revision: u64) -> Append {
     Append {
         v: V,
         subject,
@@ -32,7 +32,7 @@ const fn append(subject: Subject, revision: u64) -> Append {
     }
 }
 
-const fn ack(greatest: u64) -> Ack {
+pub(super) const fn ack(greatest: u64) -> Ack {
     Ack {
         v: V,
         wait_ms: WAIT,
@@ -42,7 +42,7 @@ const fn ack(greatest: u64) -> Ack {
     }
 }
 
-const fn restore_reply(greatest: u64) -> RestoreCheckReply {
+pub(super) const fn restore_reply(greatest: u64) -> RestoreCheckReply {
     RestoreCheckReply {
         v: V,
         greatest: Revision(greatest),
@@ -53,12 +53,12 @@ const fn restore_reply(greatest: u64) -> RestoreCheckReply {
 }
 
 /// A registry at this revision that has just started.
-fn started(revision: u64) -> CommitWait {
+pub(super) fn started(revision: u64) -> CommitWait {
     CommitWait::start(organization(), Revision(revision), [])
 }
 
 /// The same, and the log knows nothing beyond.
-fn serving(revision: u64) -> CommitWait {
+pub(super) fn serving(revision: u64) -> CommitWait {
     let mut wait = started(revision);
     let request = wait.restore_check().unwrap();
     wait.restore_check_answered(&request, &restore_reply(revision));
@@ -68,7 +68,7 @@ fn serving(revision: u64) -> CommitWait {
 
 /// A registry whose change of `key(1)` at revision 2 was acknowledged at
 /// 10,000 ms.
-fn waiting() -> CommitWait {
+pub(super) fn waiting() -> CommitWait {
     let mut wait = serving(1);
     wait.committed(row(key(1), 2));
     wait.acknowledged(&append(key(1), 2), &ack(2), at(10_000));
@@ -292,209 +292,4 @@ fn a_small_step_back_counts_as_much_as_a_large_one() {
     assert_eq!(on, Enforcement::Waiting(Millis(5_150)));
     let stands = wait.enforcement(&key(1), at(15_000));
     assert_eq!(stands, Enforcement::Waiting(Millis(5_150)));
-}
-
-#[test]
-fn a_registry_serves_once_the_log_knows_nothing_beyond_it() {
-    let mut wait = started(7);
-    assert!(!wait.may_serve());
-    let request = wait.restore_check().unwrap();
-    let expected = RestoreCheck {
-        v: V,
-        organization: organization(),
-        above: Revision(7),
-        after_subject: None,
-    };
-    assert_eq!(request, expected);
-    wait.restore_check_answered(&request, &restore_reply(7));
-    assert!(wait.may_serve());
-    assert_eq!(wait.restore_check(), None);
-    assert_eq!(wait.recovery(), None, "nothing was lost");
-
-    // The log may know less: what it lacks is still to be appended.
-    let mut wait = started(7);
-    let request = wait.restore_check().unwrap();
-    wait.restore_check_answered(&request, &restore_reply(3));
-    assert!(wait.may_serve());
-}
-
-#[test]
-fn a_restored_registry_jumps_past_all_that_was_ever_shown() {
-    let mut wait = started(7);
-    let first = wait.restore_check().unwrap();
-    let page = RestoreCheckReply {
-        beyond: vec![required(key(1), 8), required(key(2), 9)],
-        more: true,
-        keys_revoked_through: None,
-        ..restore_reply(12)
-    };
-    wait.restore_check_answered(&first, &page);
-    assert!(!wait.may_serve());
-    assert_eq!(wait.recovery(), None, "there is another page");
-
-    // It goes on after the last subject, and a repeated page is not taken twice.
-    let second = wait.restore_check().unwrap();
-    assert_eq!(second.above, Revision(9));
-    assert_eq!(second.after_subject, Some(key(2)));
-    wait.restore_check_answered(&first, &page);
-    let page = RestoreCheckReply {
-        beyond: vec![required(key(3), 12)],
-        ..restore_reply(12)
-    };
-    wait.restore_check_answered(&second, &page);
-    let recovery = Recovery {
-        keys_revoked_through: None,
-        revision: Revision(13),
-        lost: vec![key(1), key(2), key(3)],
-    };
-    assert_eq!(wait.recovery(), Some(&recovery));
-    assert_eq!(wait.restore_check(), None);
-    assert!(!wait.may_serve());
-
-    // Each lost subject's new state is a change that waits like any other.
-    wait.recovered(None);
-    assert!(wait.may_serve());
-    assert_eq!(wait.recovery(), None);
-    for subject in recovery.lost {
-        let enforcement = wait.enforcement(&subject, at(10_000));
-        assert_eq!(enforcement, Enforcement::Unacknowledged);
-        wait.acknowledged(&append(subject, 13), &ack(13), at(10_000));
-        let enforcement = wait.enforcement(&subject, at(10_000));
-        assert_eq!(enforcement, Enforcement::Waiting(WAIT));
-    }
-    // What the log knows is no news any more.
-    assert!(wait.may_serve());
-}
-
-/// A version of the log that told of a revision and not of its subjects would
-/// still be believed.
-#[test]
-fn a_greater_revision_alone_is_jumped_past() {
-    let mut wait = started(7);
-    let request = wait.restore_check().unwrap();
-    wait.restore_check_answered(&request, &restore_reply(9));
-    let recovery = Recovery {
-        keys_revoked_through: None,
-        revision: Revision(10),
-        lost: Vec::new(),
-    };
-    assert_eq!(wait.recovery(), Some(&recovery));
-}
-
-#[test]
-fn an_answer_to_another_question_says_nothing() {
-    let mut wait = started(7);
-    let mut other = wait.restore_check().unwrap();
-    other.above = Revision(6);
-    wait.restore_check_answered(&other, &restore_reply(7));
-    assert!(!wait.may_serve());
-}
-
-/// An append from before the restore reached the log only after the start's
-/// question.
-#[test]
-fn a_registry_that_hears_of_a_revision_beyond_its_own_asks_before_it_serves_on() {
-    let mut wait = serving(4);
-    wait.committed(row(key(1), 5));
-    wait.acknowledged(&append(key(1), 5), &ack(5), at(10_000));
-    assert!(wait.may_serve(), "its own revision is no news");
-    wait.acknowledged(&append(key(1), 5), &ack(6), at(10_001));
-    assert!(!wait.may_serve());
-    let request = wait.restore_check().unwrap();
-    assert_eq!(request.above, Revision(5));
-    let lost = RestoreCheckReply {
-        beyond: vec![required(key(2), 6)],
-        ..restore_reply(6)
-    };
-    wait.restore_check_answered(&request, &lost);
-    let recovery = Recovery {
-        keys_revoked_through: None,
-        revision: Revision(7),
-        lost: vec![key(2)],
-    };
-    assert_eq!(wait.recovery(), Some(&recovery));
-    // What it hears meanwhile changes nothing: it is about to jump.
-    wait.acknowledged(&append(key(1), 5), &ack(8), at(10_002));
-    wait.observe_required(key(3), Revision(8), Revision(1));
-    assert_eq!(wait.recovery(), Some(&recovery));
-    wait.recovered(None);
-    // And the next acknowledgement says so again.
-    wait.acknowledged(&append(key(2), 7), &ack(8), at(10_003));
-    assert!(!wait.may_serve());
-}
-
-#[test]
-fn what_an_edge_requires_beyond_the_registrys_revision_makes_it_ask() {
-    let mut wait = serving(4);
-    wait.observe_required(key(1), Revision(5), Revision(2));
-    assert!(!wait.may_serve());
-    assert!(wait.restore_check().is_some());
-    assert_eq!(wait.recovery(), None);
-}
-
-#[test]
-fn a_record_below_what_an_edge_requires_is_locked_at_once() {
-    let mut wait = serving(4);
-    wait.observe_required(key(1), Revision(3), Revision(3));
-    wait.observe_required(key(1), Revision(2), Revision(3));
-    wait.observe_required(key(1), Revision(4), Revision(4));
-    assert!(wait.may_serve(), "its record is as new as any");
-    wait.observe_required(key(1), Revision(4), Revision(3));
-    assert!(!wait.may_serve());
-    let recovery = Recovery {
-        keys_revoked_through: None,
-        revision: Revision(5),
-        lost: vec![key(1)],
-    };
-    assert_eq!(wait.recovery(), Some(&recovery));
-}
-
-#[test]
-fn while_it_asks_where_it_stands_nothing_else_is_concluded() {
-    let mut wait = started(4);
-    wait.observe_required(key(1), Revision(4), Revision(3));
-    assert_eq!(wait.recovery(), None);
-    let request = wait.restore_check().unwrap();
-    wait.restore_check_answered(&request, &restore_reply(4));
-    assert!(wait.may_serve());
-    wait.recovered(None);
-    assert!(wait.may_serve(), "there was nothing to recover");
-}
-
-/// A backup from before all keys were revoked at once must not bring them back.
-#[test]
-fn a_restored_registry_hears_that_all_keys_were_revoked() {
-    let mut wait = started(7);
-    let request = wait.restore_check().unwrap();
-    let page = RestoreCheckReply {
-        beyond: vec![required(organization(), 9)],
-        keys_revoked_through: Some(Revision(9)),
-        ..restore_reply(9)
-    };
-    wait.restore_check_answered(&request, &page);
-    let recovery = wait.recovery().unwrap();
-    assert_eq!(recovery.keys_revoked_through, Some(Revision(9)));
-    // The log is told again, with the organization's own row alone.
-    wait.recovered(Some(Revision(9)));
-    let told = wait.next_append().unwrap();
-    assert_eq!(told.subject, organization());
-    assert_eq!(told.keys_revoked_through, Some(Revision(9)));
-}
-
-/// Where an older registry did not say, whatever the backup holds may have been
-/// revoked. A lost key alone says nothing of the others.
-#[test]
-fn what_the_log_was_not_told_counts_as_revoked() {
-    let recovery = |lost| {
-        let mut wait = started(7);
-        let request = wait.restore_check().unwrap();
-        let page = RestoreCheckReply {
-            beyond: vec![required(lost, 9)],
-            ..restore_reply(9)
-        };
-        wait.restore_check_answered(&request, &page);
-        wait.recovery().unwrap().keys_revoked_through
-    };
-    assert_eq!(recovery(organization()), Some(Revision(7)));
-    assert_eq!(recovery(key(1)), None);
 }

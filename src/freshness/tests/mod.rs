@@ -12,6 +12,7 @@ mod follower;
 mod overlap;
 mod relay;
 mod restore_guard;
+mod restored;
 mod view;
 
 #[path = "../../../tests/support/sqlite.rs"]

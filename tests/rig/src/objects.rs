@@ -70,6 +70,9 @@ pub struct Calls {
 pub enum Caller {
     /// One edge, by its index.
     Edge(usize),
+    /// The control plane, as the first edge reaches it: in that edge's Worker, or in the
+    /// one of its own.
+    Control,
     /// All objects of a class.
     Object(Class),
 }
@@ -98,7 +101,7 @@ impl<'a> Point<'a> {
 
     pub(crate) fn between(client: &'a Client, caller: Caller, class: Class) -> Self {
         let caller = match caller {
-            Caller::Edge(_) => "edge",
+            Caller::Edge(_) | Caller::Control => "edge",
             Caller::Object(class) => class.name(),
         };
         let name = format!("{caller}>{}", class.name());

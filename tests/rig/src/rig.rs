@@ -244,9 +244,16 @@ impl Rig {
     pub fn link(&self, caller: Caller, class: Class) -> Point<'_> {
         let client = match caller {
             Caller::Edge(index) => self.edge(index),
-            Caller::Object(_) => &self.objects,
+            Caller::Control if self.config.shape == Shape::One => self.edge(0),
+            Caller::Control | Caller::Object(_) => &self.objects,
         };
         Point::between(client, caller, class)
+    }
+
+    /// Whether each plane has a Worker of its own.
+    #[must_use]
+    pub fn has_two_workers(&self) -> bool {
+        self.config.shape == Shape::Two
     }
 
     /// The requests of clients to one edge.

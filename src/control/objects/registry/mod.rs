@@ -188,7 +188,7 @@ impl Shared {
         }
         let mut reply = self.handle(settings, request)?;
         if let Ok(Outcome::Changed(changed)) = &mut reply {
-            self.enforce(Enforcer::append_all()).await?;
+            let is_appended = self.enforce(Enforcer::append_all()).await?;
             let awaited = changed.awaits.iter().map(|awaited| awaited.subject);
             let enforcer = Enforcer::until_enforced(awaited.collect(), reading());
             let others = async {
@@ -198,7 +198,10 @@ impl Shared {
             if request.command.waits() {
                 join(self.enforce(enforcer), others).await.0?;
             } else {
-                self.enforce_in_background();
+                // Where the log does not answer, the alarm asks it again.
+                if is_appended {
+                    self.enforce_in_background();
+                }
                 others.await;
             }
             outbox::refresh(&self.sql, &settings.keyring, changed, host::now())?;

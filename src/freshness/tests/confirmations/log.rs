@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::freshness::LogClock;
+use crate::freshness::change_log::AwaitStep;
 
 type Log = ChangeLog<SqlLog<Sqlite>>;
 
@@ -168,4 +169,37 @@ fn without_confirmations_a_log_says_what_it_always_said() {
             .unwrap()
             .is_some()
     );
+}
+
+/// It is answered when nobody is below, when its hold is over, and looks again at the end
+/// of a lease.
+#[test]
+fn a_registry_awaits_the_floor() {
+    let mut log = log();
+    log.sync(&request(Some(4), Some(holding(1, Some(4)))), at(BEGUN))
+        .unwrap();
+    log.append(&append(9, 2, true), at(BEGUN)).unwrap();
+    let ask = Await {
+        v: V,
+        place: cursor(5),
+        hold_ms: Millis(2_000),
+    };
+    let look = |log: &mut Log, over, now| log.await_floor(&ask, over, at(now)).unwrap();
+    let floor = |floor: Option<u64>| {
+        AwaitStep::Reply(Floor {
+            v: V,
+            floor: floor.map(cursor),
+        })
+    };
+    let hold = AwaitStep::Hold(Millis(WAIT - 100));
+    assert_eq!(look(&mut log, false, BEGUN + 100), hold);
+    assert_eq!(look(&mut log, true, BEGUN + 100), floor(Some(4)));
+    log.confirm(&confirm(1, 5), at(BEGUN + 200));
+    assert_eq!(look(&mut log, false, BEGUN + 200), floor(Some(5)));
+    // Whoever is not known of is waited for.
+    log.sync(&request(Some(5), None), at(BEGUN + 300)).unwrap();
+    let hold = AwaitStep::Hold(Millis(WAIT - 300));
+    assert_eq!(look(&mut log, false, BEGUN + 300), hold);
+    assert_eq!(look(&mut log, true, BEGUN + 300), floor(None));
+    assert_eq!(look(&mut log, false, BEGUN + 300 + WAIT), floor(Some(5)));
 }

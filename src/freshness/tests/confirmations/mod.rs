@@ -15,7 +15,9 @@ use crate::freshness::change_log::ChangeLog;
 use crate::freshness::commit_wait::{CommitWait, Enforcement, PendingChange};
 use crate::freshness::follower::PendingSync;
 use crate::freshness::holding::{HolderId, Holding};
-use crate::freshness::message::{LogReply, LogRequest, RelayReply, RelayRequest};
+use crate::freshness::message::{
+    LenderReply, LenderRequest, LogReply, LogRequest, RelayReply, RelayRequest,
+};
 use crate::freshness::relay::{Relay, Serve, Upkeep};
 use crate::freshness::sql_log::{SqlLog, create_tables};
 use crate::freshness::sync::{Confirm, Watch, pinned};
@@ -75,12 +77,23 @@ fn the_messages_are_pinned() {
         &format!(r#"{{"watch":{asked}}}"#),
     );
     pinned(
-        &RelayRequest::Watch(watch),
+        &RelayRequest::Watch(watch.clone()),
         &format!(r#"{{"watch":{asked}}}"#),
     );
+    // What an edge says to whoever lends is what both read.
+    pinned(
+        &LenderRequest::Watch(watch),
+        &format!(r#"{{"watch":{asked}}}"#),
+    );
+    let sync = LenderRequest::Sync(request(Some(4), None));
+    let ask = r#"{"ask":{"v":1,"cursor":{"incarnation":1,"seq":4},"subjects":[]}}"#;
+    pinned(&sync, ask);
+    pinned(&LenderReply::Unavailable {}, r#"{"unavailable":{}}"#);
+    pinned(&LenderReply::Confirmed {}, r#"{"confirmed":{}}"#);
     let said = r#"{"confirm":{"v":1,"holding":{"id":"010101010101010101010101","floor":{"incarnation":1,"seq":4}}}}"#;
     pinned(&LogRequest::Confirm(confirm(1, 4)), said);
     pinned(&RelayRequest::Confirm(confirm(1, 4)), said);
+    pinned(&LenderRequest::Confirm(confirm(1, 4)), said);
     pinned(&LogReply::Confirmed {}, r#"{"confirmed":{}}"#);
     pinned(&RelayReply::Confirmed {}, r#"{"confirmed":{}}"#);
     let awaits = Await {

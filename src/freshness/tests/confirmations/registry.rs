@@ -77,6 +77,12 @@ fn a_change_is_enforced_when_nobody_is_below_its_place() {
 }
 
 #[test]
+fn what_alters_no_decision_is_waited_for_by_nobody() {
+    assert_eq!(waiting().unenforced(), [key(1)]);
+    assert_eq!(started(&[row(false)]).unenforced(), []);
+}
+
+#[test]
 fn the_acknowledgement_itself_may_say_so() {
     let mut wait = started(&[row(true)]);
     assert_eq!(wait.awaited_place(&key(1)), None);

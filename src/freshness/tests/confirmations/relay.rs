@@ -71,7 +71,7 @@ fn a_watch_is_answered_when_the_log_says_that_something_is_urgent() {
     let look = |relay: &mut Relay, now, over| relay.watch(&watch, at(10_000), over, at(now));
     assert!(matches!(look(&mut relay, 10_010, false), Serve::Hold));
     let sync = watches(&mut relay, 10_010);
-    relay.accept(&sync, &urgent(6), at(10_050));
+    assert!(relay.accept(&sync, &urgent(6), at(10_050)));
     let said = answered(look(&mut relay, 10_050, false));
     assert_eq!((said.cursor, said.urgent), (cursor(6), Some(6)));
     assert_eq!(said.changes, [change(key(1), 2, 6)]);
@@ -89,7 +89,7 @@ fn a_change_that_nobody_waits_for_wakes_nobody() {
         changes: vec![change(key(1), 2, 6)],
         ..reply(6, 0)
     };
-    relay.accept(&sync, &quiet, at(10_050));
+    assert!(!relay.accept(&sync, &quiet, at(10_050)));
     let watch = request(Some(5), Some(holding(1, Some(5))));
     let held = relay.watch(&watch, at(10_000), false, at(10_050));
     assert!(matches!(held, Serve::Hold));
@@ -131,7 +131,13 @@ fn a_relay_confirms_once_when_all_its_holders_have() {
         relay.next_expiry(at(12_000)),
         Some(Millis(10_000 + WAIT - 12_000))
     );
+    assert_eq!(relay.status(at(12_000)).lending.expired_unconfirmed, 0);
     assert_eq!(relay.confirmation(at(10_000 + WAIT)), Some(confirm(9, 7)));
+    // The log is told all, so that nothing is to be waited for; and the operator hears
+    // of the two holders that never said so.
+    assert_eq!(relay.next_expiry(at(10_000 + WAIT)), None);
+    let lending = relay.status(at(10_000 + WAIT)).lending;
+    assert_eq!((lending.holders, lending.expired_unconfirmed), (0, 2));
 }
 
 /// It could still lend there.
