@@ -1,6 +1,6 @@
 //! What a proxy asks about: the method and path of the request it holds.
 
-use super::path::{Query, checked_path};
+use super::path::checked_path;
 use super::place::Dialect;
 use super::problem::{Code, Problem};
 use crate::verify::ClientAddress;
@@ -64,11 +64,11 @@ pub fn original(
         Dialect::Envoy(appended) => (method.to_owned(), appended.to_owned()),
     };
     let host = match dialect {
-        Dialect::Nginx | Dialect::Forwarded => Query::parse(query)
-            .and_then(|query| query.value("host").map(str::to_owned))
-            .unwrap_or_default(),
-        Dialect::Envoy(_) => String::new(),
+        Dialect::Nginx | Dialect::Forwarded => query.strip_prefix("host="),
+        Dialect::Envoy(_) => None,
     };
+    // One parameter that somebody appended makes it unknown.
+    let host = host.filter(|host| !host.contains('&')).unwrap_or_default();
     // Two headers of one name reach us joined by ", ": no method and no target
     // has a space or, for methods, a comma.
     if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -78,7 +78,7 @@ pub fn original(
     match checked_path(path) {
         Some(path) if !target.contains(' ') => Ok(Original {
             method,
-            host,
+            host: host.to_owned(),
             path: path.to_owned(),
         }),
         _ => Err(refused(
@@ -177,6 +177,24 @@ mod tests {
         let both: Vec<_> = nginx.iter().chain(&forwarded).copied().collect();
         for dialect in [Dialect::Nginx, Dialect::Forwarded, Dialect::Envoy("/v1/x")] {
             assert_eq!(ask(dialect, &both), Err(403));
+        }
+    }
+
+    #[test]
+    fn the_host_is_the_one_parameter_of_the_question() {
+        let header = |name: &str| match name {
+            "x-original-method" => Some("GET".to_owned()),
+            "x-original-uri" => Some("/v1/x".to_owned()),
+            _ => None,
+        };
+        let host = |query| {
+            original(Dialect::Nginx, "GET", query, &header)
+                .unwrap()
+                .host
+        };
+        assert_eq!(host("host=api.example"), "api.example");
+        for unknown in ["", "hos=x", "x=1&host=x", "host=x&y", "host=x&host=y"] {
+            assert_eq!(host(unknown), "", "{unknown}");
         }
     }
 

@@ -194,7 +194,7 @@ impl RouteTable {
         };
         if let Some(own) = self.reserved.iter().find(is_ours) {
             return Err(format!(
-                "{route} covers {}, which the Worker answers itself; OWN_PREFIX moves what is for clients and proxies",
+                "{route} covers {}, which the Worker answers itself (see OWN_PREFIX)",
                 own.as_str()
             ));
         }
