@@ -72,10 +72,19 @@ export interface Issued {
   replaced?: Key;
 }
 
+/** A scope of clients' keys, as the operator describes it. */
+export interface DescribedScope {
+  name: string;
+  /** By language. */
+  description: Record<string, string>;
+  dangerous: boolean;
+}
+
 export interface Session {
   key_id: string;
   name: string;
   scopes: string[];
+  client_scopes: DescribedScope[];
   bound_organization: string | null;
   csrf_token: string;
   expires_at: string;
@@ -178,7 +187,6 @@ export interface Status {
 
 /** The organization that owns the admin keys. */
 export const PLATFORM = "_platform";
-export const CLIENT_SCOPES = ["create", "read", "regenerate", "usage", "billing"];
 export const ADMIN_SCOPES = [
   "organizations:read",
   "organizations:write",

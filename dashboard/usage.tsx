@@ -4,8 +4,9 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hook
 import { all, paths } from "./api.ts";
 import * as format from "./format.ts";
 import { useLive } from "./live.ts";
+import { useScopeOptions } from "./session.ts";
 import { t } from "./text/index.ts";
-import { CLIENT_SCOPES, type UsageRow } from "./types.ts";
+import type { UsageRow } from "./types.ts";
 import { Await, Switch } from "./ui.tsx";
 
 type Span = "day" | "week" | "month";
@@ -107,11 +108,11 @@ function seriesName(series: string, by: By): string {
   return text.usage.outcomes[series] ?? series.replaceAll("_", " ");
 }
 
-/** A colour of its own for each scope, and the first for what was let through. */
-function colour(series: string, place: number, by: By, all: string[]): number {
-  const known = by === "scope" ? CLIENT_SCOPES.indexOf(series) : -1;
-  if (known >= 0) return known;
-  if (by === "scope") return 5;
+/** A colour for each scope, the same in every plot (there are six, the last is for
+ * what has none of its own), and the first for what was let through. */
+function colour(series: string, place: number, by: By, all: string[], scopes: string[]): number {
+  const known = scopes.indexOf(series);
+  if (by === "scope") return known >= 0 && known < 5 ? known : 5;
   return all[0] === "allowed" ? place % 6 : 1 + (place % 5);
 }
 
@@ -138,6 +139,7 @@ function Plot({ rows, begin, span, by }: { rows: UsageRow[]; begin: number; span
   }, []);
 
   const text = t().usage;
+  const scopes = useScopeOptions(false).map(({ name }) => name);
   const { series, bars } = arrange(rows, begin, span, by);
   const total = bars.reduce((sum, bar) => sum + bar.total, 0);
   const top = ceiling(Math.max(...bars.map((bar) => bar.total)));
@@ -153,7 +155,7 @@ function Plot({ rows, begin, span, by }: { rows: UsageRow[]; begin: number; span
         <ul class="legend">
           {series.map((name, place) => (
             <li key={name}>
-              <span class={`swatch s${colour(name, place, by, series)}`} />
+              <span class={`swatch s${colour(name, place, by, series, scopes)}`} />
               {seriesName(name, by)}{" "}
               <strong>{format.number(bars.reduce((sum, bar) => sum + (bar.counts[place] ?? 0), 0))}</strong>
             </li>
@@ -182,7 +184,7 @@ function Plot({ rows, begin, span, by }: { rows: UsageRow[]; begin: number; span
                   return (
                     <rect
                       key={series[index]}
-                      class={`s${colour(series[index] ?? "", index, by, series)}`}
+                      class={`s${colour(series[index] ?? "", index, by, series, scopes)}`}
                       x={x + step * 0.15}
                       width={step * 0.7}
                       y={y(below)}

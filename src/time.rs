@@ -1,7 +1,7 @@
 //! Instants of the wall clock, in milliseconds, and their RFC 3339 form.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
+
+/// Milliseconds of a day.
+const DAY: u64 = 86_400_000;
 
 /// The last instant RFC 3339 can write: 9999-12-31T23:59:59.999Z.
 const LAST: u64 = 253_402_300_799_999;
@@ -30,8 +33,25 @@ impl Timestamp {
     /// `2026-11-24T03:41:14.000Z` (RFC 3339 section 5.6, UTC, milliseconds).
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        let instant = UNIX_EPOCH + Duration::from_millis(self.0.min(LAST));
-        humantime::format_rfc3339_millis(instant).to_string()
+        let at = self.0.min(LAST);
+        let (year, month, day) = date(at / DAY);
+        let mut text = String::with_capacity(24);
+        for (number, digits, end) in [
+            (year, 4, '-'),
+            (month, 2, '-'),
+            (day, 2, 'T'),
+            (at / 3_600_000 % 24, 2, ':'),
+            (at / 60_000 % 60, 2, ':'),
+            (at / 1_000 % 60, 2, '.'),
+            (at % 1_000, 3, 'Z'),
+        ] {
+            for place in (0..digits).rev() {
+                let digit = number / 10_u64.pow(place) % 10;
+                text.extend(char::from_digit(u32::try_from(digit).unwrap_or(0), 10));
+            }
+            text.push(end);
+        }
+        text
     }
 
     /// `Tue, 24 Nov 2026 03:41:14 GMT` (IMF-fixdate, RFC 9110 section 5.6.7).
@@ -45,7 +65,7 @@ impl Timestamp {
         let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
         let month = part(5, 7).parse::<usize>().unwrap_or(1);
         // 1970-01-01 was a Thursday.
-        let day = (self.0.min(LAST) / 86_400_000 % 7) as usize;
+        let day = (self.0.min(LAST) / DAY % 7) as usize;
         format!(
             "{}, {} {} {} {} GMT",
             DAYS.get(day).unwrap_or(&"Thu"),
@@ -94,6 +114,24 @@ fn offset(text: &str) -> Option<(&str, bool, u64)> {
     local
         .ends_with(|last: char| last.is_ascii_digit())
         .then_some((local, *sign == b'+', minutes * 60_000))
+}
+
+/// Year, month and day, so many days after 1970-01-01, in the Gregorian calendar. Years
+/// begin in March here, so that the leap day is the last one (Howard Hinnant's
+/// `civil_from_days`).
+const fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    (era * 400 + year + next, month, day)
 }
 
 /// `#[serde(with = "Rfc3339")]`: a [`Timestamp`] as its text. A type rather than a
@@ -160,6 +198,17 @@ mod tests {
             (1_795_491_674_999, "Tue, 24 Nov 2026 03:41:14 GMT"),
         ] {
             assert_eq!(Timestamp(milliseconds).to_http_date(), text);
+        }
+    }
+
+    #[test]
+    fn every_day_is_written_as_another_library_does() {
+        // The last second of each day, a little of it gone.
+        for day in 1..=LAST / DAY {
+            let at = Timestamp(day * DAY - day % 1_000 - 1);
+            let other = UNIX_EPOCH + std::time::Duration::from_millis(at.0);
+            let other = humantime::format_rfc3339_millis(other).to_string();
+            assert_eq!(at.to_rfc3339(), other);
         }
     }
 

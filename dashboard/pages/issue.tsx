@@ -1,12 +1,12 @@
-import { useContext, useMemo, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { call, paths } from "../api.ts";
 import * as format from "../format.ts";
 import { useSending } from "../live.ts";
 import { go, to } from "../place.ts";
 import { showSecret } from "../secret.tsx";
-import { SessionContext } from "../session.ts";
+import { type ScopeOption, useScopeOptions } from "../session.ts";
 import { t } from "../text/index.ts";
-import { ADMIN_SCOPES, CLIENT_SCOPES, type Issued, PLATFORM } from "../types.ts";
+import { type Issued, PLATFORM } from "../types.ts";
 import { Button, Choices, Field, Heading, Note, ProblemNote, useTitle } from "../ui.tsx";
 import { Crumbs, useOrganization } from "./organization.tsx";
 
@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000;
 export function IssuePage({ org }: { org: string }) {
   const platform = org === PLATFORM;
   const organization = useOrganization(org);
-  const own = useContext(SessionContext);
+  const offered = useScopeOptions(platform);
   const [name, setName] = useState("");
   const [environment, setEnvironment] = useState<"live" | "test">("live");
   const [scopes, setScopes] = useState<string[]>([]);
@@ -29,8 +29,6 @@ export function IssuePage({ org }: { org: string }) {
   const text = t().issue;
   const title = platform ? text.adminTitle : text.title;
   useTitle(title);
-  // Nobody grants what they lack.
-  const offered = platform ? ADMIN_SCOPES.filter((scope) => own?.scopes.includes(scope)) : CLIENT_SCOPES;
   const networks = addresses.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
   const wrongNetwork = networks.find((network) => !looksLikeNetwork(network));
   const expires =
@@ -232,27 +230,26 @@ export function ScopeChoices({
 }: {
   legend?: string;
   hint?: string;
-  offered: string[];
+  offered: ScopeOption[];
   chosen: string[];
   onChange: (chosen: string[]) => void;
   wrong?: string | undefined;
 }) {
   return (
     <Choices legend={legend} hint={hint} wrong={wrong}>
-      {offered.map((scope) => (
-        <label class="check" key={scope}>
+      {offered.map(({ name, description, dangerous }) => (
+        <label class="check" key={name}>
           <input
             type="checkbox"
-            checked={chosen.includes(scope)}
+            checked={chosen.includes(name)}
             onChange={(event) =>
-              onChange(
-                event.currentTarget.checked ? [...chosen, scope] : chosen.filter((other) => other !== scope),
-              )
+              onChange(event.currentTarget.checked ? [...chosen, name] : chosen.filter((other) => other !== name))
             }
           />
           <span>
-            <code>{scope}</code>
-            <span class="hint">{t().scope[scope]}</span>
+            <code>{name}</code>
+            {dangerous && <> <span class="badge dangerous">{t().issue.dangerous}</span></>}
+            <span class="hint">{description}</span>
           </span>
         </label>
       ))}

@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import { call, paths, Problem } from "../api.ts";
 import { type Live, useChange, useSending } from "../live.ts";
-import { useMay } from "../session.ts";
+import { useMay, useScopeOptions } from "../session.ts";
 import { t } from "../text/index.ts";
-import { CLIENT_SCOPES, type LeakPolicy, type Organization, type Reason, REASONS } from "../types.ts";
+import { type LeakPolicy, type Organization, type Reason, REASONS } from "../types.ts";
 import { Access, Await, Button, Choices, Dialog, Enforcement, Field, Note, ProblemNote, Time } from "../ui.tsx";
 import { ScopeChoices } from "./issue.tsx";
 import { OrganizationHead, useOrganization } from "./organization.tsx";
@@ -147,6 +147,7 @@ function Rules({ organization, live }: { organization: Organization; live: Live<
   const [saved, setSaved] = useState(false);
   const { busy, problem, send } = useSending();
   const text = t().organization;
+  const offered = useScopeOptions(false);
   // What was not touched shows what others make of it.
   const shownName = name ?? organization.name;
   const shownLifetime = lifetime ?? String(organization.max_key_lifetime_days ?? "");
@@ -226,7 +227,7 @@ function Rules({ organization, live }: { organization: Organization; live: Live<
           <ScopeChoices
             legend={text.leakScopes}
             hint={text.leakScopesHint}
-            offered={CLIENT_SCOPES}
+            offered={offered}
             chosen={shownPolicy.scopes}
             onChange={(scopes) => setPolicy({ action: "quarantine", scopes })}
             wrong={policyRight ? undefined : t().issue.scopesWrong}

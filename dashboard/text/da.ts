@@ -197,6 +197,7 @@ export const da: Text = {
     scopes: "Scopes",
     scopesHint: "Giv det, integrationen har brug for, ikke mere.",
     scopesWrong: "Vælg mindst ét scope.",
+    dangerous: "farligt",
     expiry: "Udløber",
     expiryNever: "Aldrig",
     expiryDays: (days) => (days === 365 ? "Om et år" : `Om ${days} dage`),

@@ -199,6 +199,7 @@ export const en = {
     scopes: "Scopes",
     scopesHint: "Give what the integration needs, no more.",
     scopesWrong: "Choose at least one scope.",
+    dangerous: "dangerous",
     expiry: "Expires",
     expiryNever: "Never",
     expiryDays: (days: number) => (days === 365 ? "In a year" : `In ${days} days`),

@@ -10,7 +10,8 @@ use crate::control::door::Door;
 use crate::control::memory;
 use crate::http::admin::RequestBody;
 use crate::http::{
-    Answer, Body, Code, Problem, admin, clear_session_cookie, session_cookie, set_session_cookie,
+    Answer, Body, Code, DescribedScope, Problem, admin, clear_session_cookie, session_cookie,
+    set_session_cookie,
 };
 use crate::key::Unreadable;
 use crate::registry::message::{Actor, Command, Outcome};
@@ -42,6 +43,10 @@ impl Door<'_> {
                 ..Problem::from(Code::RateLimited)
             }),
         }
+    }
+
+    fn client_scopes(&self) -> &[DescribedScope] {
+        &self.edge.settings.control.client_scopes
     }
 
     fn failed_to(&self, address: &str) {
@@ -86,7 +91,7 @@ impl Door<'_> {
         let token = token.ok_or(Code::MissingCredentials)?;
         let session = self.session(token).await?;
         if self.incoming.method() == "GET" {
-            return Ok(admin::session_answer(200, &session));
+            return Ok(admin::session_answer(200, &session, self.client_scopes()));
         }
         self.prove_own_page(&session)?;
         self.close_session(token).await?;
@@ -111,7 +116,7 @@ impl Door<'_> {
         let command = Command::OpenSession {};
         match self.ask_platform(Actor::Key(admin), command).await? {
             Outcome::Session(session) => {
-                let answer = admin::session_answer(201, &session);
+                let answer = admin::session_answer(201, &session, self.client_scopes());
                 Ok(match &session.token {
                     Some(token) => answer.with(
                         "set-cookie",

@@ -10,7 +10,8 @@ use crate::edge::usage;
 use crate::edge_call::EdgeCall;
 use crate::http::{
     About, Answer, Code, Dialect, Match, OWN_USAGE_SCOPE, Original, PROXIES_ASK, Place, Problem,
-    address_behind, assertion, for_proxy, original, own_usage_answer, unknown_route, usage_query,
+    Route, address_behind, assertion, for_proxy, original, own_usage_answer, unknown_route,
+    usage_query,
 };
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
@@ -50,12 +51,21 @@ struct Wanted {
 
 impl Wanted {
     /// What a grant leads to.
-    const fn leads_to(&self) -> LeadsTo {
+    fn leads_to(&self, edge: &Edge) -> LeadsTo {
         match self.goal {
             Goal::OwnKey | Goal::OwnUsage | Goal::Nothing(_) => LeadsTo::OurAnswer,
             Goal::Identity(_) => LeadsTo::Proxy,
-            Goal::Forward => LeadsTo::Gateway,
+            Goal::Forward => LeadsTo::Gateway {
+                has_test: self
+                    .route(edge)
+                    .and_then(|route| edge.settings.upstream(route))
+                    .is_some_and(|(_, upstream)| upstream.has_test),
+            },
         }
+    }
+
+    fn route<'a>(&self, edge: &'a Edge) -> Option<&'a Route> {
+        self.route.and_then(|place| edge.settings.routes.get(place))
     }
 
     const fn plain(goal: Goal) -> Self {
@@ -71,7 +81,7 @@ impl Wanted {
     fn read(edge: &Edge, incoming: &Incoming) -> Result<Self, Problem> {
         let reads = matches!(incoming.method(), "GET" | "HEAD");
         let no_such_method = || Goal::Nothing(Problem::method_not_allowed("GET, HEAD"));
-        Ok(match Place::of(incoming.path()) {
+        Ok(match edge.settings.routes.place(incoming.path()) {
             Place::OwnKey if reads => Self::plain(Goal::OwnKey),
             Place::OwnUsage if reads => Self {
                 scope: Some(OWN_USAGE_SCOPE),
@@ -88,8 +98,8 @@ impl Wanted {
             Place::Authorize => Self::plain(Goal::Identity(None)),
             Place::ForwardAuth(dialect) => {
                 let header = |name: &str| incoming.header(name);
-                let asked = original(dialect, incoming.method(), &header)?;
-                let wanted = match Self::by_table(edge, &asked.method, &asked.path) {
+                let asked = original(dialect, incoming.method(), incoming.query(), &header)?;
+                let wanted = match Self::by_table(edge, &asked.method, &asked.host, &asked.path) {
                     Ok(wanted) => Self {
                         goal: Goal::Identity(Some(asked)),
                         ..wanted
@@ -101,17 +111,15 @@ impl Wanted {
                     ..wanted
                 }
             }
-            _ => match Self::by_table(edge, incoming.method(), incoming.path()) {
-                Ok(wanted) => wanted,
-                Err(problem) => Self::plain(Goal::Nothing(problem)),
-            },
+            _ => Self::by_table(edge, incoming.method(), incoming.host(), incoming.path())
+                .unwrap_or_else(|problem| Self::plain(Goal::Nothing(problem))),
         })
     }
 
     /// What the route table says of a request that would be forwarded.
-    fn by_table(edge: &Edge, method: &str, path: &str) -> Result<Self, Problem> {
+    fn by_table(edge: &Edge, method: &str, host: &str, path: &str) -> Result<Self, Problem> {
         let routes = &edge.settings.routes;
-        match routes.find(method, path) {
+        match routes.find(method, host, path) {
             Match::Route(place) => Ok(Self {
                 route: Some(place),
                 freshness: routes
@@ -125,12 +133,14 @@ impl Wanted {
     }
 
     fn demand<'a>(&'a self, edge: &'a Edge) -> Demand<'a> {
-        let route = self.route.and_then(|place| edge.settings.routes.get(place));
         Demand {
             audience: Audience::Clients {
-                test_keys: edge.settings.test_keys.are_taken(self.leads_to()),
+                test_keys: edge.settings.test_keys.are_taken(self.leads_to(edge)),
             },
-            scope: route.map(|route| route.scope().as_str()).or(self.scope),
+            scope: self
+                .route(edge)
+                .map(|route| route.scope().as_str())
+                .or(self.scope),
         }
     }
 
@@ -312,7 +322,7 @@ fn answer(
         Goal::Identity(asked) => {
             granted.answer_identity(signed(edge, incoming, granted, asked.as_ref(), now))
         }
-        Goal::Forward | Goal::OwnUsage => forward(edge, incoming, granted, now),
+        Goal::Forward | Goal::OwnUsage => forward(edge, incoming, wanted, granted, now),
     }
 }
 
@@ -360,11 +370,16 @@ fn signed(
 fn forward(
     edge: &Edge,
     incoming: &Incoming,
+    wanted: &Wanted,
     granted: &Granted,
     now: Timestamp,
 ) -> Result<JsValue, JsValue> {
     let refuse = |problem: Problem| refuse(incoming, problem, granted.restriction());
-    let Some(behind) = gateway::behind(&edge.settings, incoming, granted.key().environment) else {
+    let environment = granted.key().environment;
+    let route = wanted.route(edge);
+    let behind =
+        route.and_then(|route| gateway::behind(&edge.settings, incoming, route, environment));
+    let Some(behind) = behind else {
         return refuse(Code::UpstreamUnavailable.into());
     };
     if incoming.asks_for_web_socket() {

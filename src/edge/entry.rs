@@ -32,16 +32,16 @@ pub fn handle(
 ) -> Result<JsValue, JsValue> {
     let incoming = Incoming::of(request, headers, url, authorization);
     let sign = browser_sign(signs & 1 != 0, signs & 2 != 0, signs & 4 != 0);
-    if incoming.path() == "/healthz" {
-        return respond(&health(&incoming));
-    }
     let Some(edge) = Edge::of(env, context) else {
-        return refusal(&incoming, not_set_up(), None);
+        return match Place::of(incoming.path()) {
+            Place::Health => respond(&health(&incoming)),
+            _ => refusal(&incoming, not_set_up(), None),
+        };
     };
     let Some(path) = checked_path(incoming.path()) else {
         return refusal(&incoming, path_is_ambiguous(), None);
     };
-    let place = Place::of(path);
+    let place = edge.settings.routes.place(path);
     if place.refuses_browsers() && sign.is_some() {
         let (origin, request_id) = (
             incoming.origin().to_owned(),
@@ -71,6 +71,7 @@ pub fn handle(
         })),
         Place::Admin(place) => Ok(told_of_this_edge(&edge, &place)),
         Place::LeakReport => Ok(JsValue::NULL),
+        Place::Health => respond(&health(&incoming)),
         _ => refusal(&incoming, Problem::no_such_address(path), None),
     }
 }

@@ -78,7 +78,8 @@ fn is_form(incoming: &Incoming) -> bool {
 /// An address with a key in it: addresses end up in logs and histories.
 pub(crate) fn key_in_address(edge: &Edge, incoming: &Incoming) -> Option<Problem> {
     let keyring = &edge.settings.keyring;
-    let addresses = addresses(incoming);
+    let place = edge.settings.routes.place(incoming.path());
+    let addresses = addresses(incoming, &place);
     let shown = addresses
         .iter()
         .find(|address| keyring.sightings(address).next().is_some())?;
@@ -90,16 +91,16 @@ pub(crate) fn key_in_address(edge: &Edge, incoming: &Incoming) -> Option<Problem
         "path",
         "There is a key in the address, where it ends up in logs and histories. Send it in the `Authorization` header, and rotate it.",
     );
-    Some(match Place::of(incoming.path()) {
+    Some(match place {
         Place::ForwardAuth(_) => for_proxy(problem),
         _ => problem,
     })
 }
 
 /// The request's target, and the one that a proxy asks about.
-fn addresses(incoming: &Incoming) -> Vec<Cow<'_, str>> {
+fn addresses<'a>(incoming: &'a Incoming, place: &Place<'_>) -> Vec<Cow<'a, str>> {
     let mut addresses = vec![Cow::from(incoming.target())];
-    if matches!(Place::of(incoming.path()), Place::ForwardAuth(_)) {
+    if matches!(place, Place::ForwardAuth(_)) {
         let held = TARGETS.iter().filter_map(|name| incoming.header(name));
         addresses.extend(held.map(Cow::from));
     }

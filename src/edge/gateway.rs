@@ -1,19 +1,20 @@
-//! `/v1/*`: granted requests go on to the API behind. The shim forwards them; this
+//! The gateway: granted requests go on to the API behind. The shim forwards them; this
 //! file says what goes where. Which headers are stripped: `http::identity`.
 
-use std::thread::LocalKey;
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request};
 
-use crate::http::{Code, Passage, request_passage, response_passage};
+use crate::http::{Code, Passage, Route, request_passage, response_passage};
 use crate::key::Environment;
 use crate::runtime::bindings;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::respond::refuse;
-use crate::settings::{self, Settings, Upstream};
+use crate::settings::bindings::TEST_OF;
+use crate::settings::{Settings, Target};
 
 /// What `forward` of the shim does.
 pub(crate) struct Plan {
@@ -31,16 +32,14 @@ pub(crate) struct Plan {
 impl From<Plan> for JsValue {
     fn from(plan: Plan) -> Self {
         let Behind { binding, url } = plan.behind;
-        binding.with(|binding| {
-            bindings::plan(
-                binding,
-                url,
-                &plan.identity,
-                &plan.added,
-                plan.deadline.as_millis() as f64,
-                plan.is_restricted,
-            )
-        })
+        bindings::plan(
+            &binding,
+            url,
+            &plan.identity,
+            &plan.added,
+            plan.deadline.as_millis() as f64,
+            plan.is_restricted,
+        )
     }
 }
 
@@ -58,27 +57,45 @@ pub(crate) fn lines(headers: impl IntoIterator<Item = (&'static str, String)>) -
 
 /// Where the API behind is: in a Worker by its binding, or at a URL.
 pub(crate) struct Behind {
-    binding: &'static LocalKey<JsString>,
+    binding: JsString,
     url: Option<String>,
 }
 
 thread_local! {
-    static UPSTREAM: JsString = settings::bindings::UPSTREAM.into();
-    static UPSTREAM_TEST: JsString = settings::bindings::UPSTREAM_TEST.into();
+    /// The names of all upstreams' bindings, as JavaScript has them: for `live` and
+    /// for `test` keys by turns.
+    static SERVICES: OnceCell<Vec<JsString>> = const { OnceCell::new() };
 }
 
-/// The API behind for this environment, if there is one.
-pub(crate) fn behind(settings: &Settings, incoming: &Incoming, of: Environment) -> Option<Behind> {
-    let binding = match of {
-        Environment::Test => &UPSTREAM_TEST,
-        Environment::Live | Environment::Admin => &UPSTREAM,
-    };
-    let url = match (of, &settings.upstream) {
-        (Environment::Test, _) => settings.test_keys.has_upstream.then_some(None)?,
-        (_, Some(Upstream::Worker)) => None,
-        (_, Some(Upstream::Url(origin))) => Some([origin, incoming.target()].concat()),
+fn services(settings: &Settings) -> Vec<JsString> {
+    let mut services = Vec::new();
+    for (name, _) in &settings.upstreams {
+        services.push(JsString::from(name.as_str()));
+        services.push(JsString::from([name, TEST_OF].concat()));
+    }
+    services
+}
+
+/// The API behind a route for this environment, if there is one.
+pub(crate) fn behind(
+    settings: &Settings,
+    incoming: &Incoming,
+    route: &Route,
+    of: Environment,
+) -> Option<Behind> {
+    let (place, upstream) = settings.upstream(route)?;
+    let (service, url) = match (of, &upstream.live) {
+        (Environment::Test, _) => (2 * place + 1, upstream.has_test.then_some(None)?),
+        (_, Some(Target::Service)) => (2 * place, None),
+        (_, Some(Target::Origin(origin))) => {
+            (2 * place, Some([origin, incoming.target()].concat()))
+        }
         (_, None) => return None,
     };
+    let binding = SERVICES.with(|known| {
+        let known = known.get_or_init(|| services(settings));
+        known.get(service).cloned()
+    })?;
     Some(Behind { binding, url })
 }
 

@@ -11,6 +11,11 @@ impl Incoming {
         self.url.get(self.path..).unwrap_or_default()
     }
 
+    /// The host, with its port where there is one.
+    pub(crate) fn host(&self) -> &str {
+        self.origin().split_once("://").map_or("", |(_, host)| host)
+    }
+
     /// Any other upgrade is an offer, and ignored (RFC 9110 section 7.8): Java's
     /// client asks for HTTP/2 so.
     pub(crate) fn asks_for_web_socket(&self) -> bool {

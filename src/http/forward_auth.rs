@@ -10,6 +10,8 @@ use crate::verify::ClientAddress;
 pub struct Original {
     /// In capitals.
     pub method: String,
+    /// As the proxy's own question names it (`?host=`); empty where it does not.
+    pub host: String,
     /// Checked, without its query.
     pub path: String,
 }
@@ -26,7 +28,9 @@ const FORWARDED: [&str; 2] = ["x-forwarded-method", "x-forwarded-uri"];
 pub const TARGETS: [&str; 2] = [NGINX[1], FORWARDED[1]];
 
 /// Reads the request a proxy asks about. `method` is that of the question
-/// itself, which counts for Envoy alone.
+/// itself, which counts for Envoy alone; `query` is the question's, in which the proxy
+/// says the host: a header for that could be the client's own. Envoy's question has
+/// the client's query.
 ///
 /// # Errors
 /// 403 (proxies know no other refusal) where a header is missing, repeated, or
@@ -34,6 +38,7 @@ pub const TARGETS: [&str; 2] = [NGINX[1], FORWARDED[1]];
 pub fn original(
     dialect: Dialect<'_>,
     method: &str,
+    query: &str,
     header: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Original, Problem> {
     let foreign: &[&str] = match dialect {
@@ -58,6 +63,12 @@ pub fn original(
         Dialect::Forwarded => (own(FORWARDED[0])?, own(FORWARDED[1])?),
         Dialect::Envoy(appended) => (method.to_owned(), appended.to_owned()),
     };
+    let host = match dialect {
+        Dialect::Nginx | Dialect::Forwarded => query.strip_prefix("host="),
+        Dialect::Envoy(_) => None,
+    };
+    // One parameter that somebody appended makes it unknown.
+    let host = host.filter(|host| !host.contains('&')).unwrap_or_default();
     // Two headers of one name reach us joined by ", ": no method and no target
     // has a space or, for methods, a comma.
     if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -67,6 +78,7 @@ pub fn original(
     match checked_path(path) {
         Some(path) if !target.contains(' ') => Ok(Original {
             method,
+            host: host.to_owned(),
             path: path.to_owned(),
         }),
         _ => Err(refused(
@@ -130,7 +142,8 @@ mod tests {
                 .find(|(n, _)| *n == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        original(dialect, "GET", &header).map_err(|problem| problem.status.unwrap_or(0))
+        original(dialect, "GET", "host=api.example", &header)
+            .map_err(|problem| problem.status.unwrap_or(0))
     }
 
     #[test]
@@ -145,6 +158,7 @@ mod tests {
         ];
         let expected = Ok(Original {
             method: "POST".into(),
+            host: "api.example".into(),
             path: "/v1/x".into(),
         });
         assert_eq!(ask(Dialect::Nginx, &nginx), expected);
@@ -153,6 +167,8 @@ mod tests {
             ask(Dialect::Envoy("/v1/x"), &[]),
             Ok(Original {
                 method: "GET".into(),
+                // The query is the client's.
+                host: String::new(),
                 path: "/v1/x".into()
             })
         );
@@ -161,6 +177,24 @@ mod tests {
         let both: Vec<_> = nginx.iter().chain(&forwarded).copied().collect();
         for dialect in [Dialect::Nginx, Dialect::Forwarded, Dialect::Envoy("/v1/x")] {
             assert_eq!(ask(dialect, &both), Err(403));
+        }
+    }
+
+    #[test]
+    fn the_host_is_the_one_parameter_of_the_question() {
+        let header = |name: &str| match name {
+            "x-original-method" => Some("GET".to_owned()),
+            "x-original-uri" => Some("/v1/x".to_owned()),
+            _ => None,
+        };
+        let host = |query| {
+            original(Dialect::Nginx, "GET", query, &header)
+                .unwrap()
+                .host
+        };
+        assert_eq!(host("host=api.example"), "api.example");
+        for unknown in ["", "hos=x", "x=1&host=x", "host=x&y", "host=x&host=y"] {
+            assert_eq!(host(unknown), "", "{unknown}");
         }
     }
 

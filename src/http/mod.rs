@@ -14,7 +14,11 @@ mod parameters;
 mod path;
 mod place;
 mod problem;
+mod route;
+mod route_pattern;
 mod route_table;
+#[cfg(feature = "control")]
+mod scopes;
 mod session;
 mod usage;
 
@@ -26,9 +30,16 @@ pub use forward_auth::{
 };
 pub use identity::{IDENTITY, Identity, OVERRIDES, Passage, request_passage, response_passage};
 pub use path::{Query, checked_path};
-pub use place::{ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, Place};
+pub use place::{
+    ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, MOVABLE, Place, own_prefix,
+};
 pub use problem::{Code, Problem, ProblemKind};
-pub use route_table::{Match, OWN_USAGE_SCOPE, Route, RouteTable, RouteTableError};
+pub use route::Route;
+pub use route_table::{Match, OWN_USAGE_SCOPE, RouteTable, RouteTableError};
+#[cfg(feature = "control")]
+pub(crate) use scopes::did_you_mean;
+#[cfg(feature = "control")]
+pub use scopes::{DescribedScope, described_scopes};
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
 };

@@ -24,12 +24,8 @@ pub fn checked_path(path: &str) -> Option<&str> {
     let rest = path
         .strip_prefix('/')
         .filter(|rest| rest.bytes().all(is_plain))?;
-    let innermost = if rest.contains('%') {
-        Cow::from(innermost(rest)?)
-    } else {
-        Cow::from(rest.as_bytes())
-    };
-    let mut segments = innermost.split(|&byte| byte == b'/');
+    let decoded = decoded(rest)?;
+    let mut segments = decoded.split(|&byte| byte == b'/');
     // The one that may be empty: behind a slash at the end.
     let last = segments.next_back().unwrap_or_default();
     let is_clear = segments.all(names_something) && (last.is_empty() || names_something(last));
@@ -67,6 +63,16 @@ fn innermost(path: &str) -> Option<Vec<u8>> {
     }
     std::str::from_utf8(&once).ok()?;
     Some(innermost)
+}
+
+/// The path decoded for as long as there is something to decode; there always is such
+/// a form of a [checked](checked_path) one.
+pub(super) fn decoded(path: &str) -> Option<Cow<'_, [u8]>> {
+    Some(if path.contains('%') {
+        Cow::from(innermost(path)?)
+    } else {
+        Cow::from(path.as_bytes())
+    })
 }
 
 /// What `%` before these two stands for, where they are hexadecimal digits.

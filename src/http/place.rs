@@ -1,7 +1,9 @@
 //! Where a path leads.
 
+use super::path::checked_path;
+
 /// A place of the service.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place<'a> {
     /// `/healthz`
     Health,
@@ -15,7 +17,7 @@ pub enum Place<'a> {
     OwnKey,
     /// `/v1/key/usage`
     OwnUsage,
-    /// Any other path under `/v1/`.
+    /// What leads to the API behind: any other path under `/v1/`, or anywhere.
     Gateway,
     /// `/authorize`
     Authorize,
@@ -96,10 +98,9 @@ pub enum KeyAction {
     Enable,
 }
 
-/// Places whose path says all.
-pub const FIXED: [(&str, Place<'static>); 12] = [
+/// Places of clients and proxies whose path says all; `OWN_PREFIX` stands before it.
+pub const MOVABLE: [(&str, Place<'static>); 8] = [
     ("/healthz", Place::Health),
-    ("/openapi.json", Place::OpenApi),
     ("/v1/key", Place::OwnKey),
     ("/v1/key/usage", Place::OwnUsage),
     ("/authorize", Place::Authorize),
@@ -110,30 +111,84 @@ pub const FIXED: [(&str, Place<'static>); 12] = [
     ),
     ("/oauth2/introspect", Place::Introspect),
     ("/oauth2/revoke", Place::Revoke),
+];
+
+/// All other places whose path says all.
+pub const FIXED: [(&str, Place<'static>); 4] = [
+    ("/openapi.json", Place::OpenApi),
     ("/leaks/github", Place::LeakReport),
     ("/", Place::Dashboard),
     ("/dashboard", Place::Dashboard),
 ];
 
+/// The patterns of all that the service keeps for itself, and whether `OWN_PREFIX`
+/// stands before it. Below `/authorize` and `/oauth2` that is everything: a proxy that
+/// asks at a misspelt address must not be answered by the API.
+pub(super) const RESERVED: [(&str, bool); 13] = [
+    ("/healthz", true),
+    ("/v1/key", true),
+    ("/v1/key/usage", true),
+    ("/authorize", true),
+    ("/authorize/*", true),
+    ("/oauth2/*", true),
+    ("/openapi.json", false),
+    ("/leaks/github", false),
+    ("/", false),
+    ("/dashboard", false),
+    ("/dashboard/*", false),
+    ("/problems/*", false),
+    ("/admin/v1/*", false),
+];
+
+/// `OWN_PREFIX`, if it can stand before our own paths: plain segments, without a slash
+/// at the end, and none that leads to what does not move.
+#[must_use]
+pub fn own_prefix(text: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let fits = checked_path(text).is_some()
+        && text.bytes().all(is_plain)
+        && !text.ends_with('/')
+        && !["/admin", "/problems", "/dashboard", "/leaks"]
+            .iter()
+            .any(|taken| text.starts_with(taken));
+    fits.then(|| text.to_owned())
+}
+
 impl<'a> Place<'a> {
-    /// The place of a checked path.
+    /// The place of a checked path, where our own have no prefix and the gateway is
+    /// under `/v1/` alone.
     #[must_use]
     pub fn of(path: &'a str) -> Self {
-        if let Some((_, place)) = FIXED.iter().find(|(fixed, _)| *fixed == path) {
-            place.clone()
-        } else if path.starts_with("/v1/") {
-            Self::Gateway
+        Self::among(path, "", false)
+    }
+
+    /// The place of a checked path. `is_open`: whether the gateway takes what is
+    /// nobody's.
+    pub(super) fn among(path: &'a str, own_prefix: &str, is_open: bool) -> Self {
+        let fixed = |paths: &[(&str, Place<'static>)], path: &str| {
+            let found = paths.iter().find(|(fixed, _)| *fixed == path);
+            found.map(|(_, place)| *place)
+        };
+        let own = path.strip_prefix(own_prefix).unwrap_or_default();
+        if let Some(place) = fixed(&MOVABLE, own) {
+            place
+        } else if let Some(place) = fixed(&FIXED, path) {
+            place
         } else if let Some(rest) = path.strip_prefix(ADMIN_PREFIX) {
             AdminPlace::of(rest).map_or(Self::Unknown, Self::Admin)
-        } else if let Some(appended) = path
+        } else if let Some(appended) = own
             .strip_prefix("/authorize/envoy")
             .filter(|rest| rest.starts_with('/'))
         {
             Self::ForwardAuth(Dialect::Envoy(appended))
+        } else if own.starts_with("/authorize/") || own.starts_with("/oauth2/") {
+            Self::Unknown
         } else if let Some(code) = path.strip_prefix("/problems/") {
             Self::Problem(code)
         } else if path.starts_with("/dashboard/") {
             Self::Dashboard
+        } else if is_open || path.starts_with("/v1/") {
+            Self::Gateway
         } else {
             Self::Unknown
         }

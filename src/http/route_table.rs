@@ -1,67 +1,15 @@
 //! The protected routes: which method and path need which scope. A list, and not a
 //! router's tree: a router lets the more specific of two routes win, where here two
-//! that fit the same request are an error.
+//! that fit the same request are an error. What is meant for all that is not listed
+//! says so (`fallback`), and takes no path that an API could mistake for a listed one.
 
 use std::fmt;
 
-use serde::Deserialize;
-
+use super::place::{Place, RESERVED};
+use super::route::{Route, Written, read};
+use super::route_pattern::Pattern;
 use crate::json;
 use crate::key::Scope;
-use crate::verify::Freshness;
-
-/// One entry of `ROUTES`, as the operator writes it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    method: String,
-    path: String,
-    scope: String,
-    #[serde(default)]
-    freshness: Freshness,
-}
-
-/// One protected route.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Route {
-    method: String,
-    path: String,
-    segments: Vec<Segment>,
-    scope: Scope,
-    freshness: Freshness,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Segment {
-    Literal(String),
-    Any,
-}
-
-impl Route {
-    /// In capitals.
-    #[must_use]
-    pub fn method(&self) -> &str {
-        &self.method
-    }
-
-    /// As the operator wrote it, variables in braces.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// The scope a key needs.
-    #[must_use]
-    pub const fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    /// How sure the route must be.
-    #[must_use]
-    pub const fn freshness(&self) -> Freshness {
-        self.freshness
-    }
-}
 
 /// What a method and a path found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,6 +20,17 @@ pub enum Match {
     OtherMethod(String),
     /// No such path.
     None,
+}
+
+impl Match {
+    /// Of a path that takes these methods alone.
+    fn other_method(known: &[&str]) -> Self {
+        if known.is_empty() {
+            Self::None
+        } else {
+            Self::OtherMethod(known.join(", "))
+        }
+    }
 }
 
 /// Why `ROUTES` cannot be used: which entry (counted from 1), and what is wrong.
@@ -96,20 +55,24 @@ impl fmt::Display for RouteTableError {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RouteTable {
     routes: Vec<Route>,
+    own_prefix: String,
+    /// What the service keeps for itself.
+    reserved: Vec<Pattern>,
+    /// Whether some route is not under `/v1/`: then what is nobody's is the gateway's.
+    is_open: bool,
+    has_fallback: bool,
 }
-
-/// Paths under `/v1` that the Worker answers itself.
-const OWN: [&str; 2] = ["/v1/key", "/v1/key/usage"];
 
 /// The scope that `GET /v1/key/usage` asks for.
 pub const OWN_USAGE_SCOPE: &str = "usage";
 
 impl RouteTable {
-    /// Reads `ROUTES`, a JSON list.
+    /// Reads `ROUTES`, a JSON list. `own_prefix` is what our own paths begin with, as
+    /// [`own_prefix`](super::own_prefix) checked it.
     ///
     /// # Errors
     /// An entry that is wrong.
-    pub fn parse(text: &str) -> Result<Self, RouteTableError> {
+    pub fn parse(text: &str, own_prefix: &str) -> Result<Self, RouteTableError> {
         let entries: Vec<Written> = json::from_str(text).map_err(|error| match error.item() {
             Some(place) => RouteTableError {
                 entry: place + 1,
@@ -120,34 +83,87 @@ impl RouteTable {
                 reason: "not a list of tables".to_owned(),
             },
         })?;
-        let mut table = Self::default();
-        for (place, written) in entries.iter().enumerate() {
-            let route = read(written, &table).map_err(|reason| RouteTableError {
-                entry: place + 1,
-                reason,
-            })?;
+        let mut table = Self {
+            own_prefix: own_prefix.to_owned(),
+            ..Self::default()
+        };
+        for (path, moves) in RESERVED {
+            let prefix = if moves { own_prefix } else { "" };
+            let pattern = Pattern::parse(&[prefix, path].concat());
+            table
+                .reserved
+                .push(pattern.map_err(|reason| RouteTableError { entry: 0, reason })?);
+        }
+        for (place, written) in entries.into_iter().enumerate() {
+            let route = read(written)
+                .and_then(|route| table.admit(route))
+                .map_err(|reason| RouteTableError {
+                    entry: place + 1,
+                    reason,
+                })?;
+            table.is_open |= !route.path().starts_with("/v1/");
+            table.has_fallback |= route.is_fallback();
             table.routes.push(route);
         }
         Ok(table)
     }
 
-    /// Finds the route of a checked path.
+    /// Where a checked path leads.
     #[must_use]
-    pub fn find(&self, method: &str, path: &str) -> Match {
+    pub fn place<'a>(&self, path: &'a str) -> Place<'a> {
+        Place::among(path, &self.own_prefix, self.is_open)
+    }
+
+    /// Finds the route of a checked path. `host` may have a port, and is empty where it
+    /// is not known: then what is for one host is nobody's.
+    #[must_use]
+    pub fn find(&self, method: &str, host: &str, path: &str) -> Match {
         let mut known: Vec<&str> = Vec::new();
         for (place, route) in (0..).zip(&self.routes) {
-            if matches(&route.segments, path) {
-                if route.method == method {
+            if !route.is_fallback() && route.pattern.matches(path) && route.is_for(host) {
+                if route.takes_method(method) {
                     return Match::Route(place);
                 }
-                known.push(&route.method);
+                known.push(route.method());
             }
         }
-        if known.is_empty() {
-            Match::None
-        } else {
-            Match::OtherMethod(known.join(", "))
+        if known.is_empty() && self.has_fallback && !self.resembles_a_known_one(host, path) {
+            return self.fall_back(method, host, path);
         }
+        Match::other_method(&known)
+    }
+
+    /// By the first fallback that the path fits, and by those of the same path. One that
+    /// an API could take for an earlier one's is not for a later one.
+    fn fall_back(&self, method: &str, host: &str, path: &str) -> Match {
+        let mut first: Option<&Route> = None;
+        let mut known: Vec<&str> = Vec::new();
+        for (place, route) in (0..).zip(&self.routes) {
+            if !route.is_fallback() || !route.could_be_for(host) {
+                continue;
+            }
+            if route.pattern.matches(path) && route.is_for(host) {
+                let first = first.get_or_insert(route);
+                if (&first.pattern, first.host()) != (&route.pattern, route.host()) {
+                    continue;
+                }
+                if route.takes_method(method) {
+                    return Match::Route(place);
+                }
+                known.push(route.method());
+            } else if first.is_none() && route.pattern.resembles(path) {
+                return Match::None;
+            }
+        }
+        Match::other_method(&known)
+    }
+
+    /// Whether an API could take the path for one that a route lists, or that is ours.
+    fn resembles_a_known_one(&self, host: &str, path: &str) -> bool {
+        let is_listed = |route: &Route| {
+            !route.is_fallback() && route.could_be_for(host) && route.pattern.resembles(path)
+        };
+        self.reserved.iter().any(|ours| ours.resembles(path)) || self.routes.iter().any(is_listed)
     }
 
     /// The route at a place.
@@ -156,107 +172,52 @@ impl RouteTable {
         self.routes.get(usize::from(place))
     }
 
+    /// All routes, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter()
+    }
+
     /// Every scope that a route asks for, the Worker's own among them.
     pub fn scopes(&self) -> impl Iterator<Item = Scope> {
-        let of_routes = self.routes.iter().map(|route| route.scope.clone());
+        let of_routes = self.routes.iter().map(|route| route.scope().clone());
         of_routes.chain(Scope::parse(OWN_USAGE_SCOPE))
     }
-}
 
-fn matches(segments: &[Segment], path: &str) -> bool {
-    let mut given = path.split('/').skip(1);
-    for segment in segments {
-        let fits = match (segment, given.next()) {
-            (Segment::Literal(literal), Some(given)) => literal == given,
-            (Segment::Any, Some(given)) => !given.is_empty(),
-            (_, None) => false,
+    /// The route, if it leaves the others and our own paths alone.
+    fn admit(&self, route: Route) -> Result<Route, String> {
+        let is_ours = |own: &&Pattern| {
+            if route.is_fallback() {
+                own.covers(&route.pattern)
+            } else {
+                own.overlaps_but_for_a_slash(&route.pattern)
+            }
         };
-        if !fits {
-            return false;
+        if let Some(own) = self.reserved.iter().find(is_ours) {
+            return Err(format!(
+                "{route} covers {}, which the Worker answers itself (see OWN_PREFIX)",
+                own.as_str()
+            ));
         }
+        for (place, earlier) in self.routes.iter().enumerate() {
+            if let Some(conflict) = route.conflict(earlier) {
+                return Err(format!(
+                    "{route} {conflict} an earlier entry, {} ({earlier})",
+                    place + 1
+                ));
+            }
+        }
+        Ok(route)
     }
-    given.next().is_none()
-}
-
-fn read(written: &Written, before: &RouteTable) -> Result<Route, String> {
-    let method = &written.method;
-    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(format!("`method` is in capitals, as GET; got {method:?}"));
-    }
-    let path = written.path.as_str();
-    if !path.starts_with("/v1/") || super::path::checked_path(path).is_none() {
-        return Err(format!(
-            "`path` starts with /v1/ and has no empty, dot or encoded segments; got {path:?}"
-        ));
-    }
-    let mut segments = Vec::new();
-    for segment in path.split('/').skip(1) {
-        segments.push(
-            match segment
-                .strip_prefix('{')
-                .and_then(|name| name.strip_suffix('}'))
-            {
-                Some(name)
-                    if !name.is_empty()
-                        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') =>
-                {
-                    Segment::Any
-                }
-                None if !segment.is_empty()
-                    && !segment.contains(['{', '}', '*', '?', '#', '%']) =>
-                {
-                    Segment::Literal(segment.to_owned())
-                }
-                _ => {
-                    return Err(format!(
-                        "`path`: {segment:?} is neither a plain segment nor {{name}}"
-                    ));
-                }
-            },
-        );
-    }
-    if OWN.iter().any(|own| matches(&segments, own)) {
-        return Err(format!(
-            "`path` {path:?} covers one that the Worker answers itself"
-        ));
-    }
-    let scope = Scope::parse(&written.scope).ok_or_else(|| {
-        format!(
-            "`scope` is 1 to 64 visible ASCII characters; got {:?}",
-            written.scope
-        )
-    })?;
-    if before
-        .routes
-        .iter()
-        .any(|route| route.method == *method && overlap(&route.segments, &segments))
-    {
-        return Err(format!(
-            "{method} {path} meets the same requests as an earlier entry"
-        ));
-    }
-    Ok(Route {
-        method: method.clone(),
-        path: path.to_owned(),
-        segments,
-        scope,
-        freshness: written.freshness,
-    })
-}
-
-/// Whether some path fits both. Then which scope counts would hang on the order
-/// of the entries, which nobody reads for that.
-fn overlap(one: &[Segment], other: &[Segment]) -> bool {
-    one.len() == other.len()
-        && one.iter().zip(other).all(|pair| match pair {
-            (Segment::Literal(one), Segment::Literal(other)) => one == other,
-            _ => true,
-        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verify::Freshness;
+
+    fn parse(text: &str) -> Result<RouteTable, RouteTableError> {
+        RouteTable::parse(text, "")
+    }
 
     const TABLE: &str = r#"[
         {"method":"GET","path":"/v1/catalogs/{id}","scope":"read"},
@@ -264,9 +225,9 @@ mod tests {
 
     #[test]
     fn finds_exactly() {
-        let table = RouteTable::parse(TABLE).unwrap();
+        let table = parse(TABLE).unwrap();
         let found = |method: &str, path: &str| {
-            let Match::Route(place) = table.find(method, path) else {
+            let Match::Route(place) = table.find(method, "api.example", path) else {
                 panic!("not found")
             };
             let route = table.get(place).unwrap();
@@ -275,7 +236,7 @@ mod tests {
         assert_eq!(found("GET", "/v1/catalogs/7"), ("read", Freshness::Bounded));
         assert_eq!(found("POST", "/v1/catalogs"), ("create", Freshness::Strict));
         assert_eq!(
-            table.find("DELETE", "/v1/catalogs/7"),
+            table.find("DELETE", "api.example", "/v1/catalogs/7"),
             Match::OtherMethod("GET".to_owned())
         );
         for path in [
@@ -286,8 +247,8 @@ mod tests {
             "/v1/Catalogs",
         ] {
             assert_ne!(
-                table.find("GET", path),
-                table.find("GET", "/v1/catalogs/7"),
+                table.find("GET", "api.example", path),
+                table.find("GET", "api.example", "/v1/catalogs/7"),
                 "{path}"
             );
         }
@@ -295,11 +256,11 @@ mod tests {
 
     #[test]
     fn names_the_faulty_entry() {
-        let error = |entries: &str| RouteTable::parse(entries).unwrap_err().to_string();
+        let error = |entries: &str| parse(entries).unwrap_err().to_string();
         assert!(error("{}").contains("not a list"));
         for (bad, word) in [
             (r#"{"method":"get","path":"/v1/a","scope":"s"}"#, "`method`"),
-            (r#"{"method":"GET","path":"/a","scope":"s"}"#, "`path`"),
+            (r#"{"method":"GET","path":"a","scope":"s"}"#, "`path`"),
             (
                 r#"{"method":"GET","path":"/v1/../a","scope":"s"}"#,
                 "`path`",

@@ -5,6 +5,7 @@ use super::change::Change;
 use super::message::{Actor, AllowedIps, KeyLifetimeDays, Metadata, Name, Refusal, Who};
 use super::settings::RegistrySettings;
 use super::store::{Key, Organization};
+use crate::http::did_you_mean;
 use crate::key::{
     Brand, Environment, KeyDigest, OrganizationId, PublicKeyId, Revision, Scope, Scopes,
 };
@@ -146,7 +147,8 @@ fn unknown_scope(scope: &Scope, known: &[&str]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("unknown scope {scope}; known scopes are {named}{more}")
+    let meant = did_you_mean(scope.as_str(), known.iter().copied());
+    format!("unknown scope {scope}{meant}; known scopes are {named}{more}")
 }
 
 /// What a new key takes from an order or from its predecessor.

@@ -13,7 +13,7 @@ use crate::runtime::objects::variable;
 use crate::runtime::promise::promise;
 #[cfg(feature = "control")]
 use crate::settings::RawControlSettings;
-use crate::settings::{RawSettings, Settings, bindings};
+use crate::settings::{RawSettings, Settings, Upstream, bindings};
 
 thread_local! {
     static SETTINGS: OnceCell<Option<Rc<Settings>>> = const { OnceCell::new() };
@@ -44,6 +44,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         root_keys: variable(env, bindings::ROOT_KEYS),
         brand: variable(env, bindings::BRAND),
         routes: variable(env, bindings::ROUTES),
+        own_prefix: variable(env, bindings::OWN_PREFIX),
         at_most: variable(env, bindings::FRESHNESS_AT_MOST_MS),
         confirmations: variable(env, bindings::CONFIRMATIONS),
         on_unproven: variable(env, bindings::ON_UNPROVEN),
@@ -51,10 +52,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         relay_replicas: variable(env, bindings::RELAY_REPLICAS),
         relay_region: variable(env, bindings::RELAY_REGION),
         log_sample_percent: variable(env, bindings::LOG_SAMPLE_PERCENT),
-        upstream_url: variable(env, bindings::UPSTREAM_URL),
         upstream_timeout: variable(env, bindings::UPSTREAM_TIMEOUT_MS),
-        has_upstream: binding(env, bindings::UPSTREAM).is_some(),
-        has_upstream_test: binding(env, bindings::UPSTREAM_TEST).is_some(),
         forward_auth_secret: variable(env, bindings::FORWARD_AUTH_SECRET),
         forward_auth_test_keys: variable(env, bindings::FORWARD_AUTH_TEST_KEYS),
         assertion_secret: variable(env, bindings::ASSERTION_SECRET),
@@ -63,13 +61,22 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
             bootstrap_token: variable(env, bindings::BOOTSTRAP_TOKEN),
             key_transfer: variable(env, bindings::KEY_TRANSFER),
             client_scopes: variable(env, bindings::CLIENT_SCOPES),
+            scopes: variable(env, bindings::SCOPES),
             retention_days: variable(env, bindings::RETENTION_DAYS),
             audit_retention_days: variable(env, bindings::AUDIT_RETENTION_DAYS),
             bound: variable(env, bindings::FRESHNESS_BOUND_MS),
             github_public_keys: variable(env, bindings::GITHUB_PUBLIC_KEYS),
         },
     };
-    match Settings::read(raw) {
+    let upstream = |name: &str| {
+        let of = |end: &str| [name, end].concat();
+        Upstream::of(
+            binding(env, name).is_some(),
+            variable(env, &of(bindings::URL_OF)),
+            binding(env, &of(bindings::TEST_OF)).is_some(),
+        )
+    };
+    match Settings::read(raw, &upstream) {
         Ok(settings) => Some(Rc::new(settings)),
         Err(error) => {
             crate::runtime::log::misconfigured(&error);

@@ -15,6 +15,8 @@ pub const KEY_TRANSFER: &str = "KEY_TRANSFER";
 /// Variable: scopes of clients' keys that no route asks for, with spaces
 /// between; the API behind knows them.
 pub const CLIENT_SCOPES: &str = "CLIENT_SCOPES";
+/// Variable: what there is to say of each scope of clients' keys, as JSON.
+pub const SCOPES: &str = "SCOPES";
 /// Variable: days for which a deleted organization's records are kept.
 pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
 /// Variable: days for which entries of the audit are kept; for ever where absent.
@@ -32,18 +34,21 @@ pub const ON_UNPROVEN: &str = "ON_UNPROVEN";
 pub const UNPROVEN_AT_MOST_MS: &str = "UNPROVEN_AT_MOST_MS";
 /// Variable: the protected routes.
 pub const ROUTES: &str = "ROUTES";
+/// Variable: what our own paths for clients and proxies begin with; nothing where
+/// absent.
+pub const OWN_PREFIX: &str = "OWN_PREFIX";
 /// Variable: how many of a hundred refusals are in the log; all where absent.
 pub const LOG_SAMPLE_PERCENT: &str = "LOG_SAMPLE_PERCENT";
 /// Analytics Engine: counts of decisions, where it is bound.
 pub const METRICS: &str = "METRICS";
-/// Service binding: the API behind the gateway.
+/// Service binding: the API behind the gateway, where a route names no other.
 pub const UPSTREAM: &str = "UPSTREAM";
-/// Variable: the API's origin, where it is no Worker.
-pub const UPSTREAM_URL: &str = "UPSTREAM_URL";
+/// Behind the name of an API: the variable that has its origin, where it is no Worker.
+pub const URL_OF: &str = "_URL";
+/// Behind the name of an API: the service binding of the one for `test` keys.
+pub const TEST_OF: &str = "_TEST";
 /// Variable: milliseconds that the API may take until its headers are there.
 pub const UPSTREAM_TIMEOUT_MS: &str = "UPSTREAM_TIMEOUT_MS";
-/// Service binding: the API for `test` keys.
-pub const UPSTREAM_TEST: &str = "UPSTREAM_TEST";
 /// Workers KV: sealed records.
 pub const KEYS: &str = "KEYS";
 /// Durable Object: the truth about one organization.

@@ -6,8 +6,8 @@ use super::bindings;
 use super::error::SettingsError;
 use super::value::{bound, secret, switch, value};
 use crate::freshness::Bound;
-use crate::http::RouteTable;
 use crate::http::leaks::SigningKey;
+use crate::http::{DescribedScope, RouteTable, described_scopes};
 use crate::key::Scope;
 use crate::registry::RegistrySettings;
 
@@ -20,6 +20,8 @@ pub struct RawControlSettings {
     pub key_transfer: Option<String>,
     /// [`bindings::CLIENT_SCOPES`]
     pub client_scopes: Option<String>,
+    /// [`bindings::SCOPES`], as JSON.
+    pub scopes: Option<String>,
     /// [`bindings::RETENTION_DAYS`]
     pub retention_days: Option<String>,
     /// [`bindings::AUDIT_RETENTION_DAYS`]
@@ -34,6 +36,8 @@ pub struct RawControlSettings {
 pub struct ControlSettings {
     /// The one-time token, unless the operator took it away.
     pub bootstrap_token: Option<Zeroizing<String>>,
+    /// The scopes that clients' keys can be given, as they are shown.
+    pub client_scopes: Vec<DescribedScope>,
     /// What the registries are told.
     pub registry: RegistrySettings,
     /// The keys that sign leak reports, where the operator fixed them.
@@ -59,12 +63,18 @@ impl ControlSettings {
             |text| text.split_ascii_whitespace().map(Scope::parse).collect(),
         )?
         .unwrap_or_default();
+        let catalogue = raw.scopes.filter(|text| !text.is_empty());
+        let client_scopes = described_scopes(catalogue.as_deref(), routes, more_scopes)
+            .map_err(SettingsError::Scopes)?;
         Ok(Self {
             bootstrap_token: secret(raw.bootstrap_token, bindings::BOOTSTRAP_TOKEN)?,
             registry: RegistrySettings {
                 transfer: switch(raw.key_transfer, bindings::KEY_TRANSFER)?
                     .unwrap_or(usual.transfer),
-                client_scopes: routes.scopes().chain(more_scopes).collect(),
+                client_scopes: client_scopes
+                    .iter()
+                    .map(|scope| scope.name.clone())
+                    .collect(),
                 wait: bound(raw.bound, bindings::FRESHNESS_BOUND_MS)?
                     .unwrap_or(Bound::DEFAULT)
                     .wait(),
@@ -75,6 +85,7 @@ impl ControlSettings {
                     bindings::AUDIT_RETENTION_DAYS,
                 )?,
             },
+            client_scopes,
             github_public_keys: value(
                 raw.github_public_keys,
                 bindings::GITHUB_PUBLIC_KEYS,

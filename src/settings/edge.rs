@@ -11,7 +11,7 @@ use super::error::SettingsError;
 use super::value::{bound, secret, switch, value};
 use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
-use crate::http::RouteTable;
+use crate::http::{Route, RouteTable, own_prefix};
 use crate::key::{Brand, Keyring};
 use crate::verify::TestKeys;
 
@@ -27,6 +27,8 @@ pub struct RawSettings {
     pub brand: Option<String>,
     /// [`bindings::ROUTES`], as JSON.
     pub routes: Option<String>,
+    /// [`bindings::OWN_PREFIX`]
+    pub own_prefix: Option<String>,
     /// [`bindings::FRESHNESS_AT_MOST_MS`]
     pub at_most: Option<String>,
     /// [`bindings::CONFIRMATIONS`]
@@ -41,14 +43,8 @@ pub struct RawSettings {
     pub relay_region: Option<String>,
     /// [`bindings::LOG_SAMPLE_PERCENT`]
     pub log_sample_percent: Option<String>,
-    /// [`bindings::UPSTREAM_URL`]
-    pub upstream_url: Option<String>,
     /// [`bindings::UPSTREAM_TIMEOUT_MS`]
     pub upstream_timeout: Option<String>,
-    /// Whether [`bindings::UPSTREAM`] is bound.
-    pub has_upstream: bool,
-    /// Whether [`bindings::UPSTREAM_TEST`] is bound.
-    pub has_upstream_test: bool,
     /// [`bindings::FORWARD_AUTH_SECRET`]
     pub forward_auth_secret: Option<String>,
     /// [`bindings::FORWARD_AUTH_TEST_KEYS`]
@@ -80,8 +76,8 @@ pub struct Settings {
     pub relay_region: Option<Region>,
     /// How many of a hundred refusals are in the log.
     pub log_sample_percent: u8,
-    /// The API behind, for live keys.
-    pub upstream: Option<Upstream>,
+    /// The APIs behind, by name.
+    pub upstreams: Vec<(String, Upstream)>,
     /// How long the API may take until its headers are there.
     pub upstream_timeout: Duration,
     /// Where `test` keys are good.
@@ -95,23 +91,61 @@ pub struct Settings {
     pub control: ControlSettings,
 }
 
-/// Where the API behind is.
+/// An API behind the gateway.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Upstream {
+    /// Where it is for `live` keys.
+    pub live: Option<Target>,
+    /// Whether a Worker is bound for `test` keys, under its name and
+    /// [`bindings::TEST_OF`].
+    pub has_test: bool,
+}
+
+/// Where an API is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Upstream {
-    /// In a Worker, bound as [`bindings::UPSTREAM`].
-    Worker,
-    /// At a URL without a path, from [`bindings::UPSTREAM_URL`].
-    Url(String),
+pub enum Target {
+    /// In a Worker, bound under its name.
+    Service,
+    /// At a URL without a path, from its name and [`bindings::URL_OF`].
+    Origin(String),
+}
+
+impl Upstream {
+    /// From its bindings: a Worker goes before a URL, and an empty URL is none.
+    #[must_use]
+    pub fn of(is_bound: bool, url: Option<String>, has_test: bool) -> Self {
+        let url = url.filter(|url| !url.is_empty());
+        let origin = url.map(|url| Target::Origin(url.trim_end_matches('/').to_owned()));
+        Self {
+            live: if is_bound {
+                Some(Target::Service)
+            } else {
+                origin
+            },
+            has_test,
+        }
+    }
 }
 
 impl Settings {
-    /// Reads the settings.
+    /// Reads the settings. `upstream` says where the API of a name is.
     ///
     /// # Errors
     /// The first that cannot be used.
-    pub fn read(raw: RawSettings) -> Result<Self, SettingsError> {
+    pub fn read(
+        raw: RawSettings,
+        upstream: &dyn Fn(&str) -> Upstream,
+    ) -> Result<Self, SettingsError> {
         let routes = raw.routes.ok_or(SettingsError::Missing(bindings::ROUTES))?;
-        let routes = RouteTable::parse(&routes).map_err(SettingsError::Routes)?;
+        let own_prefix = value(
+            raw.own_prefix,
+            bindings::OWN_PREFIX,
+            "a path such as /_keys, without a slash at its end",
+            own_prefix,
+        )?
+        .unwrap_or_default();
+        let routes = RouteTable::parse(&routes, &own_prefix).map_err(SettingsError::Routes)?;
+        let upstreams = upstreams(&routes, upstream)?;
         Ok(Self {
             #[cfg(feature = "control")]
             control: ControlSettings::read(raw.control, &routes)?,
@@ -140,10 +174,7 @@ impl Settings {
                 |text| text.parse().ok().filter(|percent| *percent <= 100),
             )?
             .unwrap_or(100),
-            upstream: match raw.upstream_url.filter(|url| !url.is_empty()) {
-                _ if raw.has_upstream => Some(Upstream::Worker),
-                url => url.map(|url| Upstream::Url(url.trim_end_matches('/').to_owned())),
-            },
+            upstreams,
             upstream_timeout: value(
                 raw.upstream_timeout,
                 bindings::UPSTREAM_TIMEOUT_MS,
@@ -152,7 +183,6 @@ impl Settings {
             )?
             .map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
             test_keys: TestKeys {
-                has_upstream: raw.has_upstream_test,
                 proxies_take_them: switch(
                     raw.forward_auth_test_keys,
                     bindings::FORWARD_AUTH_TEST_KEYS,
@@ -163,6 +193,38 @@ impl Settings {
             assertion_secret: secret(raw.assertion_secret, bindings::ASSERTION_SECRET)?,
         })
     }
+}
+
+impl Settings {
+    /// The API behind a route, and its place among all.
+    #[must_use]
+    pub fn upstream(&self, route: &Route) -> Option<(usize, &Upstream)> {
+        let mut upstreams = self.upstreams.iter().enumerate();
+        let found = upstreams.find(|(_, (name, _))| name == route.upstream());
+        found.map(|(place, (_, upstream))| (place, upstream))
+    }
+}
+
+/// Those that routes lead to. One that a route names must be somewhere.
+fn upstreams(
+    routes: &RouteTable,
+    upstream: &dyn Fn(&str) -> Upstream,
+) -> Result<Vec<(String, Upstream)>, SettingsError> {
+    let mut upstreams: Vec<(String, Upstream)> = Vec::new();
+    for route in routes.iter() {
+        let name = route.upstream();
+        if upstreams.iter().any(|(known, _)| known == name) {
+            continue;
+        }
+        let found = upstream(name);
+        // A control plane in a Worker of its own has no API behind it.
+        let is_needed = cfg!(feature = "edge") && name != bindings::UPSTREAM;
+        if is_needed && found.live.is_none() {
+            return Err(SettingsError::Unbound(name.to_owned()));
+        }
+        upstreams.push((name.to_owned(), found));
+    }
+    Ok(upstreams)
 }
 
 fn keyring(root_keys: Option<String>, brand: Option<&str>) -> Result<Keyring, SettingsError> {

@@ -16,6 +16,10 @@ pub enum SettingsError {
     Brand,
     /// `ROUTES`
     Routes(RouteTableError),
+    /// `SCOPES`
+    Scopes(String),
+    /// An API that a route names, by its name.
+    Unbound(String),
     /// A secret of fewer than 32 characters.
     Short(&'static str),
     /// A number out of its range, or a name that is none.
@@ -34,6 +38,11 @@ impl fmt::Display for SettingsError {
             Self::Keyring(error) => error.fmt(f),
             Self::Brand => f.write_str("BRAND must be 2 to 8 letters from a to z"),
             Self::Routes(error) => error.fmt(f),
+            Self::Scopes(reason) => write!(f, "SCOPES: {reason}"),
+            Self::Unbound(name) => write!(
+                f,
+                "ROUTES: the upstream {name} is neither bound as a service nor is there {name}_URL"
+            ),
             Self::Value { name, expected } => write!(f, "{name} must be {expected}"),
             Self::Short(name) => write!(f, "{name} must have at least 32 characters"),
         }

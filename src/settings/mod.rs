@@ -19,7 +19,7 @@ mod weakened;
 
 #[cfg(feature = "control")]
 pub use control::{ControlSettings, RawControlSettings};
-pub use edge::{RawSettings, Settings, Upstream};
+pub use edge::{RawSettings, Settings, Target, Upstream};
 pub use error::SettingsError;
 #[cfg(feature = "control")]
 pub use weakened::Weakened;

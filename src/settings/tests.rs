@@ -15,8 +15,12 @@ fn least() -> RawSettings {
     }
 }
 
+fn read_raw(raw: RawSettings) -> Result<Settings, SettingsError> {
+    Settings::read(raw, &|_| Upstream::default())
+}
+
 fn read(on_unproven: Option<&str>, at_most: Option<&str>) -> Result<Settings, SettingsError> {
-    Settings::read(RawSettings {
+    read_raw(RawSettings {
         on_unproven: on_unproven.map(str::to_owned),
         unproven_at_most: at_most.map(str::to_owned),
         ..least()
@@ -27,7 +31,7 @@ fn read(on_unproven: Option<&str>, at_most: Option<&str>) -> Result<Settings, Se
 fn the_scopes_of_clients_are_those_of_routes_and_of_the_setting() {
     let read = |more: Option<&str>| {
         let route = r#"{"method":"GET","path":"/v1/catalogs","scope":"read"}"#;
-        Settings::read(RawSettings {
+        read_raw(RawSettings {
             routes: Some(format!("[{route}]")),
             control: RawControlSettings {
                 client_scopes: more.map(str::to_owned),
@@ -52,6 +56,78 @@ fn the_scopes_of_clients_are_those_of_routes_and_of_the_setting() {
 }
 
 #[test]
+fn a_catalogue_of_scopes_describes_what_there_is() {
+    let read = |scopes: &str| {
+        let route = r#"{"method":"GET","path":"/api/orders","scope":"orders:read"}"#;
+        read_raw(RawSettings {
+            routes: Some(format!("[{route}]")),
+            control: RawControlSettings {
+                scopes: Some(scopes.to_owned()),
+                client_scopes: Some("legacy".to_owned()),
+                ..RawControlSettings::default()
+            },
+            ..least()
+        })
+        .map(|settings| settings.control)
+    };
+    let control = read(r#"[{"name":"orders:read","dangerous":true}]"#).unwrap();
+    let shown = control.client_scopes.iter();
+    let shown: Vec<_> = shown.map(|of| (of.name.as_str(), of.dangerous)).collect();
+    assert_eq!(
+        shown,
+        [("orders:read", true), ("usage", false), ("legacy", false)]
+    );
+    assert_eq!(control.registry.client_scopes.len(), 3);
+    let error = read(r#"[{"name":"order:read"}]"#)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.starts_with("SCOPES: GET /api/orders in ROUTES"),
+        "{error}"
+    );
+    assert!(error.contains("did you mean order:read?"), "{error}");
+}
+
+#[test]
+fn an_upstream_that_a_route_names_is_somewhere() {
+    let read = |upstream: &str, own_prefix: &str| {
+        let route = r#"{"method":"GET","path":"/v1/key","scope":"s","upstream":"ORDERS"}"#;
+        let raw = RawSettings {
+            routes: Some(format!(
+                r#"[{route},{{"method":"GET","path":"/a","scope":"s"}}]"#
+            )),
+            own_prefix: Some(own_prefix.to_owned()),
+            ..least()
+        };
+        Settings::read(raw, &|name| match (name, upstream) {
+            ("ORDERS", "service") => Upstream::of(true, Some("https://x".to_owned()), true),
+            ("ORDERS", url) => Upstream::of(false, Some(url.to_owned()), false),
+            _ => Upstream::default(),
+        })
+    };
+    let found = |upstream: &str| {
+        let settings = read(upstream, "/_keys").unwrap();
+        let route = settings.routes.get(0).unwrap();
+        settings.upstream(route).unwrap().1.clone()
+    };
+    assert_eq!(
+        (found("service").live, found("service").has_test),
+        (Some(Target::Service), true)
+    );
+    let origin = Target::Origin("https://orders.example".to_owned());
+    assert_eq!(found("https://orders.example/").live, Some(origin));
+    for (upstream, own_prefix, words) in [
+        ("service", "", "answers itself"),
+        ("service", "_keys", "OWN_PREFIX must be a path"),
+        ("", "/_keys", "ORDERS_URL"),
+    ] {
+        let error = read(upstream, own_prefix).err().unwrap().to_string();
+        assert!(error.contains(words), "{upstream} {own_prefix}: {error}");
+    }
+}
+
+#[test]
 fn what_cannot_be_proven_is_refused_unless_said() {
     for said in [None, Some(""), Some("refuse")] {
         let settings = read(said, Some("60000")).unwrap();
@@ -73,7 +149,7 @@ fn an_audit_is_kept_for_ever_or_for_a_month_at_least() {
             },
             ..least()
         };
-        Settings::read(raw).map(|settings| settings.control.registry.audit_retention_days)
+        read_raw(raw).map(|settings| settings.control.registry.audit_retention_days)
     };
     assert_eq!(read(None).unwrap(), None);
     assert_eq!(read(Some("")).unwrap(), None);

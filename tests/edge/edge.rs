@@ -38,6 +38,7 @@ mod revocation;
 mod rig;
 mod root_keys;
 mod rotation;
+mod routes;
 mod secrets;
 mod smuggling;
 mod soak;

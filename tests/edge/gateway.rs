@@ -352,7 +352,7 @@ fn test_keys_reach_the_api_for_them_alone() -> Result<()> {
     for (is_bound, on) in [(false, false), (true, false), (false, true)] {
         let mut builder = Rig::builder();
         if is_bound {
-            builder = builder.upstream_test();
+            builder = builder.service("UPSTREAM_TEST");
         }
         if on {
             builder = builder.variable("FORWARD_AUTH_TEST_KEYS", "on");

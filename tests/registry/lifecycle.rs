@@ -252,7 +252,16 @@ fn a_scope_that_nobody_knows_is_given_to_no_key() {
         "unknown scope nonsense; known scopes are billing, create, read, regenerate, usage",
     );
     assert_eq!(world.refused(order(json!(["read", "nonsense"]))), nonsense);
+    let misspelt = Refusal::field(
+        "scopes",
+        "unknown scope raed (did you mean read?); known scopes are billing, create, read, regenerate, usage",
+    );
+    assert_eq!(world.refused(order(json!(["raed"]))), misspelt);
     let key = world.issued(order(json!(["read", "usage"]))).key;
+    assert_eq!(
+        world.refused(patch(key.id, json!({"scopes": ["raed"]}))),
+        misspelt
+    );
     let add = patch(key.id, json!({"scopes": ["read", "nonsense"]}));
     assert_eq!(world.refused(add), nonsense);
 

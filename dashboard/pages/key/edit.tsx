@@ -1,8 +1,8 @@
-import { useContext, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import * as format from "../../format.ts";
-import { SessionContext } from "../../session.ts";
+import { useScopeOptions } from "../../session.ts";
 import { t } from "../../text/index.ts";
-import { ADMIN_SCOPES, CLIENT_SCOPES, type Key } from "../../types.ts";
+import type { Key } from "../../types.ts";
 import { Button, Dialog, Field, ProblemNote } from "../../ui.tsx";
 import { looksLikeNetwork, ScopeChoices } from "../issue.tsx";
 import type { DialogProps } from "./dialog.ts";
@@ -22,10 +22,11 @@ export function Edit({
   const [expires, setExpires] = useState(was.expires_at ? format.localInput(was.expires_at) : "");
   const [addresses, setAddresses] = useState(was.allowed_ips.join("\n"));
   const [tried, setTried] = useState(false);
-  const own = useContext(SessionContext);
   const text = t().issue;
-  const known = was.environment === "admin" ? ADMIN_SCOPES.filter((scope) => own?.scopes.includes(scope)) : CLIENT_SCOPES;
-  const offered = [...new Set([...known, ...was.scopes])];
+  const known = useScopeOptions(was.environment === "admin");
+  // What it had it may keep, also where nobody else is given it any more.
+  const others = was.scopes.filter((scope) => !known.some(({ name }) => name === scope));
+  const offered = [...known, ...others.map((name) => ({ name, description: t().scope[name] }))];
   const networks = addresses.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
   const wrongNetwork = networks.find((network) => !looksLikeNetwork(network));
   const submit = (event: Event) => {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::http::DescribedScope;
 use crate::http::answer::{Answer, Body, JSON, NDJSON};
 use crate::http::place::ADMIN_PREFIX;
 use crate::http::problem::{Code, Problem};
@@ -72,9 +73,10 @@ pub fn answer_to(outcome: Outcome, ndjson: bool) -> Answer {
         ),
         Outcome::Export(page) => plain(&page),
         Outcome::Changed(changed) => changed_answer(&changed),
-        Outcome::Session(session) => session_answer(200, &session),
         // Never asked for by a route about an organization.
-        Outcome::Records(_) | Outcome::Done {} => Answer::new(204, Body::Empty),
+        Outcome::Session(_) | Outcome::Records(_) | Outcome::Done {} => {
+            Answer::new(204, Body::Empty)
+        }
     }
 }
 
@@ -200,14 +202,16 @@ fn beside(
     tagged(status, &body, revision)
 }
 
-/// Who is signed in. The token goes into the cookie, never into the body.
+/// Who is signed in, and which scopes their pages have to offer. The token goes into
+/// the cookie, never into the body.
 #[must_use]
-pub fn session_answer(status: u16, session: &Session) -> Answer {
+pub fn session_answer(status: u16, session: &Session, client_scopes: &[DescribedScope]) -> Answer {
     let body = json!({
         "key_id": session.id,
         "name": session.record.name,
         "scopes": session.record.scopes,
         "bound_organization": session.record.bound_organization,
+        "client_scopes": client_scopes,
         "csrf_token": session.csrf_token,
         "expires_at": session.expires_at.to_rfc3339(),
     });

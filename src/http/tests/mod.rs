@@ -3,6 +3,7 @@
 
 mod admin_answers;
 mod admin_requests;
+mod any_path;
 mod oauth;
 mod problems;
 mod proxies;

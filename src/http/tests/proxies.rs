@@ -51,7 +51,7 @@ fn the_question_of_a_proxy_is_one_method_and_one_path() {
             "x-forwarded-uri" => Some(target.to_owned()),
             _ => None,
         };
-        original(Dialect::Forwarded, "GET", &header).map(|asked| asked.path)
+        original(Dialect::Forwarded, "GET", "", &header).map(|asked| asked.path)
     };
     assert_eq!(ask("GET", "/v1/x#part").unwrap(), "/v1/x");
     for (method, target) in [

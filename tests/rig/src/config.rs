@@ -46,8 +46,8 @@ pub(crate) struct Config {
     pub(crate) upstream: SocketAddr,
     /// Whether it is known by a service binding; else by its URL.
     pub(crate) upstream_is_bound: bool,
-    /// Whether it is bound for `test` keys too.
-    pub(crate) upstream_test: bool,
+    /// Other names under which it is bound.
+    pub(crate) services: Vec<&'static str>,
     /// Whether the module tells of its steps.
     pub(crate) counts_steps: bool,
     pub(crate) variables: BTreeMap<String, Value>,
@@ -161,8 +161,8 @@ const config :Workerd.Config = (
         if self.upstream_is_bound {
             bindings.push_str("    (name = \"UPSTREAM\", service = \"upstream\"),\n");
         }
-        if self.upstream_test {
-            bindings.push_str("    (name = \"UPSTREAM_TEST\", service = \"upstream\"),\n");
+        for name in &self.services {
+            let _ = writeln!(bindings, r#"    (name = "{name}", service = "upstream"),"#);
         }
         if self.shape == Shape::Two && name != OBJECTS {
             let service = if self.apart {

@@ -52,7 +52,7 @@ pub struct Builder {
     edges: usize,
     apart: bool,
     upstream_url: Option<String>,
-    upstream_test: bool,
+    services: Vec<&'static str>,
     counts_steps: bool,
     shape: Shape,
     variables: BTreeMap<String, Value>,
@@ -91,10 +91,10 @@ impl Builder {
         self
     }
 
-    /// Binds the upstream for `test` keys as well.
+    /// Binds the upstream under another name as well.
     #[must_use]
-    pub fn upstream_test(mut self) -> Self {
-        self.upstream_test = true;
+    pub fn service(mut self, name: &'static str) -> Self {
+        self.services.push(name);
         self
     }
 
@@ -163,7 +163,7 @@ impl Builder {
             kv: kv.address(),
             upstream: upstream.address(),
             upstream_is_bound: self.upstream_url.is_none(),
-            upstream_test: self.upstream_test,
+            services: self.services,
             counts_steps: self.counts_steps,
             variables: self.variables,
             objects_variables: self.objects_variables,
@@ -211,7 +211,7 @@ impl Rig {
             edges: 1,
             apart: false,
             upstream_url: None,
-            upstream_test: false,
+            services: Vec::new(),
             counts_steps: false,
             // So that every test can be run in both.
             shape: match std::env::var("KATALO_RIG_WORKERS").as_deref() {

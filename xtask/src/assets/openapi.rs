@@ -15,31 +15,77 @@ mod tests;
 mod untyped;
 
 use crate::project;
-use anyhow::{Context, Result};
-use katalo_keys::http::{ADMIN, ADMIN_PREFIX, RouteTable};
+use anyhow::{Context, Result, anyhow, bail};
+use katalo_keys::http::{
+    ADMIN, ADMIN_PREFIX, DescribedScope, PROXIES_ASK, Place, Route, RouteTable, described_scopes,
+    own_prefix,
+};
+use katalo_keys::key::Scope;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Writes the document.
 pub(super) fn run(file: &Path) -> Result<()> {
     let text = fs::read_to_string(project::root().join("wrangler.toml"))?;
-    let document = document(&routes(&text)?)?;
+    let gateway = Gateway::read(&text)?;
+    let document = document(&gateway)?;
     fs::write(file, serde_json::to_string(&document)?)
         .with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// `ROUTES` as wrangler.toml has it.
-fn routes(text: &str) -> Result<RouteTable> {
-    let settings: toml::Table = text.parse()?;
-    let routes = settings
-        .get("vars")
-        .and_then(|variables| variables.get("ROUTES"))
-        .context("wrangler.toml has no ROUTES")?;
-    RouteTable::parse(&serde_json::to_string(routes)?).map_err(|error| anyhow::anyhow!("{error}"))
+/// What wrangler.toml says of the API behind, checked as the Worker will.
+struct Gateway {
+    routes: RouteTable,
+    own_prefix: String,
+    scopes: Vec<DescribedScope>,
 }
 
-fn document(routes: &RouteTable) -> Result<Value> {
-    let mut paths = paths(routes)?;
+impl Gateway {
+    fn read(text: &str) -> Result<Self> {
+        let settings: toml::Table = text.parse()?;
+        let variable = |name: &str| settings.get("vars").and_then(|all| all.get(name));
+        let own_prefix = match variable("OWN_PREFIX").and_then(toml::Value::as_str) {
+            None | Some("") => String::new(),
+            Some(text) => own_prefix(text)
+                .context("OWN_PREFIX must be a path such as /_keys, without a slash at its end")?,
+        };
+        let routes = variable("ROUTES").context("wrangler.toml has no ROUTES")?;
+        let routes = RouteTable::parse(&serde_json::to_string(routes)?, &own_prefix)
+            .map_err(|error| anyhow!("{error}"))?;
+        let services = settings.get("services").and_then(toml::Value::as_array);
+        let is_bound = |name: &str| {
+            let mut services = services.into_iter().flatten();
+            services
+                .any(|service| service.get("binding").and_then(toml::Value::as_str) == Some(name))
+        };
+        let is_somewhere =
+            |name: &str| is_bound(name) || variable(&format!("{name}_URL")).is_some();
+        let named = routes
+            .iter()
+            .map(Route::upstream)
+            .filter(|name| *name != "UPSTREAM");
+        if let Some(name) = named.into_iter().find(|name| !is_somewhere(name)) {
+            bail!(
+                "ROUTES: the upstream {name} is neither bound under [[services]] nor is there {name}_URL"
+            );
+        }
+        let more = variable("CLIENT_SCOPES").and_then(toml::Value::as_str);
+        let more = more.unwrap_or_default().split_ascii_whitespace();
+        let more: Option<Vec<Scope>> = more.map(Scope::parse).collect();
+        let catalogue = variable("SCOPES").map(serde_json::to_string).transpose()?;
+        let more = more.context("CLIENT_SCOPES must be scopes separated by spaces")?;
+        let scopes = described_scopes(catalogue.as_deref(), &routes, more)
+            .map_err(|reason| anyhow!("SCOPES: {reason}"))?;
+        Ok(Self {
+            routes,
+            own_prefix,
+            scopes,
+        })
+    }
+}
+
+fn document(gateway: &Gateway) -> Result<Value> {
+    let mut paths = paths(gateway)?;
     let responses = shared(&mut paths);
     Ok(json!({
         "openapi": "3.1.1",
@@ -48,7 +94,7 @@ fn document(routes: &RouteTable) -> Result<Value> {
         "tags": TAGS.map(|(name, description)| json!({ "name": name, "description": description })),
         "paths": paths,
         "components": {
-            "securitySchemes": security_schemes(),
+            "securitySchemes": security_schemes(&gateway.scopes),
             "schemas": schema::all(),
             "responses": responses,
         },
@@ -88,7 +134,7 @@ const TAGS: [(&str, &str); 10] = [
     ("leaks", "Keys that were found where they do not belong."),
 ];
 
-fn paths(routes: &RouteTable) -> Result<Value> {
+fn paths(of: &Gateway) -> Result<Value> {
     let mut paths = Map::new();
     let mut put = |path: &str, method: &str, operation: Value| {
         let item = paths
@@ -110,7 +156,14 @@ fn paths(routes: &RouteTable) -> Result<Value> {
             );
         }
     }
-    for (path, method, operation) in clients::operations().into_iter().chain(gateway(routes)) {
+    for (path, method, operation) in clients::operations() {
+        // What is for clients and proxies moves.
+        let moves = Place::of(&path).refuses_browsers() || path == "/healthz";
+        let prefix = if moves { of.own_prefix.as_str() } else { "" };
+        let path = [prefix, &path].concat();
+        put(&path, method, operation.document(method, &path));
+    }
+    for (path, method, operation) in gateway(&of.routes) {
         put(&path, method, operation.document(method, &path));
     }
     Ok(Value::Object(paths))
@@ -147,20 +200,43 @@ fn shared(paths: &mut Value) -> Map<String, Value> {
     shared
 }
 
+/// The routes that are listed. OpenAPI has no word for all that follows, and none for
+/// hosts in a path: a variable stands for the one, the description tells the other.
 fn gateway(routes: &RouteTable) -> Vec<(String, &str, operation::Operation)> {
-    (0..)
-        .map_while(|place| routes.get(place))
-        .map(|route| {
-            (
-                route.path().to_owned(),
-                route.method(),
-                clients::gateway(route),
-            )
-        })
-        .collect()
+    let mut operations = Vec::new();
+    let listed = (0..).map_while(|place| routes.get(place));
+    for route in listed.filter(|route| !route.is_fallback()) {
+        let path = match route.path().strip_suffix("/*") {
+            Some(start) => format!("{start}/{{path}}"),
+            None => route.path().to_owned(),
+        };
+        let methods = match route.method() {
+            "*" => PROXIES_ASK.to_vec(),
+            method => vec![method],
+        };
+        for method in methods {
+            operations.push((path.clone(), method, clients::gateway(route, method, &path)));
+        }
+    }
+    operations
 }
 
-fn security_schemes() -> Value {
+/// What a client's key may be given, in English where it is described.
+fn scopes_in_words(scopes: &[DescribedScope]) -> String {
+    let words = scopes.iter().map(|scope| {
+        let description = scope
+            .description
+            .get("en")
+            .or(scope.description.values().next());
+        let description = description.map_or(String::new(), |text| format!(": {text}"));
+        let danger = if scope.dangerous { " (dangerous)" } else { "" };
+        format!("- `{}`{danger}{description}", scope.name)
+    });
+    words.collect::<Vec<_>>().join("\n")
+}
+
+fn security_schemes(scopes: &[DescribedScope]) -> Value {
+    let scopes = scopes_in_words(scopes);
     json!({
         "adminKey": {
             "type": "http", "scheme": "bearer", "bearerFormat": "kat_admin_<publicKeyId>.<secret>",
@@ -168,7 +244,7 @@ fn security_schemes() -> Value {
         },
         "key": {
             "type": "http", "scheme": "bearer", "bearerFormat": "kat_live_<publicKeyId>.<secret>",
-            "description": "A client's key. Servers send it; browsers are refused.",
+            "description": format!("A client's key. Servers send it; browsers are refused. Its scopes:\n\n{scopes}"),
         },
         "session": {
             "type": "apiKey", "in": "cookie", "name": "__Host-katalo-session",

@@ -169,9 +169,10 @@ fn own_usage(method: &str) -> Operation {
 }
 
 /// A route of the API behind: what passes is its own answer.
-pub(super) fn gateway(route: &Route) -> Operation {
-    let name = format!("{} {}", route.method(), route.path());
-    let words = format!("{} {}", route.method().to_ascii_lowercase(), route.path());
+pub(super) fn gateway(route: &Route, method: &str, path: &str) -> Operation {
+    let host = route.host().map(|host| format!(" at {host}"));
+    let name = format!("{method} {path}{}", host.unwrap_or_default());
+    let words = format!("{} {path}", method.to_ascii_lowercase());
     let id: String = words
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())

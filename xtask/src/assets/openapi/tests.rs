@@ -6,7 +6,7 @@ use jsonschema::Validator;
 use katalo_keys::http::admin::{
     Facts, RequestBody, answer_to, ask, parse_body, problem_of, query_of, session_answer,
 };
-use katalo_keys::http::{AdminPlace, Answer, Body, Code, FIXED, Place, Problem, oauth};
+use katalo_keys::http::{AdminPlace, Answer, Body, Code, FIXED, MOVABLE, Place, Problem, oauth};
 use katalo_keys::key::{KeyId, KeyRecord, OrganizationRecord};
 use katalo_keys::registry::message::{self, Refusal};
 use katalo_keys::time::Timestamp;
@@ -23,7 +23,71 @@ const AUDIT: &str = include_str!("../../../../tests/registry/audit/acme.ndjson")
 
 fn whole() -> Value {
     let text = fs::read_to_string(project::root().join("wrangler.toml")).unwrap();
-    document(&routes(&text).unwrap()).unwrap()
+    document(&Gateway::read(&text).unwrap()).unwrap()
+}
+
+fn read(text: &str) -> Result<Value> {
+    document(&Gateway::read(text)?)
+}
+
+#[test]
+fn routes_of_any_path_are_described_and_our_own_move() {
+    let document = read(
+        r#"
+        services = [{ binding = "ORDERS", service = "orders" }]
+        [vars]
+        OWN_PREFIX = "/_keys"
+        SCOPES = [{ name = "read", description = { en = "Read it" }, dangerous = true }, { name = "rest" }]
+        ROUTES = [
+          { method = "*", path = "/api/*", scope = "read", upstream = "ORDERS" },
+          { method = "GET", path = "/v1/key", scope = "read", host = "api.example" },
+          { method = "*", path = "/*", scope = "rest", fallback = true },
+        ]"#,
+    )
+    .unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(names(&paths["/api/{path}"]).len(), PROXIES_ASK.len());
+    assert_eq!(names(&paths["/v1/key"]), set(["get"]));
+    assert_eq!(
+        paths["/v1/key"]["get"]["summary"],
+        "GET /v1/key at api.example"
+    );
+    for moved in ["/_keys/v1/key", "/_keys/authorize/nginx", "/_keys/healthz"] {
+        assert!(paths.contains_key(moved), "{moved}");
+    }
+    for gone in ["/authorize", "/healthz", "/oauth2/revoke", "/*", "/{path}"] {
+        assert!(!paths.contains_key(gone), "{gone}");
+    }
+    assert!(paths.contains_key("/leaks/github"));
+    let key = document["components"]["securitySchemes"]["key"]["description"].as_str();
+    assert!(
+        key.unwrap()
+            .ends_with("- `read` (dangerous): Read it\n- `rest`\n- `usage`")
+    );
+}
+
+#[test]
+fn the_build_checks_what_the_worker_will() {
+    let with = |more: &str| read(&format!("[vars]\n{more}")).unwrap_err().to_string();
+    let route = r#"ROUTES = [{ method = "GET", path = "/a", scope = "s", upstream = "ORDERS" }]"#;
+    for (settings, words) in [
+        ("X = 1".to_owned(), "no ROUTES"),
+        (route.to_owned(), "the upstream ORDERS"),
+        (
+            format!("{route}\nORDERS_URL = \"\"\nOWN_PREFIX = \"x\""),
+            "OWN_PREFIX",
+        ),
+        (route.replace("\"/a\"", "\"/*\""), "ROUTES, entry 1"),
+        (
+            r#"ROUTES = [{ method = "GET", path = "/a", scope = "raed" }]
+            SCOPES = [{ name = "read" }]"#
+                .to_owned(),
+            "did you mean read?",
+        ),
+    ] {
+        let error = with(&settings);
+        assert!(error.contains(words), "{settings}: {error}");
+    }
 }
 
 /// The schema of that name, with every object closed.
@@ -70,7 +134,7 @@ fn every_place_of_the_code_is_described_and_no_other() {
         let methods = place.allow().to_ascii_lowercase();
         assert_eq!(names(&paths[&path]), set(methods.split(", ")), "{path}");
     }
-    for (path, place) in FIXED {
+    for (path, place) in FIXED.into_iter().chain(MOVABLE) {
         assert_eq!(
             paths.contains_key(path),
             place != Place::Dashboard,
@@ -609,6 +673,11 @@ fn sessions_introspection_and_problems_are_as_described() {
     fits("Introspection", &introspected);
     assert_eq!(names(&introspected), properties("Introspection"));
     fits("Introspection", &shown(oauth::inactive()));
+    let scopes: Vec<DescribedScope> = serde_json::from_value(json!([
+        { "name": "read", "description": { "en": "Read", "da": "L\u{e6}se" }, "dangerous": true },
+        { "name": "usage" },
+    ]))
+    .unwrap();
     let session = message::Session {
         token: None,
         csrf_token: "t".to_owned(),
@@ -616,7 +685,7 @@ fn sessions_introspection_and_problems_are_as_described() {
         id,
         record: key,
     };
-    let session = shown(session_answer(201, &session));
+    let session = shown(session_answer(201, &session, &scopes));
     fits("Session", &session);
     assert_eq!(names(&session), properties("Session"));
 

@@ -191,6 +191,18 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                     "name": reference("Name"),
                     "scopes": { "type": "array", "items": reference("Scope") },
                     "bound_organization": or_null(reference("ClientOrganizationId")),
+                    "client_scopes": {
+                        "type": "array",
+                        "description": "The scopes that clients' keys can be given: those of `SCOPES`, of routes, and of `CLIENT_SCOPES`.",
+                        "items": object("A scope, as the operator describes it.", &[], json!({
+                            "name": reference("Scope"),
+                            "description": {
+                                "type": "object", "additionalProperties": { "type": "string" },
+                                "description": "What it allows, by language (RFC 5646).",
+                            },
+                            "dangerous": { "type": "boolean", "description": "To be granted with thought." },
+                        })),
+                    },
                     "csrf_token": { "type": "string", "description": "What changes by cookie carry in `X-CSRF-Token`." },
                     "expires_at": instant(),
                 }),
