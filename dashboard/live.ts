@@ -89,8 +89,8 @@ export interface Change {
   done?: number;
 }
 
-/** How soon a change that is not enforced yet is asked after: nearly all are within a
- * tenth of a second, and the rest within the freshness bound. */
+/** How soon a change that is not enforced yet is asked after: nearly all are after some
+ * round trips, and the rest within the freshness bound. */
 const ENFORCED_AFTER_MS = [50, 50, 100, 100, 200, 500];
 
 /** Follows a change of an object until it is enforced. */

@@ -425,7 +425,7 @@ export const en = {
     logHead: (n: string) => `${n} changes recorded`,
     recent: "Last changes",
     recentKnown: (known: number, all: number) =>
-      `Median time until every edge had confirmed a change: ${known} of the last ${all} were enforced so.`,
+      `Median time until every edge had confirmed a change: ${known} of the last ${all} were enforced this way.`,
     recentWaited: (n: number) =>
       `${count(n, "change", "changes")} waited for the freshness bound instead, because somebody did not confirm in time.`,
     recentPending: (n: number) => `${count(n, "change is", "changes are")} being enforced now.`,

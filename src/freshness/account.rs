@@ -191,7 +191,11 @@ impl<C: Clock> Account<C> {
             self.raise_untracked(term);
         } else {
             let floor = reply.cursor.seq;
-            self.entries.insert(key, Entry { term, floor });
+            let over = self.entries.insert(key, Entry { term, floor });
+            let is_behind = |(over, urgent): (Entry<C>, Cursor)| over.is_behind(key.0, urgent);
+            if over.zip(self.urgent).is_some_and(is_behind) {
+                self.expired_unconfirmed.0 += 1;
+            }
         }
     }
 
@@ -218,6 +222,14 @@ impl<C: Clock> Account<C> {
             seq: floors.fold(own.seq, u64::min),
             ..own
         })
+    }
+
+    /// Whether anybody who holds a lease may decide below this number: one of them is
+    /// found sooner than the floor of all.
+    pub fn is_below(&mut self, seq: u64, now: Reading<C>) -> bool {
+        self.observe(now);
+        let mut entries = self.entries.values();
+        entries.any(|entry| entry.floor < seq && !entry.term.is_over(now))
     }
 
     /// The change at this place is waited for: whoever is below it is to hear of it

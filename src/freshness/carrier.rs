@@ -52,8 +52,6 @@ pub(super) struct Lenders {
     running: Option<(u32, Reading<EdgeClock>)>,
     /// Carriers begun.
     begun: u32,
-    /// Where a watch is open: that place is told by the next one.
-    watching: Option<Hop>,
     /// When watching failed.
     failed_at: Option<Reading<EdgeClock>>,
 }
@@ -66,7 +64,6 @@ impl Lenders {
             urgent: None,
             running: None,
             begun: 0,
-            watching: None,
             failed_at: None,
         }
     }
@@ -125,15 +122,19 @@ impl Lenders {
         }
     }
 
-    /// Who is to be told next.
-    fn next_confirmation(&mut self, cursor: Cursor, now: Reading<EdgeClock>) -> Option<Hop> {
+    /// Who is to be told next; `beside` a watch that tells one of them itself.
+    fn next_confirmation(
+        &mut self,
+        cursor: Cursor,
+        beside: Option<Hop>,
+        now: Reading<EdgeClock>,
+    ) -> Option<Hop> {
         let urgent = self
             .urgent
             .filter(|urgent| urgent.incarnation == cursor.incarnation)?;
-        let watching = self.watching;
         let mut owed = self.lenders.iter_mut().filter(|lender| {
             now < lender.until
-                && Some(lender.place) != watching
+                && Some(lender.place) != beside
                 && !is_past(lender.told, Some(urgent))
         });
         let lender = owed.next()?;
@@ -236,7 +237,6 @@ impl<R: Record> View<R> {
         let ends = now.ahead_by(CARRIER);
         lenders.begun = lenders.begun.wrapping_add(1);
         lenders.running = Some((lenders.begun, ends));
-        lenders.watching = None;
         Some(Carrier {
             number: lenders.begun,
             ends,
@@ -255,7 +255,6 @@ impl<R: Record> View<R> {
         if lenders.running.map(|(number, _)| number) != Some(carrier.number) {
             return Step::Done;
         }
-        lenders.watching = None;
         let left = carrier.ends.since(&now);
         let newest = lenders.newest(now).map(|lender| lender.place);
         let (Some(to), Some(at)) = (newest, cursor) else {
@@ -268,8 +267,7 @@ impl<R: Record> View<R> {
             return Step::Done;
         }
         // The newest is told by the watch.
-        lenders.watching = Some(to);
-        if let Some(to) = lenders.next_confirmation(at, now) {
+        if let Some(to) = lenders.next_confirmation(at, Some(to), now) {
             let holding = lenders.holding(cursor);
             return Step::Confirm(to, confirm(holding));
         }
@@ -294,13 +292,14 @@ impl<R: Record> View<R> {
         }
     }
 
-    /// Whom to tell, beside the place where a watch is open: to be asked for after
-    /// every reply, until nobody is left. The carrier asks by itself.
+    /// Whom to tell, where no carrier does: to be asked for after every reply, until
+    /// nobody is left. The place where a watch is open is told too: the watch may have
+    /// ended in silence.
     pub fn next_confirmation(&mut self, now: Reading<EdgeClock>) -> Option<(Hop, Confirm)> {
         self.follower.observe(now);
         let cursor = self.follower.cursor()?;
         let lenders = self.lenders.as_mut()?;
-        let to = lenders.next_confirmation(cursor, now)?;
+        let to = lenders.next_confirmation(cursor, None, now)?;
         Some((to, confirm(lenders.holding(Some(cursor)))))
     }
 

@@ -10,8 +10,8 @@
 //! outlasts the lease in that reply.
 //!
 //! **The bound.** A reply grants a lease; an acknowledgement states how long
-//! leases may still run. The log does not keep leases: it states the wait for
-//! the greatest bound that any running lease may have. Both bounds are in
+//! leases may still run. It states the wait for the
+//! greatest bound that any running lease may have, whoever holds it. Both bounds are in
 //! storage, so a restart forgets nothing. Raising the bound raises both at
 //! once. Lowering it lowers the lease at once, and what is waited for only
 //! after the old leases have run out on this object's clock, counted anew

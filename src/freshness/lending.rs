@@ -47,6 +47,9 @@ impl Lending {
         if !self.owes(own)? {
             return None;
         }
+        if self.account.is_below(urgent, now) {
+            return None;
+        }
         let floor = self.account.floor(own, now)?;
         if floor.seq < urgent {
             return None;

@@ -61,7 +61,8 @@ pub enum LogRequest {
     /// By a relay, or an edge that reaches none: [`LogReply::Sync`].
     #[serde(rename = "ask")]
     Sync(SyncRequest),
-    /// By a relay: [`LogReply::Sync`], when something urgent changed.
+    /// By a relay, or an edge that reaches none: [`LogReply::Sync`], when something urgent
+    /// changed.
     Watch(Watch),
     /// By whoever holds a lease from the log: [`LogReply::Confirmed`].
     Confirm(Confirm),

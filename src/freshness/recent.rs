@@ -69,12 +69,6 @@ impl Recent {
         }
     }
 
-    /// Whether a floor would tell anything.
-    pub fn is_pending(&mut self, now: Reading<LogClock>) -> bool {
-        self.expire(now);
-        self.changes.iter().any(|change| change.enforced.is_none())
-    }
-
     /// Nobody decides below this place any more.
     pub fn confirmed(&mut self, floor: Cursor, now: Reading<LogClock>) {
         self.expire(now);
@@ -139,7 +133,6 @@ mod tests {
         recent.appended(&ack(1), at(1_000));
         recent.appended(&ack(2), at(1_010));
         recent.appended(&ack(2), at(1_020));
-        assert!(recent.is_pending(at(1_030)));
         recent.confirmed(place(1), at(1_040));
         let change = |enforced_by, after| RecentChange {
             enforced_by,
@@ -149,7 +142,6 @@ mod tests {
         assert_eq!(recent.list(at(1_050)), [change(None, 40), known]);
         // A floor that comes after the wait enforces nothing any more.
         recent.confirmed(place(2), at(7_000));
-        assert!(!recent.is_pending(at(7_000)));
         let waited = change(Some(EnforcedBy::Time), 5_000);
         assert_eq!(recent.list(at(7_000)), [waited, known]);
     }

@@ -90,8 +90,8 @@ impl Relay {
     /// other faster are passed on together.
     const GATHER: Millis = Millis(20);
     /// What each holder adds to it. All of them come back at once, and a relay
-    /// answers about a thousand requests a second.
-    const GATHER_FOR_EACH: u64 = 1;
+    /// answers about a thousand requests a second: half of them remain for the rest.
+    const GATHER_FOR_EACH: u64 = 2;
 
     /// A relay that knows nothing yet.
     #[must_use]

@@ -122,7 +122,7 @@ pub struct Bound(u64);
 impl Bound {
     /// Two seconds and a half for a refresh, once it has begun at half the
     /// bound, are enough for the slowest chain edge, relay, log between
-    /// continents with a cold object in it; a caller who revokes waits 5.2 s.
+    /// continents with a cold object in it; a caller who revokes waits 5.2 s at most.
     pub const DEFAULT: Self = Self(5_000);
     /// Below this, one slow round trip would block every request.
     pub const MIN: Self = Self(200);

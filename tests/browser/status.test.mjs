@@ -38,7 +38,7 @@ describe("a status that is not well", () => {
     await page.getByText("proof is 0.4 seconds old").waitFor();
     await page.getByText("2 leases ran out without a confirmation").waitFor();
     await page.getByText("12 ms", { exact: true }).waitFor();
-    await page.getByText("3 of the last 5 were enforced so").waitFor();
+    await page.getByText("3 of the last 5 were enforced this way").waitFor();
     await page.getByText("1 change waited for the freshness bound instead").waitFor();
     await page.getByText("1 change is being enforced now").waitFor();
     await page.getByText("eeur-0 does not answer").waitFor();

@@ -160,15 +160,40 @@ fn the_operator_can_have_it_all_waited_for() -> Result<()> {
     for edge in 0..EDGES {
         assert_eq!(own_key(rig.edge(edge), &key.secret)?.status, 200);
     }
+    let called = Instant::now();
     enforced(admin.revoke(ACME, &key.id));
+    assert!(called.elapsed() > Duration::from_millis(1_000));
     is_dead_everywhere(&rig, &key)?;
     let status = status(&admin)?;
     assert_eq!(status["change_log"]["recent"], json!([]));
     assert_eq!(status["relays"][0]["lending"]["holders"], 0);
     for edge in 0..EDGES {
-        let relays = rig.link(Caller::Edge(edge), Class::Relay);
-        assert_eq!(relays.calls()?.under_way, 0);
+        let calls = rig.link(Caller::Edge(edge), Class::Relay).calls()?;
+        assert_eq!((calls.watches, calls.confirms), (0, 0));
     }
+    Ok(())
+}
+
+/// Edges that would confirm, and objects whose operator has switched it off: they find
+/// out, and ask again seldom.
+#[test]
+fn edges_do_not_insist_where_nobody_keeps_account() -> Result<()> {
+    let rig = Rig::builder()
+        .two_workers()
+        .variable("FRESHNESS_BOUND_MS", 2_000)
+        .objects_variable("CONFIRMATIONS", "off")
+        .start()?;
+    let (admin, key) = acme(&rig)?;
+    rig.clock(0).stop()?;
+    for _ in 0..40 {
+        assert_eq!(own_key(rig.edge(0), &key.secret)?.status, 200);
+        rig.clock(0).pass(Duration::from_millis(100))?;
+    }
+    let watches = rig.link(Caller::Edge(0), Class::Relay).calls()?.watches;
+    assert!((1..=2).contains(&watches), "{watches}");
+    rig.clock(0).go()?;
+    enforced(admin.revoke(ACME, &key.id));
+    assert_problem(&own_key(rig.edge(0), &key.secret)?, 401, "revoked_key");
     Ok(())
 }
 
@@ -187,7 +212,10 @@ fn an_edge_that_is_cut_off_is_waited_for_once() -> Result<()> {
     for class in [Class::Relay, Class::ChangeLog, Class::Registry] {
         rig.link(Caller::Edge(2), class).hang()?;
     }
+    let cut_off = Instant::now();
     enforced(act("disable"));
+    // Its lease may have been a quarter of the bound old when it was given.
+    assert!(cut_off.elapsed() > Duration::from_millis(1_000));
     let mut by = Vec::new();
     for turn in ["enable", "disable", "enable", "disable"] {
         for edge in 0..2 {

@@ -5,7 +5,7 @@
 //! durable. A message that is held looks at storage again after each wait, in the
 //! turn that answers it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -26,7 +26,7 @@ use crate::freshness::recent::Recent;
 use crate::freshness::relay::Relay;
 use crate::freshness::sql_log::{self, SqlLog};
 use crate::freshness::sync::Watch;
-use crate::freshness::{Bound, Incarnation, LogClock, Millis, Reading};
+use crate::freshness::{Bound, Cursor, Incarnation, LogClock, Millis, Reading};
 use crate::json;
 use crate::random::Randomness as _;
 use crate::runtime::host;
@@ -46,9 +46,13 @@ pub struct ChangeLog {
     log: RefCell<Log<SqlLog<ObjectSql>>>,
     recent: RefCell<Recent>,
     held: RefCell<ExpiringSemaphore>,
+    /// Whether it keeps account of the leases that it gives.
+    confirms: bool,
+    /// The place that nobody decides below, as it was found last.
+    floor: Cell<Option<Cursor>>,
     /// Something urgent was appended.
     urged: Notify,
-    /// A holder has said what it no longer decides on.
+    /// That place is another.
     confirmed: Notify,
 }
 
@@ -65,7 +69,8 @@ impl ChangeLog {
             SqlLog::over(Rc::clone(&sql)),
             Incarnation::from_random(u64::from_be_bytes(bits)),
         );
-        if confirm(env) {
+        let confirms = confirm(env);
+        if confirms {
             log = log.with_confirmations(Account::<LogClock>::LIMIT);
         }
         if let Err(error) = prepare(&sql, &mut log, env) {
@@ -75,6 +80,8 @@ impl ChangeLog {
             log: RefCell::new(log),
             recent: RefCell::default(),
             held: RefCell::new(ExpiringSemaphore::new(HELD, HELD_FOR)),
+            confirms,
+            floor: Cell::new(None),
             urged: Notify::new(),
             confirmed: Notify::new(),
         }
@@ -100,15 +107,21 @@ impl ChangeLog {
         let now = host::reading();
         // From here on no await, but where a message is held.
         let reply = match &request {
+            // As one of an older version does: whoever asks then looks away for a while.
+            LogRequest::Watch(_) | LogRequest::Confirm(_) | LogRequest::Await(_)
+                if !self.confirms =>
+            {
+                return ObjectAnswer::Unread;
+            }
             LogRequest::Sync(request) => {
                 let reply = self.log.borrow_mut().sync(request, now);
-                self.holder_spoke(now);
+                self.note_floor(now);
                 reply.map(LogReply::Sync)
             }
             LogRequest::Watch(watch) => self.watch(watch, now).await,
             LogRequest::Confirm(confirm) => {
                 self.log.borrow_mut().confirm(confirm, now);
-                self.holder_spoke(now);
+                self.note_floor(now);
                 Ok(LogReply::Confirmed {})
             }
             LogRequest::Append(append) => self.append(append, now),
@@ -136,18 +149,16 @@ impl ChangeLog {
         Ok(LogReply::Ack(ack))
     }
 
-    /// A message of a holder came, and may have raised the floor.
-    fn holder_spoke(&self, now: Reading<LogClock>) {
-        self.confirmed.notify_waiters();
-        self.note_floor(now);
-    }
-
+    /// A message of a holder came, or a lease is over, and may have raised the floor.
     fn note_floor(&self, now: Reading<LogClock>) {
-        let mut recent = self.recent.borrow_mut();
-        if recent.is_pending(now)
-            && let Ok(Some(floor)) = self.log.borrow_mut().floor(now)
-        {
-            recent.confirmed(floor, now);
+        let Ok(floor) = self.log.borrow_mut().floor(now) else {
+            return;
+        };
+        if self.floor.replace(floor) != floor {
+            self.confirmed.notify_waiters();
+        }
+        if let Some(floor) = floor {
+            self.recent.borrow_mut().confirmed(floor, now);
         }
     }
 
@@ -161,7 +172,7 @@ impl ChangeLog {
             let said = (self.log.borrow_mut()).watch(request, arrived, over, now);
             if !is_noted {
                 is_noted = true;
-                self.holder_spoke(now);
+                self.note_floor(now);
             }
             match said? {
                 Some(reply) => return Ok(LogReply::Sync(reply)),

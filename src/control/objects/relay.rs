@@ -37,8 +37,9 @@ use crate::runtime::objects::{self, Address};
 const REQUESTS: usize = 1_024;
 /// How long a permit is good for at most, in milliseconds: whoever asked is gone then.
 const PERMIT_TTL: u64 = 4_000;
-/// Watches held at once: one of each holder, and some that are being replaced.
-const WATCHES: usize = 2 * Account::<RelayClock>::LIMIT;
+/// Watches held at once: about three times the isolates that one relay is planned for.
+/// Whoever finds no room is waited for.
+const WATCHES: usize = 2_048;
 /// The same for them.
 const WATCH_TTL: u64 = CARRIER.0 + PERMIT_TTL;
 /// How long the log may take to answer, beside what it holds a watch for.
@@ -59,16 +60,19 @@ impl Relay {
     /// The object at its start.
     #[wasm_bindgen(constructor)]
     pub fn new(_: DurableObjectState, env: JsValue) -> Self {
+        let confirms = confirm(&env);
         let mut lender = Lender::new();
-        if confirm(&env) {
+        if confirms {
             lender = lender.with_confirmations(host::holder(), Account::<RelayClock>::LIMIT);
         }
         Self {
             shared: Rc::new(Shared {
                 env,
+                confirms,
                 lender: RefCell::new(lender),
                 synced: Notify::new(),
                 urged: Notify::new(),
+                held: Cell::new(0),
                 is_watching: Cell::new(false),
                 awaits_expiry: Cell::new(false),
             }),
@@ -106,11 +110,15 @@ impl Relay {
 /// What requests and tasks share.
 struct Shared {
     env: JsValue,
+    /// Whether it keeps account of the leases that it gives.
+    confirms: bool,
     lender: RefCell<Lender>,
     /// The log has answered, or cannot be reached.
     synced: Notify,
     /// The log said that something urgent changed.
     urged: Notify,
+    /// Watches that wait for that.
+    held: Cell<usize>,
     /// Whether a task keeps a watch at the log.
     is_watching: Cell<bool>,
     /// Whether a task waits for a lease to be over.
@@ -123,6 +131,10 @@ impl Shared {
             return ObjectAnswer::Unread;
         };
         let reply = match request {
+            // As one of an older version does: whoever asks then looks away for a while.
+            RelayRequest::Watch(_) | RelayRequest::Confirm(_) if !self.confirms => {
+                return ObjectAnswer::Unread;
+            }
             RelayRequest::Sync(request) => self.serve(&request, None).await,
             RelayRequest::Watch(watch) => {
                 let hold = watch.hold_ms.min(CARRIER);
@@ -131,6 +143,8 @@ impl Shared {
             RelayRequest::Confirm(confirm) => {
                 let mut lender = self.lender.borrow_mut();
                 lender.confirm(&confirm.holding, host::reading());
+                drop(lender);
+                self.follow_up();
                 RelayReply::Confirmed {}
             }
             RelayRequest::Status {} => {
@@ -138,7 +152,6 @@ impl Shared {
                 RelayReply::Status(lender.status(host::reading()))
             }
         };
-        self.follow_up();
         ObjectAnswer::reply(&reply)
     }
 
@@ -147,7 +160,11 @@ impl Shared {
         let arrived = host::reading();
         loop {
             let now = host::reading();
-            let left = hold.map(|hold| hold.less(now.since(&arrived)));
+            // On a clock that was set back nobody knows what is left.
+            let left = hold.map(|hold| match arrived <= now {
+                true => hold.less(now.since(&arrived)),
+                false => Millis::ZERO,
+            });
             let next = {
                 let mut lender = self.lender.borrow_mut();
                 match left {
@@ -164,7 +181,9 @@ impl Shared {
                     notify::within(&self.synced, most).await;
                 }
                 Serve::Hold => {
+                    self.held.set(self.held.get() + 1);
                     notify::within(&self.urged, left.unwrap_or_default()).await;
+                    self.held.set(self.held.get().saturating_sub(1));
                 }
                 Serve::SyncWithLog(sync) => {
                     let message = LogRequest::Sync(sync.request.clone());
@@ -240,10 +259,11 @@ impl Shared {
         self.follow_up();
     }
 
-    fn accept(&self, sync: &PendingSync<RelayClock>, reply: &SyncReply) {
+    fn accept(self: &Rc<Self>, sync: &PendingSync<RelayClock>, reply: &SyncReply) {
         let is_urgent = (self.lender.borrow_mut()).accept(sync, reply, host::reading());
         if is_urgent {
-            self.urged.notify_waiters();
+            let shared = Rc::clone(self);
+            spawn_local(async move { notify::wake(&shared.urged, shared.held.get()).await });
         }
     }
 

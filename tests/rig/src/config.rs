@@ -51,6 +51,8 @@ pub(crate) struct Config {
     /// Whether the module tells of its steps.
     pub(crate) counts_steps: bool,
     pub(crate) variables: BTreeMap<String, Value>,
+    /// In place of those, at the objects.
+    pub(crate) objects_variables: BTreeMap<String, Value>,
     /// Whether the objects have a process of their own.
     pub(crate) apart: bool,
     pub(crate) shape: Shape,
@@ -185,7 +187,11 @@ const config :Workerd.Config = (
                 );
             }
         }
-        for (name, value) in &self.variables {
+        let mut variables = self.variables.clone();
+        if name == OBJECTS {
+            variables.extend(self.objects_variables.clone());
+        }
+        for (name, value) in &variables {
             let value = match value {
                 Value::String(text) => format!("text = {}", Value::from(text.as_str())),
                 other => format!("json = {}", Value::from(other.to_string())),

@@ -56,6 +56,7 @@ pub struct Builder {
     counts_steps: bool,
     shape: Shape,
     variables: BTreeMap<String, Value>,
+    objects_variables: BTreeMap<String, Value>,
 }
 
 impl Builder {
@@ -120,6 +121,13 @@ impl Builder {
         self
     }
 
+    /// Sets a variable for the Worker with the objects alone.
+    #[must_use]
+    pub fn objects_variable(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.objects_variables.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// Takes a variable away.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -158,6 +166,7 @@ impl Builder {
             upstream_test: self.upstream_test,
             counts_steps: self.counts_steps,
             variables: self.variables,
+            objects_variables: self.objects_variables,
             apart: self.apart,
             shape: self.shape,
         };
@@ -210,6 +219,7 @@ impl Rig {
                 _ => Shape::One,
             },
             variables: BTreeMap::new(),
+            objects_variables: BTreeMap::new(),
         }
         .variable("ROUTES", routes("bounded"))
         .variable("FRESHNESS_BOUND_MS", FRESHNESS_BOUND_MS)

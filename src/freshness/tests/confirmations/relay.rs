@@ -207,10 +207,10 @@ fn changes_that_follow_each_other_are_passed_on_together() {
     let mut relay = lent();
     let sync = watches(&mut relay, 10_000);
     relay.accept(&sync, &urgent(6), at(10_005));
-    assert_eq!(relay.upkeep(at(10_005)), Upkeep::Pause(Millis(21 - 5)));
-    let sync = watches(&mut relay, 10_021);
+    assert_eq!(relay.upkeep(at(10_005)), Upkeep::Pause(Millis(22 - 5)));
+    let sync = watches(&mut relay, 10_022);
     // Nothing changed: it failed, and is not tried over and over.
-    assert_eq!(relay.upkeep(at(10_050)), Upkeep::Pause(Millis(250 - 29)));
+    assert_eq!(relay.upkeep(at(10_050)), Upkeep::Pause(Millis(250 - 28)));
     // A clock that was set back makes nobody wait until it has caught up.
     relay.accept(&sync, &urgent(7), at(3_000));
     watches(&mut relay, 3_000);
