@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::node::Node;
 use super::reader::Reader;
-use super::{Error, parse};
+use super::{Error, not_json, parse};
 
 /// Most mistakes that are told; a text with more of them has no pattern to see.
 pub const MOST_MISTAKES: usize = 16;
@@ -25,13 +25,23 @@ pub fn object_from_slice<T: DeserializeOwned>(
     text: &[u8],
     required: &[&'static str],
 ) -> Result<T, Vec<Error>> {
-    let mut tree = parse(text).map_err(|error| vec![error])?;
+    let mut tree = parse(text).map_err(|error| vec![syntax(&error)])?;
     let first = match T::deserialize(Reader::of(tree.clone())) {
         Ok(object) => return Ok(object),
         Err(first) => first,
     };
     let mut again = |tree: Node<'_>| T::deserialize(Reader::of(tree)).err();
     Err(all(first, &mut tree, required, &mut again))
+}
+
+/// Said in full: here it is a person who wrote the text.
+fn syntax(error: &serde_json::Error) -> Error {
+    let what = if error.is_eof() {
+        "the JSON ends too early: a bracket, a brace or a quotation mark is not closed"
+    } else {
+        "this is not well-formed JSON (RFC 8259), or nested more than 128 levels deep"
+    };
+    Error::new(&not_json(what, error))
 }
 
 /// The first mistake, and those that are found where the tree is read `again`. Not

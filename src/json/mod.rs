@@ -172,19 +172,17 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 /// # Errors
 /// As those of [`from_str`].
 pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
-    T::deserialize(Reader::of(parse(text)?))
+    let tree = parse(text).map_err(|error| Error::new(&not_json("this is no JSON", &error)))?;
+    T::deserialize(Reader::of(tree))
 }
 
-fn parse(text: &[u8]) -> Result<Node<'_>, Error> {
-    serde_json::from_slice(text).map_err(|error| {
-        let what = if error.is_eof() {
-            "the JSON ends too early: a bracket, a brace or a quotation mark is not closed"
-        } else {
-            "this is not well-formed JSON (RFC 8259), or nested more than 128 levels deep"
-        };
-        let (line, column) = (error.line(), error.column());
-        Error::new(&format_args!("{what} (line {line}, column {column})"))
-    })
+fn parse(text: &[u8]) -> Result<Node<'_>, serde_json::Error> {
+    serde_json::from_slice(text)
+}
+
+/// What is wrong and where, in place of the words of serde_json.
+fn not_json(what: &str, error: &serde_json::Error) -> String {
+    format!("{what} (line {}, column {})", error.line(), error.column())
 }
 
 /// An enumeration's variant without content, by the name that serde has for it.

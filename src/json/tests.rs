@@ -74,16 +74,8 @@ fn a_mistake_is_shown_where_it_is() {
             "items[0]",
             "expected one of `nothing`, `count`, `pair`, `part`, not a number",
         ),
-        (
-            r#"{"name":"a""#,
-            "",
-            "the JSON ends too early: a bracket, a brace or a quotation mark is not closed (line 1, column 11)",
-        ),
-        (
-            "{\n'name'",
-            "",
-            "this is not well-formed JSON (RFC 8259), or nested more than 128 levels deep (line 2, column 1)",
-        ),
+        (r#"{"name":"a""#, "", "this is no JSON (line 1, column 11)"),
+        ("{\n'name'", "", "this is no JSON (line 2, column 1)"),
     ] {
         assert_eq!(error(text), (path.to_owned(), message.to_owned()), "{text}");
     }
