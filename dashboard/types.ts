@@ -144,16 +144,10 @@ export interface AuditCheckpoint {
   signature: string;
 }
 
-/** Who holds a lease from the change log or a relay, and how many were last heard of
- * before an urgent change. */
-export interface Lending {
-  holders: number;
-  expired_unconfirmed: number;
-}
-
-/** How a change that was waited for came to be enforced; null while it is not. */
+/** A change that was waited for: whether all confirmed it, or time had to pass; null
+ * while it is not enforced. */
 export interface RecentChange {
-  enforced_by: "confirmation" | "time" | null;
+  confirmed: boolean | null;
   after_ms: number;
 }
 
@@ -167,10 +161,18 @@ export interface Status {
     head: number;
     bound_ms: number;
     wait_for_ms: number;
-    lending: Lending;
+    /** Who holds a lease, and how many ended before their holders confirmed a change. */
+    holders: number;
+    expired_unconfirmed: number;
     recent: RecentChange[];
   } | null;
-  relays: { name: string; answers: boolean; proof_age_ms: number | null; lending: Lending | null }[];
+  relays: {
+    name: string;
+    answers: boolean;
+    proof_age_ms: number | null;
+    holders: number | null;
+    expired_unconfirmed: number | null;
+  }[];
   edge?: { region: string; records: number; bytes: number };
   platform?: {
     revision: number;

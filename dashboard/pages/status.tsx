@@ -37,9 +37,9 @@ function Weakened({ setting, at_most_ms: atMost, text }: Status["weakened_by"][n
 /** How the last changes came to be enforced everywhere. */
 function Recent({ changes }: { changes: RecentChange[] }) {
   const text = t().status;
-  const known = changes.filter((change) => change.enforced_by === "confirmation").map((change) => change.after_ms);
-  const waited = changes.filter((change) => change.enforced_by === "time").length;
-  const pending = changes.filter((change) => change.enforced_by === null).length;
+  const known = changes.filter((change) => change.confirmed === true).map((change) => change.after_ms);
+  const waited = changes.filter((change) => change.confirmed === false).length;
+  const pending = changes.filter((change) => change.confirmed === null).length;
   return (
     <>
       {known.length > 0 && (
@@ -115,8 +115,8 @@ function Shown({ status }: { status: Status }) {
                   : relay.proof_age_ms === null || (bound !== null && relay.proof_age_ms > bound)
                     ? text.relayIdle
                     : text.relayAge(format.seconds(relay.proof_age_ms))}
-                {relay.lending !== null && relay.lending.expired_unconfirmed > 0 && (
-                  <>; {text.relayExpired(relay.lending.expired_unconfirmed)}</>
+                {relay.expired_unconfirmed !== null && relay.expired_unconfirmed > 0 && (
+                  <>; {text.relayExpired(relay.expired_unconfirmed)}</>
                 )}
               </li>
             ))}

@@ -114,17 +114,23 @@ async fn relay(edge: &Edge, relay: RelayName) -> Value {
     let name = relay.to_string();
     let to = Address::of_relay(relay, &name).within(PATIENCE);
     match objects::ask(&edge.env, to, &RelayRequest::Status {}).await {
-        Ok(RelayReply::Status(status)) => json!({
+        Ok(RelayReply::Status {
+            proof_age_ms,
+            holders,
+            expired_unconfirmed,
+        }) => json!({
             "name": name,
             "answers": true,
-            "proof_age_ms": status.proof_age_ms,
-            "lending": status.lending,
+            "proof_age_ms": proof_age_ms,
+            "holders": holders,
+            "expired_unconfirmed": expired_unconfirmed,
         }),
         _ => json!({
             "name": name,
             "answers": false,
             "proof_age_ms": null,
-            "lending": null,
+            "holders": null,
+            "expired_unconfirmed": null,
         }),
     }
 }

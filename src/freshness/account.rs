@@ -25,8 +25,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::holding::{HolderId, Holding};
 use super::sync::{Cursor, Incarnation, SyncReply};
 use super::time::{Clock, Millis, Reading};
@@ -94,11 +92,10 @@ impl std::hash::Hash for Count {
 }
 
 /// What the status shows of an account.
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountStatus {
     /// Who holds a lease that is not over.
-    pub holders: usize,
+    pub holders: u64,
     /// Leases since the start that ended below an urgent change: their holders went
     /// away, or were cut off, without confirming it.
     pub expired_unconfirmed: u64,
@@ -265,7 +262,7 @@ impl<C: Clock> Account<C> {
     /// What the status shows.
     pub fn status(&mut self, now: Reading<C>) -> AccountStatus {
         AccountStatus {
-            holders: self.holders(now),
+            holders: self.holders(now) as u64,
             expired_unconfirmed: self.expired_unconfirmed.0,
         }
     }

@@ -4,8 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "control")]
-use super::account::AccountStatus;
-#[cfg(feature = "control")]
 use super::append::{Ack, Append, Await, Floor, RestoreCheck, RestoreCheckReply};
 #[cfg(feature = "control")]
 use super::recent::RecentChange;
@@ -110,9 +108,12 @@ pub struct LogStatus {
     pub bound_ms: Bound,
     /// The bound that changes still wait for, in milliseconds.
     pub wait_for_ms: Bound,
-    /// The leases of relays, and of edges that reached none.
+    /// Who holds a lease from it: relays, and edges that reached none.
     #[serde(default)]
-    pub lending: AccountStatus,
+    pub holders: u64,
+    /// Leases that ended below an urgent change, since its start.
+    #[serde(default)]
+    pub expired_unconfirmed: u64,
     /// How the last changes that were waited for were enforced, the newest first.
     #[serde(default)]
     pub recent: Vec<RecentChange>,
@@ -147,18 +148,16 @@ pub enum RelayReply {
     /// The relay has no proof that is young enough: ask elsewhere.
     Unavailable {},
     /// The relay's status.
-    Status(RelayStatus),
-}
-
-/// A relay's status.
-#[cfg(feature = "control")]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RelayStatus {
-    /// Age of its proof in milliseconds, if it has one.
-    pub proof_age_ms: Option<Millis>,
-    /// The leases of its edges.
-    #[serde(default)]
-    pub lending: AccountStatus,
+    Status {
+        /// Age of its proof in milliseconds, if it has one.
+        proof_age_ms: Option<Millis>,
+        /// Edges that hold a lease from it.
+        #[serde(default)]
+        holders: u64,
+        /// Their leases that ended below an urgent change, since its start.
+        #[serde(default)]
+        expired_unconfirmed: u64,
+    },
 }
 
 #[cfg(all(test, feature = "control"))]

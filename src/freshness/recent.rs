@@ -9,23 +9,14 @@ use super::append::Ack;
 use super::sync::Cursor;
 use super::time::{LogClock, Millis, Reading};
 
-/// How a change came to be enforced.
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EnforcedBy {
-    /// All who held a lease that predated it confirmed it, or their leases were over.
-    Confirmation,
-    /// The wait that outlasts every lease was over first.
-    Time,
-}
-
 /// A change that somebody waited for.
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentChange {
-    /// How it was enforced; none while it is not.
-    pub enforced_by: Option<EnforcedBy>,
+    /// `true`: all who held a lease that predated it confirmed it, or their leases were
+    /// over. `false`: the wait that outlasts every lease was over first. None while it
+    /// is not enforced.
+    pub confirmed: Option<bool>,
     /// How long after the append, or how long ago that was, in milliseconds.
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub after_ms: Millis,
@@ -42,7 +33,7 @@ struct Pending {
     place: Cursor,
     appended: Reading<LogClock>,
     wait: Millis,
-    enforced: Option<(EnforcedBy, Millis)>,
+    enforced: Option<(bool, Millis)>,
 }
 
 impl Recent {
@@ -77,7 +68,7 @@ impl Recent {
                 change.place.incarnation == floor.incarnation && change.place.seq <= floor.seq;
             if is_past && change.enforced.is_none() {
                 let after = now.since(&change.appended);
-                change.enforced = Some((EnforcedBy::Confirmation, after));
+                change.enforced = Some((true, after));
             }
         }
     }
@@ -86,7 +77,7 @@ impl Recent {
     pub fn list(&mut self, now: Reading<LogClock>) -> Vec<RecentChange> {
         self.expire(now);
         let listed = self.changes.iter().map(|change| RecentChange {
-            enforced_by: change.enforced.map(|(by, _)| by),
+            confirmed: change.enforced.map(|(confirmed, _)| confirmed),
             after_ms: change
                 .enforced
                 .map_or_else(|| now.since(&change.appended), |(_, after)| after),
@@ -97,7 +88,7 @@ impl Recent {
     fn expire(&mut self, now: Reading<LogClock>) {
         for change in &mut self.changes {
             if change.enforced.is_none() && change.wait <= now.since(&change.appended) {
-                change.enforced = Some((EnforcedBy::Time, change.wait));
+                change.enforced = Some((false, change.wait));
             }
         }
     }
@@ -134,15 +125,15 @@ mod tests {
         recent.appended(&ack(2), at(1_010));
         recent.appended(&ack(2), at(1_020));
         recent.confirmed(place(1), at(1_040));
-        let change = |enforced_by, after| RecentChange {
-            enforced_by,
+        let change = |confirmed, after| RecentChange {
+            confirmed,
             after_ms: Millis(after),
         };
-        let known = change(Some(EnforcedBy::Confirmation), 40);
+        let known = change(Some(true), 40);
         assert_eq!(recent.list(at(1_050)), [change(None, 40), known]);
         // A floor that comes after the wait enforces nothing any more.
         recent.confirmed(place(2), at(7_000));
-        let waited = change(Some(EnforcedBy::Time), 5_000);
+        let waited = change(Some(false), 5_000);
         assert_eq!(recent.list(at(7_000)), [waited, known]);
     }
 

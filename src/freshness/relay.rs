@@ -24,7 +24,6 @@ use super::account::AccountStatus;
 use super::follower::{Accepted, Follower, PendingSync, Proof, Turn};
 use super::holding::{HolderId, Holding};
 use super::lending::Lending;
-use super::message::RelayStatus;
 use super::sync::{
     Change, Confirm, Cursor, Requirement, Revision, SyncReply, SyncRequest, Version,
 };
@@ -107,15 +106,12 @@ impl Relay {
         self
     }
 
-    /// What the status shows.
-    pub fn status(&mut self, now: Reading<RelayClock>) -> RelayStatus {
+    /// What the status shows of its edges' leases.
+    pub fn lending(&mut self, now: Reading<RelayClock>) -> AccountStatus {
         let lending = self.account.as_mut();
-        RelayStatus {
-            proof_age_ms: self.follower.age(now),
-            lending: lending.map_or_else(AccountStatus::default, |lending| {
-                lending.account.status(now)
-            }),
-        }
+        lending.map_or_else(AccountStatus::default, |lending| {
+            lending.account.status(now)
+        })
     }
 
     /// The age of the relay's proof.

@@ -20,15 +20,15 @@ describe("a status that is not well", () => {
       const response = await route.fetch();
       const status = await response.json();
       status.relays = [
-        { name: "weur-0", answers: true, proof_age_ms: 400, lending: { holders: 3, expired_unconfirmed: 2 } },
-        { name: "eeur-0", answers: false, proof_age_ms: null, lending: null },
+        { name: "weur-0", answers: true, proof_age_ms: 400, holders: 3, expired_unconfirmed: 2 },
+        { name: "eeur-0", answers: false, proof_age_ms: null, holders: null, expired_unconfirmed: null },
       ];
       status.change_log.recent = [
-        { enforced_by: "confirmation", after_ms: 12 },
-        { enforced_by: "confirmation", after_ms: 40 },
-        { enforced_by: "confirmation", after_ms: 9 },
-        { enforced_by: "time", after_ms: 5151 },
-        { enforced_by: null, after_ms: 3 },
+        { confirmed: true, after_ms: 12 },
+        { confirmed: true, after_ms: 40 },
+        { confirmed: true, after_ms: 9 },
+        { confirmed: false, after_ms: 5151 },
+        { confirmed: null, after_ms: 3 },
       ];
       status.platform.outbox = { appends: 2, publications: 1 };
       await route.fulfill({ response, json: status });

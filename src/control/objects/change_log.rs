@@ -8,14 +8,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use tokio::sync::Notify;
 use wasm_bindgen::prelude::*;
 use worker::State;
 use worker::worker_sys::types::DurableObjectState;
 
 use super::answer::ObjectAnswer;
+use super::confirm;
+use super::notify::Notify;
 use super::sql::ObjectSql;
-use super::{confirm, notify};
 use crate::control::log;
 use crate::expiring_semaphore::{ExpiringSemaphore, Permit};
 use crate::freshness::account::{Account, AccountStatus};
@@ -82,8 +82,8 @@ impl ChangeLog {
             held: RefCell::new(ExpiringSemaphore::new(HELD, HELD_FOR)),
             confirms,
             floor: Cell::new(None),
-            urged: Notify::new(),
-            confirmed: Notify::new(),
+            urged: Notify::default(),
+            confirmed: Notify::default(),
         }
     }
 
@@ -176,7 +176,7 @@ impl ChangeLog {
             }
             match said? {
                 Some(reply) => return Ok(LogReply::Sync(reply)),
-                None => notify::within(&self.urged, left).await,
+                None => self.urged.within(left).await,
             }
         }
     }
@@ -197,7 +197,7 @@ impl ChangeLog {
                     return Ok(LogReply::Floor(floor));
                 }
                 AwaitStep::Hold(next) => {
-                    notify::within(&self.confirmed, next.min(left)).await;
+                    self.confirmed.within(next.min(left)).await;
                 }
             }
         }
@@ -206,13 +206,15 @@ impl ChangeLog {
     fn status(&self, now: Reading<LogClock>) -> Result<LogStatus, SqlError> {
         let mut log = self.log.borrow_mut();
         let (meta, head) = log.status(now)?;
+        let lending = (log.account.as_mut())
+            .map_or_else(AccountStatus::default, |account| account.status(now));
         Ok(LogStatus {
             incarnation: meta.incarnation,
             head,
             bound_ms: meta.lease,
             wait_for_ms: meta.wait_for,
-            lending: (log.account.as_mut())
-                .map_or_else(AccountStatus::default, |account| account.status(now)),
+            holders: lending.holders,
+            expired_unconfirmed: lending.expired_unconfirmed,
             recent: self.recent.borrow_mut().list(now),
         })
     }

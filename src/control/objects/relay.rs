@@ -13,13 +13,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use worker::worker_sys::types::DurableObjectState;
 
 use super::answer::ObjectAnswer;
-use super::{confirm, notify};
+use super::confirm;
+use super::notify::Notify;
 use crate::expiring_semaphore::{ExpiringSemaphore, Permit};
 use crate::freshness::account::Account;
 use crate::freshness::carrier::CARRIER;
@@ -70,9 +70,8 @@ impl Relay {
                 env,
                 confirms,
                 lender: RefCell::new(lender),
-                synced: Notify::new(),
-                urged: Notify::new(),
-                held: Cell::new(0),
+                synced: Notify::default(),
+                urged: Notify::default(),
                 is_watching: Cell::new(false),
                 awaits_expiry: Cell::new(false),
             }),
@@ -117,8 +116,6 @@ struct Shared {
     synced: Notify,
     /// The log said that something urgent changed.
     urged: Notify,
-    /// Watches that wait for that.
-    held: Cell<usize>,
     /// Whether a task keeps a watch at the log.
     is_watching: Cell<bool>,
     /// Whether a task waits for a lease to be over.
@@ -149,7 +146,13 @@ impl Shared {
             }
             RelayRequest::Status {} => {
                 let mut lender = self.lender.borrow_mut();
-                RelayReply::Status(lender.status(host::reading()))
+                let now = host::reading();
+                let lending = lender.lending(now);
+                RelayReply::Status {
+                    proof_age_ms: lender.age(now),
+                    holders: lending.holders,
+                    expired_unconfirmed: lending.expired_unconfirmed,
+                }
             }
         };
         ObjectAnswer::reply(&reply)
@@ -178,12 +181,10 @@ impl Shared {
                 Serve::Reply(reply) => return RelayReply::Sync(reply),
                 Serve::Unavailable => return RelayReply::Unavailable {},
                 Serve::Wait(most) => {
-                    notify::within(&self.synced, most).await;
+                    self.synced.within(most).await;
                 }
                 Serve::Hold => {
-                    self.held.set(self.held.get() + 1);
-                    notify::within(&self.urged, left.unwrap_or_default()).await;
-                    self.held.set(self.held.get().saturating_sub(1));
+                    self.urged.within(left.unwrap_or_default()).await;
                 }
                 Serve::SyncWithLog(sync) => {
                     let message = LogRequest::Sync(sync.request.clone());
@@ -263,7 +264,7 @@ impl Shared {
         let is_urgent = (self.lender.borrow_mut()).accept(sync, reply, host::reading());
         if is_urgent {
             let shared = Rc::clone(self);
-            spawn_local(async move { notify::wake(&shared.urged, shared.held.get()).await });
+            spawn_local(async move { shared.urged.notify_by_turns().await });
         }
     }
 

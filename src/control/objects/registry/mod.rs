@@ -12,7 +12,6 @@ mod enforcement;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use futures_util::future::join;
 use wasm_bindgen::prelude::*;
 use worker::State;
 use worker::worker_sys::types::DurableObjectState;
@@ -189,20 +188,16 @@ impl Shared {
         let mut reply = self.handle(settings, request)?;
         if let Ok(Outcome::Changed(changed)) = &mut reply {
             let is_appended = self.enforce(Enforcer::append_all()).await?;
-            let awaited = changed.awaits.iter().map(|awaited| awaited.subject);
-            let enforcer = Enforcer::until_enforced(awaited.collect(), reading());
-            let others = async {
-                self.tell_platform().await;
-                self.tell_directory().await;
-            };
+            // Meanwhile the edges confirm.
+            self.tell_platform().await;
+            self.tell_directory().await;
             if request.command.waits() {
-                join(self.enforce(enforcer), others).await.0?;
-            } else {
+                let awaited = changed.awaits.iter().map(|awaited| awaited.subject);
+                let enforcer = Enforcer::until_enforced(awaited.collect(), reading());
+                self.enforce(enforcer).await?;
+            } else if is_appended {
                 // Where the log does not answer, the alarm asks it again.
-                if is_appended {
-                    self.enforce_in_background();
-                }
-                others.await;
+                self.enforce_in_background();
             }
             outbox::refresh(&self.sql, &settings.keyring, changed, host::now())?;
         }

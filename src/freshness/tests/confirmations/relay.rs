@@ -131,12 +131,12 @@ fn a_relay_confirms_once_when_all_its_holders_have() {
         relay.next_expiry(at(12_000)),
         Some(Millis(10_000 + WAIT - 12_000))
     );
-    assert_eq!(relay.status(at(12_000)).lending.expired_unconfirmed, 0);
+    assert_eq!(relay.lending(at(12_000)).expired_unconfirmed, 0);
     assert_eq!(relay.confirmation(at(10_000 + WAIT)), Some(confirm(9, 7)));
     // The log is told all, so that nothing is to be waited for; and the operator hears
     // of the two holders that never said so.
     assert_eq!(relay.next_expiry(at(10_000 + WAIT)), None);
-    let lending = relay.status(at(10_000 + WAIT)).lending;
+    let lending = relay.lending(at(10_000 + WAIT));
     assert_eq!((lending.holders, lending.expired_unconfirmed), (0, 2));
 }
 

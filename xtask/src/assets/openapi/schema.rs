@@ -1,7 +1,6 @@
 //! The schemas: those of the crate's types, and those of what has no type.
 
 use super::untyped::{self, object, text};
-use katalo_keys::freshness::account::AccountStatus;
 use katalo_keys::freshness::recent::RecentChange;
 use katalo_keys::http::Code;
 use katalo_keys::http::admin::{OF_ALL_ORGANIZATIONS, Totals};
@@ -131,7 +130,7 @@ fn status(generator: &mut SchemaGenerator) -> Value {
         &[],
         json!({
             "incarnation": count(), "head": count(), "bound_ms": milliseconds(), "wait_for_ms": milliseconds(),
-            "lending": generator.subschema_for::<AccountStatus>().to_value(),
+            "holders": count(), "expired_unconfirmed": count(),
             "recent": { "type": "array", "items": generator.subschema_for::<RecentChange>().to_value() },
         }),
     );
@@ -140,7 +139,7 @@ fn status(generator: &mut SchemaGenerator) -> Value {
         &[],
         json!({
             "name": text(), "answers": { "type": "boolean" }, "proof_age_ms": { "type": ["integer", "null"], "minimum": 0 },
-            "lending": or_null(generator.subschema_for::<AccountStatus>().to_value()),
+            "holders": or_null(count()), "expired_unconfirmed": or_null(count()),
         }),
     );
     let platform = generator.subschema_for::<message::Status>().to_value();
