@@ -188,8 +188,6 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     list("/admin/v1/organizations/acme/keys?limit=1&limit=2")
         .is("invalid_request", "The query is not well-formed, has a parameter twice, or more than a hundred."),
     list("/admin/v1/organizations/acme/keys?search=").is("invalid_request", "`search` must be 1 to 100 characters."),
-    list("/admin/v1/organizations/acme/keys?search=a&name=a")
-        .is("invalid_request", "`name` is the former name of `search`: send `search` alone."),
     list("/admin/v1/organizations/acme/keys?unused_for_days=never")
         .is("invalid_request", "`unused_for_days` must be a number of days from 1 to 36500."),
     list("/admin/v1/organizations/acme/keys?cursor=nonsense").not_pure()

@@ -104,7 +104,8 @@ pub fn query_after(next: &str) -> String {
     format!("cursor={next}")
 }
 
-/// The value of a parameter under its name, or under the one that it had before.
+/// The value of a parameter under its name, or under the one that it had before: that
+/// counts where the other is not there.
 fn renamed<T>(
     parameters: &Parameters,
     [name, former]: [&str; 2],
@@ -112,13 +113,8 @@ fn renamed<T>(
     read: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, Problem> {
     let value = parameters.parse(name, expected, &read)?;
-    match (value, parameters.parse(former, expected, &read)?) {
-        (Some(_), Some(_)) => Err(Problem::invalid(
-            former,
-            format!("`{former}` is the former name of `{name}`: send `{name}` alone."),
-        )),
-        (value, former) => Ok(value.or(former)),
-    }
+    let former = parameters.parse(former, expected, &read)?;
+    Ok(value.or(former))
 }
 
 /// The query of a listing of the audit.

@@ -426,10 +426,14 @@ fn former(name: &str) -> Value {
     let mut parameter = match name {
         "after" => query(
             name,
-            "The former name of `cursor`.",
+            "The former name of `cursor`: ignored where that is sent.",
             &count_of(9_007_199_254_740_991),
         ),
-        _ => query(name, "The former name of `search`.", &search()),
+        _ => query(
+            name,
+            "The former name of `search`: ignored where that is sent.",
+            &search(),
+        ),
     };
     if let Value::Object(members) = &mut parameter {
         members.insert("deprecated".to_owned(), true.into());
