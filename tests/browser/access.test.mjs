@@ -12,6 +12,9 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 async function check(page, what) {
   await page.waitForTimeout(150);
+  // The page before may have been there until now.
+  await page.locator("h1").first().waitFor();
+  await until("all is loaded", async () => (await page.locator(".loading").count()) === 0);
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join("; ")}`);
