@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::bindings;
 use super::error::SettingsError;
-use super::value::{bound, secret, switch, value};
+use super::value::{secret, switch, value};
 use crate::freshness::Bound;
 use crate::http::leaks::SigningKey;
 use crate::http::{DescribedScope, RouteTable, described_scopes};
@@ -26,8 +26,6 @@ pub struct RawControlSettings {
     pub retention_days: Option<String>,
     /// [`bindings::AUDIT_RETENTION_DAYS`]
     pub audit_retention_days: Option<String>,
-    /// [`bindings::FRESHNESS_BOUND_MS`]
-    pub bound: Option<String>,
     /// [`bindings::GITHUB_PUBLIC_KEYS`], as JSON.
     pub github_public_keys: Option<String>,
 }
@@ -44,6 +42,21 @@ pub struct ControlSettings {
     pub github_public_keys: Option<Vec<SigningKey>>,
 }
 
+impl RawControlSettings {
+    /// What each binding holds, as `variable` tells it.
+    pub(super) fn of(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            bootstrap_token: variable(bindings::BOOTSTRAP_TOKEN),
+            key_transfer: variable(bindings::KEY_TRANSFER),
+            client_scopes: variable(bindings::CLIENT_SCOPES),
+            scopes: variable(bindings::SCOPES),
+            retention_days: variable(bindings::RETENTION_DAYS),
+            audit_retention_days: variable(bindings::AUDIT_RETENTION_DAYS),
+            github_public_keys: variable(bindings::GITHUB_PUBLIC_KEYS),
+        }
+    }
+}
+
 impl ControlSettings {
     /// Reads them. The scopes of clients' keys are those of the routes, and more.
     ///
@@ -52,6 +65,7 @@ impl ControlSettings {
     pub(super) fn read(
         raw: RawControlSettings,
         routes: &RouteTable,
+        bound: Bound,
     ) -> Result<Self, SettingsError> {
         let usual = RegistrySettings::default();
         let days = |text: &str| text.parse().ok().filter(|days| (30..=3650).contains(days));
@@ -65,7 +79,7 @@ impl ControlSettings {
         .unwrap_or_default();
         let catalogue = raw.scopes.filter(|text| !text.is_empty());
         let client_scopes = described_scopes(catalogue.as_deref(), routes, more_scopes)
-            .map_err(SettingsError::Scopes)?;
+            .map_err(SettingsError::Entry)?;
         Ok(Self {
             bootstrap_token: secret(raw.bootstrap_token, bindings::BOOTSTRAP_TOKEN)?,
             registry: RegistrySettings {
@@ -75,9 +89,7 @@ impl ControlSettings {
                     .iter()
                     .map(|scope| scope.name.clone())
                     .collect(),
-                wait: bound(raw.bound, bindings::FRESHNESS_BOUND_MS)?
-                    .unwrap_or(Bound::DEFAULT)
-                    .wait(),
+                wait: bound.wait(),
                 retention_days: days(raw.retention_days, bindings::RETENTION_DAYS)?
                     .unwrap_or(usual.retention_days),
                 audit_retention_days: days(

@@ -29,6 +29,8 @@ pub struct RawSettings {
     pub routes: Option<String>,
     /// [`bindings::OWN_PREFIX`]
     pub own_prefix: Option<String>,
+    /// [`bindings::FRESHNESS_BOUND_MS`]
+    pub bound: Option<String>,
     /// [`bindings::FRESHNESS_AT_MOST_MS`]
     pub at_most: Option<String>,
     /// [`bindings::CONFIRMATIONS`]
@@ -56,12 +58,42 @@ pub struct RawSettings {
     pub control: RawControlSettings,
 }
 
+impl RawSettings {
+    /// What each binding holds, as `variable` tells it.
+    #[must_use]
+    pub fn of(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            root_keys: variable(bindings::ROOT_KEYS),
+            brand: variable(bindings::BRAND),
+            routes: variable(bindings::ROUTES),
+            own_prefix: variable(bindings::OWN_PREFIX),
+            bound: variable(bindings::FRESHNESS_BOUND_MS),
+            at_most: variable(bindings::FRESHNESS_AT_MOST_MS),
+            confirmations: variable(bindings::CONFIRMATIONS),
+            on_unproven: variable(bindings::ON_UNPROVEN),
+            unproven_at_most: variable(bindings::UNPROVEN_AT_MOST_MS),
+            relay_replicas: variable(bindings::RELAY_REPLICAS),
+            relay_region: variable(bindings::RELAY_REGION),
+            log_sample_percent: variable(bindings::LOG_SAMPLE_PERCENT),
+            upstream_timeout: variable(bindings::UPSTREAM_TIMEOUT_MS),
+            forward_auth_secret: variable(bindings::FORWARD_AUTH_SECRET),
+            forward_auth_test_keys: variable(bindings::FORWARD_AUTH_TEST_KEYS),
+            assertion_secret: variable(bindings::ASSERTION_SECRET),
+            #[cfg(feature = "control")]
+            control: RawControlSettings::of(variable),
+        }
+    }
+}
+
 /// Settings that can be worked with. No `Debug`: they hold secrets.
 pub struct Settings {
     /// Root keys and what is derived from them.
     pub keyring: Keyring,
     /// The protected routes.
     pub routes: RouteTable,
+    /// The freshness bound, where the operator fixed it. The data plane makes no use of
+    /// it, but must not serve where it is wrong.
+    pub bound: Option<Bound>,
     /// This edge's own limit of the freshness bound.
     pub at_most: Bound,
     /// Whether changes are enforced by confirmation, and by time where that fails;
@@ -144,13 +176,15 @@ impl Settings {
             own_prefix,
         )?
         .unwrap_or_default();
-        let routes = RouteTable::parse(&routes, &own_prefix).map_err(SettingsError::Routes)?;
+        let routes = RouteTable::parse(&routes, &own_prefix).map_err(SettingsError::Entry)?;
         let upstreams = upstreams(&routes, upstream)?;
+        let fixed = bound(raw.bound, bindings::FRESHNESS_BOUND_MS)?;
         Ok(Self {
             #[cfg(feature = "control")]
-            control: ControlSettings::read(raw.control, &routes)?,
+            control: ControlSettings::read(raw.control, &routes, fixed.unwrap_or(Bound::DEFAULT))?,
             keyring: keyring(raw.root_keys, raw.brand.as_deref())?,
             routes,
+            bound: fixed,
             at_most: bound(raw.at_most, bindings::FRESHNESS_AT_MOST_MS)?.unwrap_or(Bound::MAX),
             confirmations: switch(raw.confirmations, bindings::CONFIRMATIONS)?.unwrap_or(true),
             serve_unproven: serve_unproven(raw.on_unproven, raw.unproven_at_most)?,
@@ -222,9 +256,37 @@ fn upstreams(
         if is_needed && found.live.is_none() {
             return Err(SettingsError::Unbound(name.to_owned()));
         }
+        if matches!(&found.live, Some(Target::Origin(url)) if !is_origin(url)) {
+            return Err(SettingsError::Origin(name.to_owned()));
+        }
         upstreams.push((name.to_owned(), found));
     }
     Ok(upstreams)
+}
+
+/// Whether a URL is an origin (RFC 6454 section 6.2): scheme, host and perhaps a port.
+fn is_origin(url: &str) -> bool {
+    let plain = url.strip_prefix("http://");
+    let Some(host) = plain.or_else(|| url.strip_prefix("https://")) else {
+        return false;
+    };
+    // The colons of an IPv6 address are within brackets.
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => {
+            if port.parse::<u16>().is_err() {
+                return false;
+            }
+            name
+        }
+        _ => host,
+    };
+    let is_address = name.starts_with('[') && name.ends_with(']');
+    let fits = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_')
+            || is_address && matches!(byte, b':' | b'[' | b']')
+    };
+    !name.is_empty() && name.bytes().all(fits)
 }
 
 fn keyring(root_keys: Option<String>, brand: Option<&str>) -> Result<Keyring, SettingsError> {
