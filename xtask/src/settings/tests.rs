@@ -78,7 +78,7 @@ fn a_mistake_is_told_with_its_line_in_words_to_act_on() {
             "expected a table, not a string",
         ),
         (
-            "upstreams.UPSTREAM.uri = \"https://api.example\"",
+            "upstreams.UPSTREAM = { url = \"https://api.example\", uri = \"\" }",
             "there is no member `uri` (did you mean url?)",
         ),
         (
