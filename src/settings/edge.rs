@@ -8,7 +8,7 @@ use super::bindings;
 #[cfg(feature = "control")]
 use super::control::{ControlSettings, RawControlSettings};
 use super::error::SettingsError;
-use super::value::{bound, secret, switch, value};
+use super::value::{bound, number, secret, switch, value};
 use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
 use crate::http::{Route, RouteTable, own_prefix};
@@ -165,66 +165,87 @@ impl Settings {
     /// # Errors
     /// The first that cannot be used.
     pub fn read(
-        raw: RawSettings,
+        mut raw: RawSettings,
         upstream: &dyn Fn(&str) -> Upstream,
     ) -> Result<Self, SettingsError> {
-        let routes = raw.routes.ok_or(SettingsError::Missing(bindings::ROUTES))?;
+        Self::read_from(&mut raw, upstream)
+    }
+
+    /// By reference: to drop all of `raw` wherever it ends would be a kilobyte of code.
+    fn read_from(
+        raw: &mut RawSettings,
+        upstream: &dyn Fn(&str) -> Upstream,
+    ) -> Result<Self, SettingsError> {
+        let routes = raw.routes.as_deref();
+        let routes = routes.ok_or(SettingsError::Missing(bindings::ROUTES))?;
         let own_prefix = value(
-            raw.own_prefix,
+            raw.own_prefix.as_deref(),
             bindings::OWN_PREFIX,
             "a path such as /_keys, without a slash at its end",
             own_prefix,
         )?
         .unwrap_or_default();
-        let routes = RouteTable::parse(&routes, &own_prefix).map_err(SettingsError::Entry)?;
+        let routes = RouteTable::parse(routes, &own_prefix).map_err(SettingsError::Entry)?;
         let upstreams = upstreams(&routes, upstream)?;
-        let fixed = bound(raw.bound, bindings::FRESHNESS_BOUND_MS)?;
+        let fixed = bound(raw.bound.as_deref(), bindings::FRESHNESS_BOUND_MS)?;
+        let at_most = bound(raw.at_most.as_deref(), bindings::FRESHNESS_AT_MOST_MS)?;
+        let relay_replicas = number(
+            raw.relay_replicas.as_deref(),
+            bindings::RELAY_REPLICAS,
+            "between 1 and 16",
+            1..=16,
+        )?;
+        let log_sample_percent = number(
+            raw.log_sample_percent.as_deref(),
+            bindings::LOG_SAMPLE_PERCENT,
+            "between 0 and 100",
+            0..=100,
+        )?;
+        let upstream_timeout = number(
+            raw.upstream_timeout.as_deref(),
+            bindings::UPSTREAM_TIMEOUT_MS,
+            "between 100 and 600000",
+            100..=600_000,
+        )?;
         Ok(Self {
             #[cfg(feature = "control")]
-            control: ControlSettings::read(raw.control, &routes, fixed.unwrap_or(Bound::DEFAULT))?,
-            keyring: keyring(raw.root_keys, raw.brand.as_deref())?,
+            control: ControlSettings::read(
+                &mut raw.control,
+                &routes,
+                fixed.unwrap_or(Bound::DEFAULT),
+            )?,
+            keyring: keyring(raw.root_keys.take(), raw.brand.as_deref())?,
             routes,
             bound: fixed,
-            at_most: bound(raw.at_most, bindings::FRESHNESS_AT_MOST_MS)?.unwrap_or(Bound::MAX),
-            confirmations: switch(raw.confirmations, bindings::CONFIRMATIONS)?.unwrap_or(true),
-            serve_unproven: serve_unproven(raw.on_unproven, raw.unproven_at_most)?,
-            relay_replicas: value(
-                raw.relay_replicas,
-                bindings::RELAY_REPLICAS,
-                "between 1 and 16",
-                |text| text.parse().ok().filter(|count| (1..=16).contains(count)),
-            )?
-            .unwrap_or(1),
+            at_most: at_most.unwrap_or(Bound::MAX),
+            confirmations: switch(raw.confirmations.as_deref(), bindings::CONFIRMATIONS)?
+                .unwrap_or(true),
+            serve_unproven: serve_unproven(
+                raw.on_unproven.as_deref(),
+                raw.unproven_at_most.as_deref(),
+            )?,
+            relay_replicas: relay_replicas.unwrap_or(1) as u8,
             relay_region: value(
-                raw.relay_region,
+                raw.relay_region.as_deref(),
                 bindings::RELAY_REGION,
                 "a location hint, such as weur",
                 |text| Region::ALL.into_iter().find(|region| region.hint() == text),
             )?,
-            log_sample_percent: value(
-                raw.log_sample_percent,
-                bindings::LOG_SAMPLE_PERCENT,
-                "between 0 and 100",
-                |text| text.parse().ok().filter(|percent| *percent <= 100),
-            )?
-            .unwrap_or(100),
+            log_sample_percent: log_sample_percent.unwrap_or(100) as u8,
             upstreams,
-            upstream_timeout: value(
-                raw.upstream_timeout,
-                bindings::UPSTREAM_TIMEOUT_MS,
-                "between 100 and 600000",
-                |text| text.parse().ok().filter(|ms| (100..=600_000).contains(ms)),
-            )?
-            .map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
+            upstream_timeout: upstream_timeout.map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
             test_keys: TestKeys {
                 proxies_take_them: switch(
-                    raw.forward_auth_test_keys,
+                    raw.forward_auth_test_keys.as_deref(),
                     bindings::FORWARD_AUTH_TEST_KEYS,
                 )?
                 .unwrap_or_default(),
             },
-            forward_auth_secret: secret(raw.forward_auth_secret, bindings::FORWARD_AUTH_SECRET)?,
-            assertion_secret: secret(raw.assertion_secret, bindings::ASSERTION_SECRET)?,
+            forward_auth_secret: secret(
+                raw.forward_auth_secret.take(),
+                bindings::FORWARD_AUTH_SECRET,
+            )?,
+            assertion_secret: secret(raw.assertion_secret.take(), bindings::ASSERTION_SECRET)?,
         })
     }
 }
@@ -266,8 +287,7 @@ fn upstreams(
 
 /// Whether a URL is an origin (RFC 6454 section 6.2): scheme, host and perhaps a port.
 fn is_origin(url: &str) -> bool {
-    let plain = url.strip_prefix("http://");
-    let Some(host) = plain.or_else(|| url.strip_prefix("https://")) else {
+    let Some(("http" | "https", host)) = url.split_once("://") else {
         return false;
     };
     // The colons of an IPv6 address are within brackets.
@@ -300,8 +320,8 @@ fn keyring(root_keys: Option<String>, brand: Option<&str>) -> Result<Keyring, Se
 
 /// Never without an end: an edge that is cut off would let a revoked key in for ever.
 fn serve_unproven(
-    on_unproven: Option<String>,
-    at_most: Option<String>,
+    on_unproven: Option<&str>,
+    at_most: Option<&str>,
 ) -> Result<Option<Millis>, SettingsError> {
     let serves = value(
         on_unproven,
@@ -313,18 +333,15 @@ fn serve_unproven(
             _ => None,
         },
     )?;
-    let at_most = value(
+    let at_most = number(
         at_most,
         bindings::UNPROVEN_AT_MOST_MS,
         "between 1000 and 86400000",
-        |text| {
-            let ms = text.parse().ok()?;
-            (1_000..=86_400_000).contains(&ms).then_some(Millis(ms))
-        },
+        1_000..=86_400_000,
     )?;
     match serves {
         Some(true) => at_most
-            .map(Some)
+            .map(|ms| Some(Millis(ms)))
             .ok_or(SettingsError::Missing(bindings::UNPROVEN_AT_MOST_MS)),
         _ => Ok(None),
     }
