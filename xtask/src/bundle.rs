@@ -117,6 +117,22 @@ impl Options {
     }
 }
 
+/// `cargo xtask build`, also as wrangler runs it.
+pub(crate) fn run_alone(options: &Options) -> Result<()> {
+    // A build that fails has `wrangler dev` hold all requests until one does not.
+    if std::env::var_os(KEEPS_LAST).is_some()
+        && let Err(error) = settings::load(None)
+    {
+        tools::say(format_args!("{error:#}"));
+        return Ok(());
+    }
+    run(options).map(drop)
+}
+
+/// In the environment of a build: one that cannot use the settings leaves the last one
+/// as it is, and does not fail.
+pub(crate) const KEEPS_LAST: &str = "KATALO_KEEPS_LAST_BUILD";
+
 /// Builds, and returns the settings that the Worker got. A mistake in them leaves the
 /// last build as it is.
 pub(crate) fn run(options: &Options) -> Result<Loaded> {

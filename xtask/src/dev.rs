@@ -72,8 +72,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Tells of the settings whenever their file changes. wrangler itself builds anew then,
-/// and goes on with the last build where that fails; but only its log says so.
+/// Tells of the settings whenever their file changes. wrangler has them built anew then,
+/// but only its log says so.
 struct Watch {
     was: Option<PathBuf>,
     seen: Option<Vec<u8>>,

@@ -68,7 +68,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
-        Task::Build(options) => bundle::run(&options).map(drop),
+        Task::Build(options) => bundle::run_alone(&options),
         Task::Check(options) => settings::run(&options),
         Task::Schema => settings::write_schema(),
         Task::Dev(options) => dev::run(&options),

@@ -1,6 +1,6 @@
 //! `wrangler dev` as a child: its process group, its log, its end.
 
-use crate::{node, project, settings::Loaded, tools};
+use crate::{bundle, node, project, settings::Loaded, tools};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::{
@@ -77,6 +77,7 @@ impl Server {
                 ("WRANGLER_HIDE_BANNER", "true"),
                 ("CI", "1"),
             ])
+            .env(bundle::KEEPS_LAST, "1")
             // Other copies on this machine must not find this one's Workers.
             .env(
                 "WRANGLER_REGISTRY_PATH",
