@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::bucket::Bucket;
 use super::message::{Lease, LeaseReply, LeaseRequest, Return, Want};
 use super::policy::{Policy, Precision};
-use crate::key::{OrganizationTag, Subject};
+use crate::key::{KeyRecord, OrganizationRecord, OrganizationTag, PublicKeyId, Subject};
 
 /// How long a request that waits for another one's question looks away.
 const LOOK_EVERY: u64 = 5;
@@ -31,6 +31,29 @@ pub struct Limit<'a> {
     pub meter: Subject,
     /// The policy.
     pub policy: &'a Policy,
+}
+
+/// What a request is held to: the key's own limits, then its organization's, which has
+/// one meter for all its keys.
+#[must_use]
+pub fn limits_of<'a>(
+    key: Option<(&'a KeyRecord, PublicKeyId)>,
+    organization: &'a OrganizationRecord,
+) -> Vec<Limit<'a>> {
+    let own = key.into_iter().flat_map(|(key, id)| {
+        key.limits.iter().map(move |policy| Limit {
+            meter: policy.meter.unwrap_or(id).into(),
+            policy,
+        })
+    });
+    // Most have none, and nothing is computed then.
+    if organization.limits.is_empty() {
+        return own.collect();
+    }
+    let meter = organization.id.tag().into();
+    let shared = organization.limits.iter();
+    own.chain(shared.map(|policy| Limit { meter, policy }))
+        .collect()
 }
 
 /// How a policy stands after a request.
@@ -227,7 +250,9 @@ impl Spending {
                 continue;
             }
             let taken = held.of(limit, now).spend(limit.policy, self.cost, now);
-            let taken = taken.into_iter().map(|(lease, units)| (place, lease, units));
+            let taken = taken
+                .into_iter()
+                .map(|(lease, units)| (place, lease, units));
             reserved.taken.extend(taken);
         }
         if reserved.exact.is_empty() {
@@ -293,8 +318,29 @@ impl Spending {
     }
 }
 
+impl LeaseRequest {
+    /// Looks how policies stand, and debits nothing.
+    #[must_use]
+    pub fn look(limits: &[Limit<'_>]) -> Self {
+        let look = |limit: &Limit<'_>| Want {
+            meter: limit.meter,
+            policy: limit.policy.clone(),
+            least: 0,
+            most: 0,
+            exact: true,
+        };
+        Self {
+            holder: 0,
+            wants: limits.iter().map(look).collect(),
+            returns: Vec::new(),
+        }
+    }
+}
+
 impl Standing {
-    const fn of(lease: &Lease) -> Self {
+    /// As a lease says it.
+    #[must_use]
+    pub const fn of(lease: &Lease) -> Self {
         Self {
             left: lease.left,
             resets_ms: lease.resets_ms,
@@ -348,9 +394,10 @@ impl Allowances {
         if let Some(one) = all.get_mut(place)
             && one.revision != limit.policy.revision
         {
-            let rest = one.leases.drain(..).filter_map(|lease| {
-                lease.into_return(limit.meter, &one.name)
-            });
+            let rest = one
+                .leases
+                .drain(..)
+                .filter_map(|lease| lease.into_return(limit.meter, &one.name));
             self.returns.extend(rest);
             *one = Allowance::new(limit.policy, now);
         }
@@ -392,9 +439,9 @@ impl Allowances {
                     one.failed_until = now + FAILED_FOR;
                 }
                 // The policy is another by now.
-                (None, Some(lease)) => self.returns.extend(
-                    Held::of(&lease, sent).into_return(want.meter, &want.policy.name),
-                ),
+                (None, Some(lease)) => self
+                    .returns
+                    .extend(Held::of(&lease, sent).into_return(want.meter, &want.policy.name)),
                 (None, None) => {}
             }
         }
@@ -479,11 +526,12 @@ impl Allowances {
         leases: &[Lease],
         now: u64,
     ) -> Vec<Standing> {
-        let of = |(place, limit): (usize, &Limit<'_>)| {
-            match exact.iter().position(|other| *other == place) {
-                Some(nth) => leases.get(nth).map_or(NOTHING, Standing::of),
-                None => self.of(limit, now).standing(limit.policy, now),
-            }
+        let of = |(place, limit): (usize, &Limit<'_>)| match exact
+            .iter()
+            .position(|other| *other == place)
+        {
+            Some(nth) => leases.get(nth).map_or(NOTHING, Standing::of),
+            None => self.of(limit, now).standing(limit.policy, now),
         };
         limits.iter().enumerate().map(of).collect()
     }

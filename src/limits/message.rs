@@ -30,7 +30,7 @@ pub struct Want {
     pub policy: Policy,
     /// The fewest units that are of use.
     pub least: u64,
-    /// The most that are.
+    /// The most that are; 0 only looks how the policy stands.
     pub most: u64,
     /// Whether `least` is for one request, that all of these must let through.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -51,17 +51,6 @@ struct Outstanding {
     units: u64,
 }
 
-/// How a policy stands.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Standing {
-    /// The policy, as the meter knows it.
-    pub policy: Policy,
-    /// Units left: of the window of a quota, of the bucket of a rate.
-    pub left: u64,
-    /// When the window of a quota ends; none for a rate, and where it never does.
-    pub ends: Option<u64>,
-}
-
 impl Ledger {
     /// A ledger that has debited nothing.
     #[must_use]
@@ -164,7 +153,10 @@ impl Ledger {
                 if units > 0 && !want.exact {
                     self.last += 1;
                     lease.id = self.last;
-                    let outstanding = Outstanding { id: self.last, units };
+                    let outstanding = Outstanding {
+                        id: self.last,
+                        units,
+                    };
                     remember(&mut self.leases, outstanding);
                 }
             }
@@ -192,18 +184,6 @@ impl Ledger {
         if let Some(place) = place {
             let lease = self.leases.remove(place);
             self.debited -= back.units.min(lease.units);
-        }
-    }
-
-    /// How it stands at `now`.
-    #[must_use]
-    pub fn standing(mut self, zones: &dyn Zones, now: u64) -> Standing {
-        let policy = self.policy.clone();
-        self.advance(&policy, zones, now);
-        Standing {
-            left: self.available(now),
-            ends: self.ends.filter(|_| !policy.is_rate()),
-            policy,
         }
     }
 }
@@ -264,10 +244,11 @@ pub fn lease<L: Ledgers>(
     }
     let mut reply = LeaseReply::default();
     for (want, mut ledger) in opened {
-        reply
-            .leases
-            .push(ledger.debit(want, request.holder, all, now));
-        ledgers.put(&want.meter, &ledger, &want.policy.name)?;
+        let lease = ledger.debit(want, request.holder, all, now);
+        reply.leases.push(lease);
+        if want.most > 0 {
+            ledgers.put(&want.meter, &ledger, &want.policy.name)?;
+        }
     }
     Ok(reply)
 }

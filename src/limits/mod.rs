@@ -15,10 +15,13 @@
 //! | [`window`] | when a quota begins anew |
 //! | [`meter`] | debits units before anybody spends them |
 //! | [`allowance`] | what an isolate may spend, and what a request does next |
+//! | [`ledgers`] | the meter's storage |
 //! | [`message`] | what the two say to each other |
 
 pub mod allowance;
 pub mod bucket;
+#[cfg(feature = "control")]
+pub mod ledgers;
 pub mod message;
 #[cfg(feature = "control")]
 pub mod meter;

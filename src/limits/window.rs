@@ -152,9 +152,21 @@ mod tests {
     #[test]
     fn days_and_months_begin_where_the_operator_is() {
         for (resets, now, expected) in [
-            ("day 00:00 UTC", "2026-11-28T10:00:00Z", "2026-11-29T00:00:00.000Z"),
-            ("day 12:30 UTC", "2026-11-28T10:00:00Z", "2026-11-28T12:30:00.000Z"),
-            ("day 12:30 UTC", "2026-11-28T12:30:00Z", "2026-11-29T12:30:00.000Z"),
+            (
+                "day 00:00 UTC",
+                "2026-11-28T10:00:00Z",
+                "2026-11-29T00:00:00.000Z",
+            ),
+            (
+                "day 12:30 UTC",
+                "2026-11-28T10:00:00Z",
+                "2026-11-28T12:30:00.000Z",
+            ),
+            (
+                "day 12:30 UTC",
+                "2026-11-28T12:30:00Z",
+                "2026-11-29T12:30:00.000Z",
+            ),
             (
                 "day 00:00 Europe/Copenhagen",
                 "2026-11-28T22:59:59.999Z",
@@ -171,8 +183,16 @@ mod tests {
                 "2026-10-01T00:00:00Z",
                 "2026-10-31T23:00:00.000Z",
             ),
-            ("month 28 06:00 UTC", "2026-02-28T06:00:00Z", "2026-03-28T06:00:00.000Z"),
-            ("month 1 00:00 UTC", "2026-12-31T23:59:59Z", "2027-01-01T00:00:00.000Z"),
+            (
+                "month 28 06:00 UTC",
+                "2026-02-28T06:00:00Z",
+                "2026-03-28T06:00:00.000Z",
+            ),
+            (
+                "month 1 00:00 UTC",
+                "2026-12-31T23:59:59Z",
+                "2027-01-01T00:00:00.000Z",
+            ),
             // A time that clocks skip.
             (
                 "day 02:30 Europe/Copenhagen",
@@ -180,7 +200,11 @@ mod tests {
                 "2026-03-29T01:30:00.000Z",
             ),
         ] {
-            assert_eq!(next(resets, now).as_deref(), Some(expected), "{resets} {now}");
+            assert_eq!(
+                next(resets, now).as_deref(),
+                Some(expected),
+                "{resets} {now}"
+            );
         }
         assert_eq!(next("never", "2026-11-28T10:00:00Z"), None);
     }
@@ -190,7 +214,13 @@ mod tests {
         for text in ["never", "day 00:00 UTC", "month 28 23:59 Europe/Copenhagen"] {
             assert_eq!(Resets::parse(text).unwrap().to_string(), text);
         }
-        for text in ["", "week 00:00 UTC", "day 24:00 UTC", "day 0:00 UTC", "month x 00:00 UTC"] {
+        for text in [
+            "",
+            "week 00:00 UTC",
+            "day 24:00 UTC",
+            "day 0:00 UTC",
+            "month x 00:00 UTC",
+        ] {
             assert_eq!(Resets::parse(text), None, "{text}");
         }
     }

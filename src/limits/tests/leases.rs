@@ -7,14 +7,16 @@ use crate::limits::policy::{Policy, Precision};
 const NOW: u64 = 1_000_000;
 
 fn until_refused(isolate: &mut Allowances, meter: &mut Meter, policy: &Policy, cost: u64) -> u64 {
-    (0..).find(|_| request(isolate, meter, &[policy], cost, NOW).is_err()).unwrap()
+    (0..)
+        .find(|_| request(isolate, meter, &[policy], cost, NOW).is_err())
+        .unwrap()
 }
 
 #[test]
 fn a_quota_is_spent_to_the_last_unit_and_no_further() {
     let (mut isolate, mut meter, policy) = (Allowances::new(1), Meter::default(), quota(1_000));
     assert_eq!(until_refused(&mut isolate, &mut meter, &policy, 1), 1_000);
-    assert_eq!(meter.debited("monthly"), 1_000);
+    assert_eq!(meter.debited(&policy), 1_000);
     // Half of what is left each time, and one by one at the end.
     assert!(meter.asked < 30, "{}", meter.asked);
 }
@@ -47,7 +49,13 @@ fn a_request_that_costs_more_than_is_left_consumes_nothing() {
 #[test]
 fn the_strictest_policy_decides_and_the_others_pay_nothing() {
     let (mut isolate, mut meter) = (Allowances::new(1), Meter::default());
-    let (small, large) = (Policy { name: "small".into(), ..quota(2) }, quota(100));
+    let (small, large) = (
+        Policy {
+            name: "small".into(),
+            ..quota(2)
+        },
+        quota(100),
+    );
     let both = [&large, &small];
     assert!(request(&mut isolate, &mut meter, &both, 1, NOW).is_ok());
     assert!(request(&mut isolate, &mut meter, &both, 1, NOW).is_ok());
@@ -86,7 +94,7 @@ fn what_idles_is_returned_once_and_spent_by_others() {
     for _ in 0..2 {
         meter.answer(&message, NOW);
     }
-    assert_eq!(meter.debited("monthly"), 1);
+    assert_eq!(meter.debited(&policy), 1);
     assert!(idle.idle(NOW + 2 * IDLE).is_empty());
     let later = NOW + 2 * IDLE;
     let admitted = (0..).find(|_| request(&mut busy, &mut meter, &[&policy], 1, later).is_err());
@@ -157,8 +165,14 @@ fn requests_that_come_at_once_ask_once() {
     let waits = second.next(&mut isolate, &limits, Event::Look, NOW);
     assert!(matches!(waits, Step::Wait(_)));
     let answer = Event::Answered(Some(meter.answer(&question, NOW)));
-    assert!(matches!(first.next(&mut isolate, &limits, answer, NOW), Step::Admit(_)));
-    assert!(matches!(second.next(&mut isolate, &limits, Event::Look, NOW), Step::Admit(_)));
+    assert!(matches!(
+        first.next(&mut isolate, &limits, answer, NOW),
+        Step::Admit(_)
+    ));
+    assert!(matches!(
+        second.next(&mut isolate, &limits, Event::Look, NOW),
+        Step::Admit(_)
+    ));
     assert_eq!(meter.asked, 1);
 }
 

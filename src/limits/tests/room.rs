@@ -44,11 +44,13 @@ impl Meter {
         meter::lease(self, request, &Utc, now).unwrap()
     }
 
-    pub(super) fn debited(&self, policy: &str) -> u64 {
-        let is_it = |((_, name), _): &(&(String, String), &Ledger)| name == policy;
-        let (_, ledger) = self.ledgers.iter().find(is_it).unwrap();
-        let limit = ledger.clone().standing(&Utc, 0);
-        limit.policy.limit - limit.left
+    pub(super) fn debited(&mut self, policy: &Policy) -> u64 {
+        let request = LeaseRequest::look(&[Limit {
+            meter: meter(),
+            policy,
+        }]);
+        let reply = meter::lease(self, &request, &Utc, 0).unwrap();
+        policy.limit - reply.leases[0].left
     }
 }
 
