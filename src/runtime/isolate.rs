@@ -8,8 +8,12 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+#[cfg(feature = "control")]
+use crate::registry::TimeZones;
 use crate::runtime::bindings::{Context, binding, variable};
 use crate::runtime::promise::promise;
+#[cfg(feature = "control")]
+use crate::runtime::zones;
 use crate::settings::{RawSettings, Settings, Upstream, bindings};
 
 thread_local! {
@@ -38,6 +42,8 @@ pub(crate) fn known() -> Option<Rc<Settings>> {
 
 fn read(env: &JsValue) -> Option<Rc<Settings>> {
     let raw = RawSettings::of(&|name| variable(env, name));
+    #[cfg(feature = "control")]
+    let raw = raw.with_time_zones(TimeZones(zones::is_known));
     let upstream = |name: &str| {
         let of = |end: &str| [name, end].concat();
         Upstream::of(

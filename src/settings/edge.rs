@@ -13,6 +13,8 @@ use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
 use crate::http::{Route, RouteTable, own_prefix};
 use crate::key::{Brand, Keyring};
+#[cfg(feature = "control")]
+use crate::registry::TimeZones;
 use crate::verify::TestKeys;
 
 /// [`bindings::UPSTREAM_TIMEOUT_MS`] where absent.
@@ -35,6 +37,8 @@ pub struct RawSettings {
     pub at_most: Option<String>,
     /// [`bindings::CONFIRMATIONS`]
     pub confirmations: Option<String>,
+    /// [`bindings::ON_UNMETERED`]
+    pub on_unmetered: Option<String>,
     /// [`bindings::ON_UNPROVEN`]
     pub on_unproven: Option<String>,
     /// [`bindings::UNPROVEN_AT_MOST_MS`]
@@ -70,6 +74,7 @@ impl RawSettings {
             bound: variable(bindings::FRESHNESS_BOUND_MS),
             at_most: variable(bindings::FRESHNESS_AT_MOST_MS),
             confirmations: variable(bindings::CONFIRMATIONS),
+            on_unmetered: variable(bindings::ON_UNMETERED),
             on_unproven: variable(bindings::ON_UNPROVEN),
             unproven_at_most: variable(bindings::UNPROVEN_AT_MOST_MS),
             relay_replicas: variable(bindings::RELAY_REPLICAS),
@@ -82,6 +87,14 @@ impl RawSettings {
             #[cfg(feature = "control")]
             control: RawControlSettings::of(variable),
         }
+    }
+
+    /// With the time zones that the runtime knows.
+    #[cfg(feature = "control")]
+    #[must_use]
+    pub fn with_time_zones(mut self, time_zones: TimeZones) -> Self {
+        self.control.time_zones = time_zones;
+        self
     }
 }
 
@@ -102,6 +115,8 @@ pub struct Settings {
     /// Where freshness cannot be proven, the greatest age of a proof on which a
     /// client is let in all the same; none where it is refused.
     pub serve_unproven: Option<Millis>,
+    /// Whether a client is let in whose limits cannot be checked.
+    pub serve_unmetered: bool,
     /// Relays in each region.
     pub relay_replicas: u8,
     /// The region whose relay is asked, where the operator fixed it.
@@ -224,6 +239,7 @@ impl Settings {
                 raw.on_unproven.as_deref(),
                 raw.unproven_at_most.as_deref(),
             )?,
+            serve_unmetered: serves(raw.on_unmetered.as_deref(), bindings::ON_UNMETERED)?,
             relay_replicas: relay_replicas.unwrap_or(1) as u8,
             relay_region: value(
                 raw.relay_region.as_deref(),
@@ -323,26 +339,27 @@ fn serve_unproven(
     on_unproven: Option<&str>,
     at_most: Option<&str>,
 ) -> Result<Option<Millis>, SettingsError> {
-    let serves = value(
-        on_unproven,
-        bindings::ON_UNPROVEN,
-        "refuse or serve",
-        |text| match text {
-            "refuse" => Some(false),
-            "serve" => Some(true),
-            _ => None,
-        },
-    )?;
+    let serves = serves(on_unproven, bindings::ON_UNPROVEN)?;
     let at_most = number(
         at_most,
         bindings::UNPROVEN_AT_MOST_MS,
         "between 1000 and 86400000",
         1_000..=86_400_000,
     )?;
-    match serves {
-        Some(true) => at_most
-            .map(|ms| Some(Millis(ms)))
-            .ok_or(SettingsError::Missing(bindings::UNPROVEN_AT_MOST_MS)),
-        _ => Ok(None),
+    if serves {
+        let missing = SettingsError::Missing(bindings::UNPROVEN_AT_MOST_MS);
+        at_most.map(|ms| Some(Millis(ms))).ok_or(missing)
+    } else {
+        Ok(None)
     }
+}
+
+/// What becomes of a request that cannot be decided as it should; refused unless said.
+fn serves(text: Option<&str>, name: &'static str) -> Result<bool, SettingsError> {
+    let serves = value(text, name, "refuse or serve", |text| match text {
+        "refuse" => Some(false),
+        "serve" => Some(true),
+        _ => None,
+    })?;
+    Ok(serves.unwrap_or(false))
 }

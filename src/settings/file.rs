@@ -52,6 +52,9 @@ pub struct SettingsFile {
     /// With `serve`: the greatest age of what is served on, in milliseconds.
     #[schemars(range(min = 1000, max = 86_400_000))]
     pub unproven_at_most_ms: Option<u64>,
+    /// What becomes of a request whose limits cannot be counted; `refuse` unless said.
+    #[schemars(extend("enum" = ["refuse", "serve"]))]
+    pub on_unmetered: Option<String>,
     /// Relays in each region; 1 unless said.
     #[schemars(range(min = 1, max = 16))]
     pub relay_replicas: Option<u64>,

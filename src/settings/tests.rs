@@ -197,7 +197,7 @@ fn a_value_of_another_form_is_never_the_default() {
     };
     assert_eq!(with("", None), Ok(()));
     let all = names.borrow().clone();
-    assert_eq!(all.len(), 23);
+    assert_eq!(all.len(), 24);
     for name in all {
         for wrong in ["\u{7}", "\"", "1.5\"", "{\"a\":1}"] {
             let error = with(&name, Some(wrong)).unwrap_err();

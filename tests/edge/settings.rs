@@ -174,7 +174,7 @@ fn a_file_of_ones_own_protects_an_api_behind_nginx() -> Result<()> {
             assert_eq!(received[0].header("katalo-organization"), [ACME]);
         }
         assert_eq!(call(front, &reads, "GET", "/api/orders/7")?.status, 200);
-        rig.upstream().take();
+        assert_eq!(rig.upstream().take().len(), 1);
         for (method, path) in [("DELETE", "/api/orders/7"), ("GET", "/v2/a"), ("GET", "/x")] {
             let answer = call(front, &reads, method, path)?;
             assert_problem(&answer, 403, "insufficient_scope");

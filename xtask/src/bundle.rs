@@ -39,7 +39,7 @@ const SKIPPED: [&str; 2] = [
     "--skip-pass=dae-optimizing",
 ];
 
-const SHIM: [&str; 9] = [
+const SHIM: [&str; 10] = [
     "index.js",
     "edge.js",
     "control.js",
@@ -49,6 +49,7 @@ const SHIM: [&str; 9] = [
     "lines.js",
     "objects.js",
     "runtime.js",
+    "zones.js",
 ];
 
 /// What `katalo.toml` says, as the Worker reads it.

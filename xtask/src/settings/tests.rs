@@ -325,6 +325,7 @@ freshness_bound_ms = 1000
 freshness_at_most_ms = 900
 confirmations = false
 on_unproven = "serve"
+on_unmetered = "serve"
 unproven_at_most_ms = 2000
 upstream_timeout_ms = 3000
 forward_auth_test_keys = true
@@ -366,6 +367,7 @@ fn every_setting_arrives_at_the_worker() {
     assert_eq!(settings.bound.map(|bound| bound.millis().0), Some(1000));
     assert_eq!(settings.at_most.millis().0, 900);
     assert!(!settings.confirmations);
+    assert!(settings.serve_unmetered);
     assert_eq!(settings.serve_unproven, Some(Millis(2000)));
     assert_eq!(settings.upstream_timeout.as_millis(), 3000);
     assert!(settings.test_keys.proxies_take_them);
@@ -435,7 +437,7 @@ fn the_schema_for_editors_is_that_of_the_types() {
         }
     }
     assert_eq!(ranges, 8);
-    for name in ["on_unproven", "relay_region"] {
+    for name in ["on_unproven", "on_unmetered", "relay_region"] {
         for word in properties[name]["enum"].as_array().unwrap() {
             let more = "unproven_at_most_ms = 2000";
             let found = mistakes(&format!("{ROUTE}\n{more}\n{name} = {word}"));
