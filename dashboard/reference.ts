@@ -19,8 +19,8 @@ const input = document.createElement("input");
 input.type = "search";
 input.spellcheck = false;
 label.append(input);
-const status = document.createElement("p");
-status.role = "status";
+const message = document.createElement("p");
+message.role = "status";
 
 input.addEventListener("input", () => {
   const wanted = input.value.toLowerCase().split(/\s+/);
@@ -35,7 +35,7 @@ input.addEventListener("input", () => {
     group.hidden = group.querySelector("li:not([hidden]), article:not([hidden])") === null;
   const searching = input.value !== "";
   unfold(wide || searching);
-  status.textContent = searching ? `${found} of ${entries.length}` : "";
+  message.textContent = searching ? `${found} of ${entries.length}` : "";
 });
 
-index?.prepend(label, status);
+index?.prepend(label, message);

@@ -16,7 +16,9 @@ const SECRETS: &str = include_str!("../.dev.vars.example");
 /// The bindings of a kind, by what the code says of each.
 fn of_kind(kind: &str) -> BTreeSet<&'static str> {
     let documented = CODE.split(&format!("/// {kind}: ")).skip(1);
-    let found: BTreeSet<_> = documented.filter_map(|text| text.split('"').nth(1)).collect();
+    let found: BTreeSet<_> = documented
+        .filter_map(|text| text.split('"').nth(1))
+        .collect();
     assert!(!found.is_empty(), "{kind}");
     found
 }
@@ -28,7 +30,9 @@ fn read(text: &str) -> toml::Table {
 /// This member of each table of a list.
 fn each<'a>(list: &'a toml::Value, member: &str) -> BTreeSet<&'a str> {
     let tables = list.as_array().unwrap().iter();
-    tables.map(|table| table[member].as_str().unwrap()).collect()
+    tables
+        .map(|table| table[member].as_str().unwrap())
+        .collect()
 }
 
 #[test]
@@ -43,10 +47,16 @@ fn every_binding_of_the_code_is_there_with_its_resource() {
             .map(|class| class.as_str().unwrap())
             .collect();
         assert_eq!(each(objects, "class_name"), made);
-        assert_eq!(each(&settings["kv_namespaces"], "binding"), of_kind("Workers KV"));
+        assert_eq!(
+            each(&settings["kv_namespaces"], "binding"),
+            of_kind("Workers KV")
+        );
     }
     let settings = read(WRANGLER);
-    assert_eq!(each(&settings["services"], "binding"), of_kind("Service binding"));
+    assert_eq!(
+        each(&settings["services"], "binding"),
+        of_kind("Service binding")
+    );
 }
 
 /// A binding of a Worker that does not exist is refused; the script deploys the demo
@@ -55,11 +65,15 @@ fn every_binding_of_the_code_is_there_with_its_resource() {
 fn the_api_behind_is_deployed_first() {
     let package: serde_json::Value = serde_json::from_str(PACKAGE).unwrap();
     let script = package["scripts"]["deploy"].as_str().unwrap();
-    let script = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(script)).unwrap();
+    let script =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(script)).unwrap();
     let demo = read(DEMO);
     let line = format!("service = \"{}\"", demo["name"].as_str().unwrap());
     assert!(WRANGLER.lines().any(|one| one == line), "{line}");
-    assert!(script.contains(&format!("grep -q '^{line}' wrangler.toml")), "{line}");
+    assert!(
+        script.contains(&format!("grep -q '^{line}' wrangler.toml")),
+        "{line}"
+    );
     // Workers Builds does not run what [build] says.
     assert!(script.contains(read(WRANGLER)["build"]["command"].as_str().unwrap()));
 }

@@ -16,7 +16,7 @@ get() {
 }
 
 cursor=
-while
+while :; do
   page=$(get "$admin?limit=200${cursor:+&cursor=$cursor}")
   for id in $(printf %s "$page" | jq -r '.items[].id'); do
     last=0
@@ -28,5 +28,5 @@ while
     rm "./$id.part"
   done
   cursor=$(printf %s "$page" | jq -r '.next_cursor // "" | @uri')
-  [ -n "$cursor" ]
-do :; done
+  [ -n "$cursor" ] || break
+done

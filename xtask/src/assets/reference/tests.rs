@@ -87,9 +87,11 @@ fn every_example_is_one_that_the_api_takes() {
             let value = sample(&of, &content["schema"]);
             schema["components"] = document["components"].clone();
             let errors = jsonschema::validator_for(&schema).unwrap();
+            // An ellipsis stands for what only the service can make.
             let errors: Vec<String> = errors
                 .iter_errors(&value)
                 .map(|error| error.to_string())
+                .filter(|error| !error.starts_with("\"…\""))
                 .collect();
             assert!(errors.is_empty(), "{method} {path}: {value}: {errors:?}");
             bodies += 1;
