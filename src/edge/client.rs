@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::edge::authorize;
 use crate::edge::gateway;
+use crate::edge::limits::{self, Payment};
 use crate::edge::usage;
 use crate::edge_call::EdgeCall;
 use crate::http::{
@@ -13,6 +14,7 @@ use crate::http::{
     Route, address_behind, assertion, for_proxy, original, own_usage_answer, unknown_route,
     usage_query,
 };
+use crate::limits::allowance::{Spending, Step};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
@@ -47,6 +49,8 @@ struct Wanted {
     scope: Option<&'static str>,
     freshness: Freshness,
     is_for_proxy: bool,
+    /// Whether that is nginx, which passes few refusals on.
+    is_for_nginx: bool,
 }
 
 impl Wanted {
@@ -75,6 +79,15 @@ impl Wanted {
             scope: None,
             freshness: Freshness::Bounded,
             is_for_proxy: false,
+            is_for_nginx: false,
+        }
+    }
+
+    /// Units of its limits that a request costs. What we answer ourselves is free.
+    fn cost(&self, edge: &Edge) -> u64 {
+        match self.goal {
+            Goal::Identity(_) | Goal::Forward => self.route(edge).map_or(1, Route::cost),
+            Goal::OwnKey | Goal::OwnUsage | Goal::Nothing(_) => 0,
         }
     }
 
@@ -108,6 +121,7 @@ impl Wanted {
                 };
                 Self {
                     is_for_proxy: true,
+                    is_for_nginx: dialect == Dialect::Nginx,
                     ..wanted
                 }
             }
@@ -161,15 +175,19 @@ impl Wanted {
     /// A refusal as the one who asked takes it.
     fn refusal(&self, problem: Problem) -> Problem {
         if self.is_for_proxy {
-            for_proxy(problem)
+            for_proxy(problem, self.is_for_nginx)
         } else {
             problem
         }
     }
 
-    /// Whether a granted request is answered without further I/O of ours.
-    const fn is_answered_at_once(&self) -> bool {
-        !matches!(self.goal, Goal::OwnUsage)
+    /// Whether a granted request is answered without further I/O of ours, if it is paid.
+    fn is_answered_at_once(&self, granted: &Granted) -> bool {
+        match self.goal {
+            Goal::OwnUsage => false,
+            Goal::OwnKey => granted.limits().is_empty(),
+            Goal::Identity(_) | Goal::Forward | Goal::Nothing(_) => true,
+        }
     }
 }
 
@@ -209,26 +227,36 @@ pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         request,
         arrived,
     };
-    match call.authorize_from_cache() {
-        Some(Err(problem)) => call.refuse(problem),
-        Some(Ok(granted)) if call.wanted.is_answered_at_once() => {
-            call.count(None);
-            let Call {
-                edge,
-                incoming,
-                wanted,
-                ..
-            } = &call;
-            answer(edge, incoming, wanted, &granted, arrived)
-        }
-        Some(Ok(granted)) => Ok(promise(async move { call.carry_out(&granted).await })),
-        None => Ok(promise(async move {
-            match call.load_and_authorize().await {
-                Ok(granted) => call.carry_out(&granted).await,
-                Err(problem) => call.refuse(problem),
+    let next = match call.authorize_from_cache() {
+        None => Next::Load,
+        Some(Err(problem)) => return call.refuse(problem),
+        Some(Ok(granted)) if !call.wanted.is_answered_at_once(&granted) => Next::CarryOut(granted),
+        Some(Ok(mut granted)) => match call.pay(&mut granted) {
+            Payment::Done(Err(problem)) => return call.refuse(problem),
+            Payment::Pending(spending, step) => Next::Settle(granted, spending, step),
+            Payment::Done(Ok(())) => {
+                call.count(None);
+                let Call {
+                    edge,
+                    incoming,
+                    wanted,
+                    ..
+                } = &call;
+                return answer(edge, incoming, wanted, &granted, arrived);
             }
-        })),
-    }
+        },
+    };
+    Ok(promise(async move { call.go_on(next).await }))
+}
+
+/// What a request still needs that memory alone cannot answer.
+enum Next {
+    /// Records.
+    Load,
+    /// Units of its limits.
+    Settle(Granted, Spending, Step),
+    /// More than memory for its answer.
+    CarryOut(Granted),
 }
 
 impl Call {
@@ -262,6 +290,34 @@ impl Call {
     fn refuse(&self, problem: Problem) -> Result<JsValue, JsValue> {
         self.count(Some(problem.code));
         refuse(&self.incoming, self.wanted.refusal(problem), None)
+    }
+
+    fn pay(&self, granted: &mut Granted) -> Payment {
+        limits::pay(&self.edge, granted, self.wanted.cost(&self.edge))
+    }
+
+    async fn go_on(&self, next: Next) -> Result<JsValue, JsValue> {
+        let (mut granted, payment) = match next {
+            Next::CarryOut(granted) => (granted, Payment::Done(Ok(()))),
+            Next::Settle(granted, spending, step) => (granted, Payment::Pending(spending, step)),
+            Next::Load => match self.load_and_authorize().await {
+                Err(problem) => return self.refuse(problem),
+                Ok(mut granted) => {
+                    let payment = self.pay(&mut granted);
+                    (granted, payment)
+                }
+            },
+        };
+        let paid = match payment {
+            Payment::Done(paid) => paid,
+            Payment::Pending(spending, step) => {
+                limits::settle(&self.edge, &mut granted, spending, step).await
+            }
+        };
+        match paid {
+            Ok(()) => self.carry_out(&granted).await,
+            Err(problem) => self.refuse(problem),
+        }
     }
 
     async fn carry_out(&self, granted: &Granted) -> Result<JsValue, JsValue> {
@@ -304,6 +360,9 @@ async fn carry_out(
             }
             Err(problem) => refuse(incoming, problem, None),
         },
+        Goal::OwnKey if !granted.limits().is_empty() => {
+            respond(&granted.own_key_with(&limits::shown(edge, granted).await))
+        }
         _ => answer(edge, incoming, wanted, granted, now),
     }
 }
@@ -340,7 +399,7 @@ async fn own_usage(
         listing: usage_query(incoming.query(), now)?,
     };
     let response = registry::call(&edge.env, &call).await?;
-    own_usage_answer(response)
+    own_usage_answer(response, &limits::shown(edge, granted).await)
 }
 
 /// The assertion about a request, or the one that a proxy asked about, where the

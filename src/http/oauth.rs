@@ -111,6 +111,7 @@ pub fn active(
     key: &KeyRecord,
     organization: &OrganizationRecord,
     issuer: &str,
+    limits: &str,
 ) -> Answer {
     let mut document = ObjectWriter::new()
         .raw("active", "true")
@@ -127,6 +128,9 @@ pub fn active(
     }
     if key.restricted {
         document = document.text("restriction", "leak");
+    }
+    if limits != "[]" {
+        document = document.raw("limits", limits);
     }
     answer(document.end())
 }

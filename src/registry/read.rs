@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::context::{CommandError, RequestContext};
 use super::message::{
-    ApiAccess, KeyCounts, KeyLifetimeDays, ListKeys, OrganizationView, Outcome, Page, Refusal,
-    Status,
+    ApiAccess, KeyCounts, KeyLifetimeDays, Limits, ListKeys, OrganizationView, Outcome, Page,
+    Refusal, Status,
 };
 use super::outbox;
 use super::sql as statements;
@@ -49,6 +49,8 @@ pub(super) fn organization(
         created_at: held.created_at,
         deleted_at: held.deleted_at,
         keys,
+        limits: Limits::shown(&held.limits),
+        updated_at: held.updated_at,
         enforced: held.is_enforced(),
         effective_at: held.effective_at(),
         revision: held.revision,

@@ -4,6 +4,7 @@
 mod answer;
 mod body;
 mod idempotency;
+mod limits;
 mod method;
 mod not_found;
 mod precondition;
@@ -15,6 +16,7 @@ mod totals;
 pub use answer::{answer_to, problem_of, session_answer};
 pub use body::{RequestBody, parse_body};
 pub use idempotency::{IDEMPOTENCY_KEY_MAX, idempotency};
+pub use limits::{limits, limits_answer};
 pub use method::check_method;
 pub use not_found::not_found;
 pub use query::{

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, Metadata, Name,
-    Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, present,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, Limits, Metadata,
+    Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, present,
 };
 use super::view::ExportedKey;
 use crate::http::admin::RequestBody;
@@ -70,6 +70,9 @@ pub struct PutOrganization {
     )]
     #[cfg_attr(feature = "schema", schemars(with = "LeakPolicy"))]
     pub leak_policy: Option<LeakPolicy>,
+    /// What all its keys together are held to; `null`: nothing.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub limits: Patch<Limits>,
     /// Whether to answer only once enforced.
     #[serde(default)]
     pub wait: Wait,
@@ -107,6 +110,9 @@ pub struct PatchOrganization {
     )]
     #[cfg_attr(feature = "schema", schemars(with = "LeakPolicy"))]
     pub leak_policy: Option<LeakPolicy>,
+    /// What all its keys together are held to; `null`: nothing.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub limits: Patch<Limits>,
     /// Whether to answer only once enforced.
     #[serde(default)]
     pub wait: Wait,
@@ -119,6 +125,7 @@ impl From<&PutOrganization> for PatchOrganization {
             api_access,
             max_key_lifetime_days,
             leak_policy,
+            limits,
             wait,
         } = order.clone();
         Self {
@@ -126,6 +133,7 @@ impl From<&PutOrganization> for PatchOrganization {
             api_access,
             max_key_lifetime_days,
             leak_policy,
+            limits,
             wait,
         }
     }
@@ -158,6 +166,9 @@ pub struct IssueKey {
         schemars(with = "Option<crate::schema::ClientOrganizationId>")
     )]
     pub bound_organization: Option<OrganizationId>,
+    /// What it is held to, by itself.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
 }
 
 /// `PATCH …/keys/{key id}`: a merge patch (RFC 7396); `metadata` is replaced
@@ -191,6 +202,9 @@ pub struct PatchKey {
     /// New notes, or none.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub metadata: Patch<Metadata>,
+    /// New limits, or none.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub limits: Patch<Limits>,
     /// `null` lifts the restriction of a key that leaked.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     #[cfg_attr(feature = "schema", schemars(with = "()"))]

@@ -6,7 +6,7 @@ use super::key::{Key, Revocation};
 use super::organization::Organization;
 use super::value::object;
 use crate::key::{Brand, KeyId, KeyRecord, KeyState, PublicKeyId, RECORD_VERSION, Scopes, Subject};
-use crate::registry::message::KeyView;
+use crate::registry::message::{KeyView, Limits};
 use crate::time::Timestamp;
 
 impl Key {
@@ -40,6 +40,7 @@ impl Key {
             retires_at: self.retires_at,
             allowed_ips: self.allowed_ips.networks().to_vec(),
             bound_organization: self.bound_organization.clone(),
+            limits: self.limits.clone(),
         }
     }
 
@@ -124,6 +125,8 @@ impl Key {
             allowed_ips: self.allowed_ips.clone(),
             metadata: self.metadata.clone(),
             bound_organization: self.bound_organization.clone(),
+            limits: Limits::shown(&self.limits),
+            updated_at: self.updated_at,
             enforced,
             effective_at: effective_at.filter(|_| enforced),
             revision: self.revision,
@@ -132,7 +135,7 @@ impl Key {
 
     /// What the audit says of it. No digest.
     pub(in crate::registry) fn audit_snapshot(&self) -> Map<String, Json> {
-        object(serde_json::json!({
+        let mut snapshot = object(serde_json::json!({
             "name": self.name,
             "environment": self.environment,
             "scopes": self.scopes,
@@ -148,6 +151,12 @@ impl Key {
             "replaces": self.replaces,
             "replaced_by": self.replaced_by,
             "revision": self.revision,
-        }))
+        }));
+        // As it was before there were any.
+        if !self.limits.is_empty() {
+            let limits = serde_json::json!(Limits::shown(&self.limits));
+            snapshot.insert("limits".to_owned(), limits);
+        }
+        snapshot
     }
 }
