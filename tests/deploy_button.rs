@@ -15,7 +15,8 @@ const SECRETS: &str = include_str!("../.dev.vars.example");
 
 /// The bindings of a kind, by what the code says of each.
 fn of_kind(kind: &str) -> BTreeSet<&'static str> {
-    let documented = CODE.split(&format!("/// {kind}: ")).skip(1);
+    let start = format!("/// {kind}: ");
+    let documented = CODE.split(&start).skip(1);
     let found: BTreeSet<_> = documented
         .filter_map(|text| text.split('"').nth(1))
         .collect();
