@@ -79,14 +79,14 @@ pub(super) fn page(document: &Value) -> Result<String> {
         let links: String = found.iter().map(operation::Group::link).collect();
         let articles: String = found.iter().map(|group| group.article(&of)).collect();
         let title = titled(name);
-        let _ = write!(
+        let _ = writeln!(
             index,
-            "<details><summary>{title}</summary><ul>{links}</ul></details>\n"
+            "<details><summary>{title}</summary><ul>{links}</ul></details>"
         );
-        let _ = write!(
+        let _ = writeln!(
             sections,
             "<section aria-labelledby=\"tag-{name}\"><h2 id=\"tag-{name}\">{title}</h2>{about}\n\
-             {articles}</section>\n",
+             {articles}</section>",
             about = of.prose(text(tag, "description")),
         );
     }

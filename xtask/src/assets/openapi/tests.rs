@@ -662,7 +662,6 @@ fn sessions_introspection_and_problems_are_as_described() {
         &key,
         &organization,
         "https://keys.example",
-        r#"[{"name":"minute","limit":5,"window_seconds":60,"remaining":3,"resets_at":"2026-11-24T03:42:00.000Z"}]"#,
     ));
     fits("Introspection", &introspected);
     assert_eq!(names(&introspected), properties("Introspection"));
