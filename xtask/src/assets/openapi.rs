@@ -20,11 +20,12 @@ use katalo_keys::settings::Settings;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// Writes the document.
-pub(super) fn run(file: &Path, settings: &Settings) -> Result<()> {
+/// Writes the document, and returns it.
+pub(super) fn run(file: &Path, settings: &Settings) -> Result<Value> {
     let document = document(settings)?;
     fs::write(file, serde_json::to_string(&document)?)
-        .with_context(|| format!("cannot write {}", file.display()))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(document)
 }
 
 fn document(settings: &Settings) -> Result<Value> {
