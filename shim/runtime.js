@@ -1,6 +1,22 @@
 // What would be several calls from the crate into the runtime, each dearer than
 // what it does, in one.
 
+import settings from "./settings.js";
+
+/**
+ * A variable's text. What the Worker is bound to goes before what the build wrote of
+ * `katalo.toml`; an empty text is none.
+ *
+ * @param {Env} env
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+export function variable(env, name) {
+  const bound = env[name];
+  const value = bound === undefined || bound === null || bound === "" ? settings[name] : bound;
+  return value === undefined || typeof value === "string" ? value : JSON.stringify(value);
+}
+
 let isolate = "";
 let count = 0;
 

@@ -6,7 +6,7 @@ use web_sys::{Headers, Request};
 
 use crate::control::log;
 use crate::control::{admin, failures, leaks};
-use crate::http::{Answer, Body, Code, Place, Problem, checked_path};
+use crate::http::{Answer, Body, Code, JSON, Place, Problem, checked_path};
 use crate::runtime::bindings::Context;
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
@@ -36,7 +36,7 @@ pub fn handle(
     let Some(path) = checked_path(incoming.path()) else {
         return refusal(&incoming, path_is_ambiguous(), None);
     };
-    match Place::of(path) {
+    match edge.settings.routes.place(path) {
         Place::Admin(_) => Ok(promise(async move {
             let Place::Admin(place) = Place::of(incoming.path()) else {
                 return Ok(JsValue::UNDEFINED);
@@ -48,7 +48,19 @@ pub fn handle(
             let answer = leaks::github(&edge, &incoming, incoming.request_id()).await;
             counted(&edge, &incoming, answer)
         })),
+        Place::Health => finish(&incoming, health(&incoming)),
         _ => refusal(&incoming, Code::NotFound.into(), None),
+    }
+}
+
+/// Both planes are set up, or the request would not have come this far.
+fn health(incoming: &Incoming) -> Result<Answer, Problem> {
+    match incoming.method() {
+        "GET" | "HEAD" => Ok(
+            Answer::new(200, Body::Text(JSON, r#"{"status":"ok"}"#.to_owned()))
+                .with("cache-control", "no-store"),
+        ),
+        _ => Err(Problem::method_not_allowed("GET, HEAD")),
     }
 }
 

@@ -4,7 +4,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request};
 
 use crate::edge::{client, exposure, memory, oauth};
-use crate::http::{AdminPlace, Answer, Body, EdgeReport, JSON, Place, Problem, checked_path};
+use crate::http::{AdminPlace, EdgeReport, Place, Problem, checked_path};
 use crate::runtime::bindings::Context;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
@@ -33,10 +33,7 @@ pub fn handle(
     let incoming = Incoming::of(request, headers, url, authorization);
     let sign = browser_sign(signs & 1 != 0, signs & 2 != 0, signs & 4 != 0);
     let Some(edge) = Edge::of(env, context) else {
-        return match Place::of(incoming.path()) {
-            Place::Health => respond(&health(&incoming)),
-            _ => refusal(&incoming, not_set_up(), None),
-        };
+        return refusal(&incoming, not_set_up(), None);
     };
     let Some(path) = checked_path(incoming.path()) else {
         return refusal(&incoming, path_is_ambiguous(), None);
@@ -70,18 +67,9 @@ pub fn handle(
             finish(&incoming, answer)
         })),
         Place::Admin(place) => Ok(told_of_this_edge(&edge, &place)),
-        Place::LeakReport => Ok(JsValue::NULL),
-        Place::Health => respond(&health(&incoming)),
+        // Whether this plane is set up is known by now; the other has yet to say.
+        Place::LeakReport | Place::Health => Ok(JsValue::NULL),
         _ => refusal(&incoming, Problem::no_such_address(path), None),
-    }
-}
-
-fn health(incoming: &Incoming) -> Answer {
-    match incoming.method() {
-        "GET" | "HEAD" => Answer::new(200, Body::Text(JSON, r#"{"status":"ok"}"#.to_owned()))
-            .with("cache-control", "no-store"),
-        _ => Problem::method_not_allowed("GET, HEAD")
-            .into_answer(incoming.origin(), incoming.request_id()),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod admin;
 mod answer;
 mod assertion;
 mod edge_report;
+mod entry_error;
 mod forward_auth;
 mod identity;
 #[cfg(feature = "control")]
@@ -26,6 +27,7 @@ mod usage;
 pub use answer::{Answer, Body, JSON, NDJSON, PROBLEM};
 pub use assertion::{About, assertion};
 pub use edge_report::EdgeReport;
+pub use entry_error::EntryError;
 pub use forward_auth::{
     Original, PROXIES_ASK, TARGETS, address_behind, for_proxy, original, unknown_route,
 };
@@ -36,12 +38,10 @@ pub use place::{
 };
 pub use problem::{Code, Problem, ProblemKind};
 pub use rate_limit::{QUOTA_EXCEEDED, exceeded, limit_field, limits_member, policy_field};
-pub use route::Route;
-pub use route_table::{Match, OWN_USAGE_SCOPE, RouteTable, RouteTableError};
+pub use route::{Route, RouteEntry};
+pub use route_table::{Match, OWN_USAGE_SCOPE, RouteTable};
 #[cfg(feature = "control")]
-pub(crate) use scopes::did_you_mean;
-#[cfg(feature = "control")]
-pub use scopes::{DescribedScope, described_scopes};
+pub use scopes::{DescribedScope, described_scopes, did_you_mean};
 pub use session::{
     clear_session_cookie, is_write_from_own_page, same_origin, session_cookie, set_session_cookie,
 };

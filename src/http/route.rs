@@ -9,22 +9,42 @@ use crate::key::Scope;
 use crate::settings::bindings::UPSTREAM;
 use crate::verify::Freshness;
 
-/// One entry of `ROUTES`, as the operator writes it.
+/// Lets the requests of one method and path through to the API, if the key has the
+/// scope.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(serde::Serialize, schemars::JsonSchema),
+    schemars(rename = "Route")
+)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
+pub struct RouteEntry {
+    /// In capitals; `*` for every method.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^([A-Z]+|\*)$")))]
     method: String,
+    /// Only at this host: a name in lower case, without a port.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[a-z0-9.-]*$")))]
     host: String,
+    /// `{name}` stands for any one segment, `*` as the last one for all that follows.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^/")))]
     path: String,
+    /// The scope that a key needs.
+    #[cfg_attr(feature = "schema", schemars(with = "Scope"))]
     scope: String,
+    /// `strict` asks the registry on every request.
     #[serde(default)]
     freshness: Freshness,
+    /// The API it leads to, by its name; `UPSTREAM` unless said.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Z0-9_]*$")))]
     upstream: String,
+    /// For what no other entry lists.
     #[serde(default)]
     fallback: bool,
+    /// Units of its key's and its organization's limits that a request costs.
     #[serde(default = "one")]
+    #[cfg_attr(feature = "schema", schemars(range(max = 1_000_000)))]
     cost: u64,
 }
 
@@ -171,8 +191,8 @@ fn host_name(host: &str) -> &str {
 ///
 /// # Errors
 /// What is wrong with it, for the operator.
-pub(super) fn read(written: Written) -> Result<Route, String> {
-    let Written {
+pub(super) fn read(written: RouteEntry) -> Result<Route, String> {
+    let RouteEntry {
         method,
         host,
         path,

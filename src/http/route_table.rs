@@ -3,13 +3,13 @@
 //! that fit the same request are an error. What is meant for all that is not listed
 //! says so (`fallback`), and takes no path that an API could mistake for a listed one.
 
-use std::fmt;
-
+use super::entry_error::EntryError;
 use super::place::{Place, RESERVED};
-use super::route::{Route, Written, read};
+use super::route::{Route, RouteEntry, read};
 use super::route_pattern::Pattern;
 use crate::json;
 use crate::key::Scope;
+use crate::settings::bindings::ROUTES;
 
 /// What a method and a path found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,24 +29,6 @@ impl Match {
             Self::None
         } else {
             Self::OtherMethod(known.join(", "))
-        }
-    }
-}
-
-/// Why `ROUTES` cannot be used: which entry (counted from 1), and what is wrong.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RouteTableError {
-    /// 1 for the first `[[vars.ROUTES]]`; 0 where the whole is wrong.
-    pub entry: usize,
-    /// What is wrong.
-    pub reason: String,
-}
-
-impl fmt::Display for RouteTableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.entry {
-            0 => write!(f, "ROUTES: {}", self.reason),
-            entry => write!(f, "ROUTES, entry {entry}: {}", self.reason),
         }
     }
 }
@@ -72,17 +54,9 @@ impl RouteTable {
     ///
     /// # Errors
     /// An entry that is wrong.
-    pub fn parse(text: &str, own_prefix: &str) -> Result<Self, RouteTableError> {
-        let entries: Vec<Written> = json::from_str(text).map_err(|error| match error.item() {
-            Some(place) => RouteTableError {
-                entry: place + 1,
-                reason: error.message().to_owned(),
-            },
-            None => RouteTableError {
-                entry: 0,
-                reason: "not a list of tables".to_owned(),
-            },
-        })?;
+    pub fn parse(text: &str, own_prefix: &str) -> Result<Self, EntryError> {
+        let entries: Vec<RouteEntry> =
+            json::from_str(text).map_err(|error| EntryError::of_json(ROUTES, &error))?;
         let mut table = Self {
             own_prefix: own_prefix.to_owned(),
             ..Self::default()
@@ -92,15 +66,15 @@ impl RouteTable {
             let pattern = Pattern::parse(&[prefix, path].concat());
             table
                 .reserved
-                .push(pattern.map_err(|reason| RouteTableError { entry: 0, reason })?);
+                .push(pattern.map_err(|reason| EntryError::new(ROUTES, 0, reason))?);
         }
         for (place, written) in entries.into_iter().enumerate() {
-            let route = read(written)
-                .and_then(|route| table.admit(route))
-                .map_err(|reason| RouteTableError {
-                    entry: place + 1,
-                    reason,
-                })?;
+            let route = read(written).map_err(|reason| (reason, 0));
+            let route = route.and_then(|route| table.admit(route));
+            let route = route.map_err(|(reason, earlier)| EntryError {
+                earlier,
+                ..EntryError::new(ROUTES, place + 1, reason)
+            })?;
             table.is_open |= !route.path().starts_with("/v1/");
             table.has_fallback |= route.is_fallback();
             table.routes.push(route);
@@ -183,8 +157,15 @@ impl RouteTable {
         of_routes.chain(Scope::parse(OWN_USAGE_SCOPE))
     }
 
-    /// The route, if it leaves the others and our own paths alone.
-    fn admit(&self, route: Route) -> Result<Route, String> {
+    /// What our own paths begin with.
+    #[must_use]
+    pub fn own_prefix(&self) -> &str {
+        &self.own_prefix
+    }
+
+    /// The route, if it leaves the others and our own paths alone. An error has the
+    /// earlier entry that it is about, counted from 1; 0 for none.
+    fn admit(&self, route: Route) -> Result<Route, (String, usize)> {
         let is_ours = |own: &&Pattern| {
             if route.is_fallback() {
                 own.covers(&route.pattern)
@@ -193,17 +174,15 @@ impl RouteTable {
             }
         };
         if let Some(own) = self.reserved.iter().find(is_ours) {
-            return Err(format!(
+            let reason = format!(
                 "{route} covers {}, which the Worker answers itself (see OWN_PREFIX)",
                 own.as_str()
-            ));
+            );
+            return Err((reason, 0));
         }
         for (place, earlier) in self.routes.iter().enumerate() {
             if let Some(conflict) = route.conflict(earlier) {
-                return Err(format!(
-                    "{route} {conflict} an earlier entry, {} ({earlier})",
-                    place + 1
-                ));
+                return Err((format!("{route} {conflict} {earlier}"), place + 1));
             }
         }
         Ok(route)
@@ -215,7 +194,7 @@ mod tests {
     use super::*;
     use crate::verify::Freshness;
 
-    fn parse(text: &str) -> Result<RouteTable, RouteTableError> {
+    fn parse(text: &str) -> Result<RouteTable, EntryError> {
         RouteTable::parse(text, "")
     }
 
@@ -281,7 +260,7 @@ mod tests {
             ),
             (
                 r#"{"method":"GET","path":"/v1/catalogs/all","scope":"s"}"#,
-                "earlier entry",
+                "(entry 1)",
             ),
         ] {
             let first = r#"{"method":"GET","path":"/v1/catalogs/{id}","scope":"read"}"#;

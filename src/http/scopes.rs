@@ -5,12 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::entry_error::EntryError;
 use super::route_table::{OWN_USAGE_SCOPE, RouteTable};
 use crate::json;
 use crate::key::Scope;
+use crate::settings::bindings::{ROUTES, SCOPES};
 
 /// A scope that a client's key can be given.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DescribedScope")
+)]
 #[serde(deny_unknown_fields)]
 pub struct DescribedScope {
     /// As keys carry it.
@@ -43,33 +50,28 @@ pub fn described_scopes(
     catalogue: Option<&str>,
     routes: &RouteTable,
     more: Vec<Scope>,
-) -> Result<Vec<DescribedScope>, String> {
+) -> Result<Vec<DescribedScope>, EntryError> {
     let mut scopes: Vec<DescribedScope> = match catalogue {
-        Some(text) => json::from_str(text).map_err(|error| match error.item() {
-            Some(place) => format!("entry {}: {}", place + 1, error.message()),
-            None => "not a list of tables".to_owned(),
-        })?,
+        Some(text) => json::from_str(text).map_err(|error| EntryError::of_json(SCOPES, &error))?,
         None => Vec::new(),
     };
     let mut known = BTreeSet::new();
     for (place, scope) in scopes.iter().enumerate() {
-        check(scope).map_err(|reason| format!("entry {}: {reason}", place + 1))?;
+        let wrong = |reason| EntryError::new(SCOPES, place + 1, reason);
+        check(scope).map_err(wrong)?;
         if !known.insert(scope.name.clone()) {
-            let name = &scope.name;
-            return Err(format!("entry {}: {name} is there twice", place + 1));
+            return Err(wrong(format!("{} is there twice", scope.name)));
         }
     }
     if catalogue.is_some() {
         let is_known = |scope: &Scope| known.contains(scope) || scope.as_str() == OWN_USAGE_SCOPE;
-        let asked = (0..).map_while(|place| routes.get(place));
-        if let Some(route) = asked.into_iter().find(|route| !is_known(route.scope())) {
+        let mut asked = routes.iter().enumerate();
+        if let Some((place, route)) = asked.find(|(_, route)| !is_known(route.scope())) {
             let scope = route.scope().as_str();
             let meant = did_you_mean(scope, known.iter().map(Scope::as_str));
-            return Err(format!(
-                "{} {} in ROUTES asks for the scope {scope}{meant}, which has no entry",
-                route.method(),
-                route.path(),
-            ));
+            let reason =
+                format!("{route} asks for the scope {scope}{meant}, which has no entry in SCOPES");
+            return Err(EntryError::new(ROUTES, place + 1, reason));
         }
     }
     for scope in routes.scopes().chain(more) {
@@ -102,11 +104,13 @@ fn check(scope: &DescribedScope) -> Result<(), String> {
 }
 
 /// ` (did you mean read?)`, where a known name is close to the one that is not known.
-pub(crate) fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn did_you_mean<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let most = unknown.len().div_ceil(4);
+    let lower = unknown.to_ascii_lowercase();
     let distances = known
         .into_iter()
-        .map(|name| (distance(unknown, name), name));
+        .map(|name| (distance(&lower, &name.to_ascii_lowercase()), name));
     match distances.filter(|(distance, _)| *distance <= most).min() {
         Some((_, name)) => format!(" (did you mean {name}?)"),
         None => String::new(),
@@ -143,7 +147,7 @@ fn distance(one: &str, other: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn read(catalogue: Option<&str>, scopes: &[&str]) -> Result<Vec<DescribedScope>, String> {
+    fn read(catalogue: Option<&str>, scopes: &[&str]) -> Result<Vec<DescribedScope>, EntryError> {
         let routes = scopes.iter().enumerate().map(|(place, scope)| {
             format!(r#"{{"method":"GET","path":"/v1/r{place}","scope":"{scope}"}}"#)
         });
@@ -193,16 +197,19 @@ mod tests {
             (r#"{"name":"a","description":{"en":"x\u0007"}}"#, "1 to 200"),
             (r#"{"name":"first"}"#, "twice"),
         ] {
-            let error = read(Some(&format!(r#"[{{"name":"first"}},{entry}]"#)), &[]).unwrap_err();
+            let error = read(Some(&format!(r#"[{{"name":"first"}},{entry}]"#)), &[]);
+            let error = error.unwrap_err().to_string();
             assert!(
-                error.starts_with("entry 2: ") && error.contains(words),
+                error.starts_with("SCOPES, entry 2: ") && error.contains(words),
                 "{entry}: {error}"
             );
         }
-        assert_eq!(read(Some("{}"), &[]).unwrap_err(), "not a list of tables");
+        let error = read(Some("{}"), &[]).unwrap_err();
+        assert_eq!(error.to_string(), "SCOPES: not a list of tables");
+        let error = read(Some(r#"[{"name":"read"}]"#), &["read", "raed"]).unwrap_err();
         assert_eq!(
-            read(Some(r#"[{"name":"read"}]"#), &["read", "raed"]).unwrap_err(),
-            "GET /v1/r1 in ROUTES asks for the scope raed (did you mean read?), which has no entry"
+            error.to_string(),
+            "ROUTES, entry 2: GET /v1/r1 asks for the scope raed (did you mean read?), which has no entry in SCOPES"
         );
     }
 
@@ -216,6 +223,7 @@ mod tests {
             ("orders:raed", Some("orders:read")),
             ("order:write", Some("orders:write")),
             ("Read", Some("read")),
+            ("ORDERS:READ", Some("orders:read")),
             ("billing", None),
             ("x", None),
             ("nonsense", None),

@@ -142,8 +142,15 @@ impl serde::de::Error for Error {
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
+        #[cfg(feature = "control")]
+        let meant = crate::http::did_you_mean(name, known.iter().copied());
+        #[cfg(not(feature = "control"))]
+        let meant = "";
         let known = words::list(known);
-        Self::new(&format_args!("there is no member `{name}`, only {known}")).within(name)
+        Self::new(&format_args!(
+            "there is no member `{name}`{meant}, only {known}"
+        ))
+        .within(name)
     }
 
     fn missing_field(name: &'static str) -> Self {

@@ -73,6 +73,10 @@ extern "C" {
 
 #[wasm_bindgen(raw_module = "./runtime.js")]
 extern "C" {
+    /// A variable's text, of `env` or else of `katalo.toml`: a string as it is,
+    /// anything else as JSON.
+    pub(crate) fn variable(env: &JsValue, name: &str) -> Option<String>;
+
     /// Resolves after so many milliseconds.
     pub(crate) fn sleep(milliseconds: f64) -> Promise;
 
@@ -142,7 +146,7 @@ pub(crate) mod header {
     }
 }
 
-/// A binding or variable of `env`; `None` where it is not bound.
+/// A binding of `env`; `None` where it is not bound.
 pub(crate) fn binding(env: &JsValue, name: &str) -> Option<JsValue> {
     Reflect::get(env, &JsValue::from_str(name))
         .ok()

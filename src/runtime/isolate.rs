@@ -10,13 +10,10 @@ use wasm_bindgen_futures::JsFuture;
 
 #[cfg(feature = "control")]
 use crate::registry::TimeZones;
-use crate::runtime::bindings::{Context, binding};
-use crate::runtime::objects::variable;
+use crate::runtime::bindings::{Context, binding, variable};
 use crate::runtime::promise::promise;
 #[cfg(feature = "control")]
 use crate::runtime::zones;
-#[cfg(feature = "control")]
-use crate::settings::RawControlSettings;
 use crate::settings::{RawSettings, Settings, Upstream, bindings};
 
 thread_local! {
@@ -44,36 +41,9 @@ pub(crate) fn known() -> Option<Rc<Settings>> {
 }
 
 fn read(env: &JsValue) -> Option<Rc<Settings>> {
-    let raw = RawSettings {
-        root_keys: variable(env, bindings::ROOT_KEYS),
-        brand: variable(env, bindings::BRAND),
-        routes: variable(env, bindings::ROUTES),
-        own_prefix: variable(env, bindings::OWN_PREFIX),
-        at_most: variable(env, bindings::FRESHNESS_AT_MOST_MS),
-        confirmations: variable(env, bindings::CONFIRMATIONS),
-        on_unmetered: variable(env, bindings::ON_UNMETERED),
-        on_unproven: variable(env, bindings::ON_UNPROVEN),
-        unproven_at_most: variable(env, bindings::UNPROVEN_AT_MOST_MS),
-        relay_replicas: variable(env, bindings::RELAY_REPLICAS),
-        relay_region: variable(env, bindings::RELAY_REGION),
-        log_sample_percent: variable(env, bindings::LOG_SAMPLE_PERCENT),
-        upstream_timeout: variable(env, bindings::UPSTREAM_TIMEOUT_MS),
-        forward_auth_secret: variable(env, bindings::FORWARD_AUTH_SECRET),
-        forward_auth_test_keys: variable(env, bindings::FORWARD_AUTH_TEST_KEYS),
-        assertion_secret: variable(env, bindings::ASSERTION_SECRET),
-        #[cfg(feature = "control")]
-        control: RawControlSettings {
-            bootstrap_token: variable(env, bindings::BOOTSTRAP_TOKEN),
-            key_transfer: variable(env, bindings::KEY_TRANSFER),
-            client_scopes: variable(env, bindings::CLIENT_SCOPES),
-            scopes: variable(env, bindings::SCOPES),
-            retention_days: variable(env, bindings::RETENTION_DAYS),
-            audit_retention_days: variable(env, bindings::AUDIT_RETENTION_DAYS),
-            bound: variable(env, bindings::FRESHNESS_BOUND_MS),
-            github_public_keys: variable(env, bindings::GITHUB_PUBLIC_KEYS),
-            time_zones: TimeZones(zones::is_known),
-        },
-    };
+    let raw = RawSettings::of(&|name| variable(env, name));
+    #[cfg(feature = "control")]
+    let raw = raw.with_time_zones(TimeZones(zones::is_known));
     let upstream = |name: &str| {
         let of = |end: &str| [name, end].concat();
         Upstream::of(

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use js_sys::JSON;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
@@ -112,11 +111,3 @@ pub(crate) async fn ask<R: DeserializeOwned>(
 /// What the shim answers for an object that has no place left (RFC 9110 section
 /// 15.6.4).
 const OVERLOADED: f64 = 503.0;
-
-/// A variable's text: a string as it is, anything else as JSON.
-pub(crate) fn variable(env: &JsValue, name: &str) -> Option<String> {
-    let value = js::binding(env, name)?;
-    value
-        .as_string()
-        .or_else(|| JSON::stringify(&value).ok()?.as_string())
-}

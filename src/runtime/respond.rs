@@ -170,9 +170,10 @@ pub(crate) fn finish(
     }
 }
 
-/// The settings cannot be used; why is in the log.
+/// The settings cannot be used; which one is in the log alone.
 pub(crate) fn not_set_up() -> Problem {
-    Problem::from(Code::InternalError).because("The service is not set up yet.")
+    Problem::from(Code::InternalError)
+        .because("A setting is missing or wrong: the log names it (misconfigured).")
 }
 
 /// The path is none that every server behind reads alike.

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::bindings;
 use super::error::SettingsError;
-use super::value::{bound, secret, switch, value};
+use super::value::{number, secret, switch, value};
 use crate::freshness::Bound;
 use crate::http::leaks::SigningKey;
 use crate::http::{DescribedScope, RouteTable, described_scopes};
@@ -26,8 +26,6 @@ pub struct RawControlSettings {
     pub retention_days: Option<String>,
     /// [`bindings::AUDIT_RETENTION_DAYS`]
     pub audit_retention_days: Option<String>,
-    /// [`bindings::FRESHNESS_BOUND_MS`]
-    pub bound: Option<String>,
     /// [`bindings::GITHUB_PUBLIC_KEYS`], as JSON.
     pub github_public_keys: Option<String>,
     /// Which time zones the runtime knows.
@@ -46,51 +44,68 @@ pub struct ControlSettings {
     pub github_public_keys: Option<Vec<SigningKey>>,
 }
 
+impl RawControlSettings {
+    /// What each binding holds, as `variable` tells it.
+    pub(super) fn of(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            bootstrap_token: variable(bindings::BOOTSTRAP_TOKEN),
+            key_transfer: variable(bindings::KEY_TRANSFER),
+            client_scopes: variable(bindings::CLIENT_SCOPES),
+            scopes: variable(bindings::SCOPES),
+            retention_days: variable(bindings::RETENTION_DAYS),
+            audit_retention_days: variable(bindings::AUDIT_RETENTION_DAYS),
+            github_public_keys: variable(bindings::GITHUB_PUBLIC_KEYS),
+            time_zones: TimeZones::default(),
+        }
+    }
+}
+
 impl ControlSettings {
     /// Reads them. The scopes of clients' keys are those of the routes, and more.
     ///
     /// # Errors
     /// The first that cannot be used.
     pub(super) fn read(
-        raw: RawControlSettings,
+        raw: &mut RawControlSettings,
         routes: &RouteTable,
+        bound: Bound,
     ) -> Result<Self, SettingsError> {
         let usual = RegistrySettings::default();
-        let days = |text: &str| text.parse().ok().filter(|days| (30..=3650).contains(days));
-        let days = |text, name| value(text, name, "between 30 and 3650", days);
+        let days = |text: &Option<String>, name| {
+            let days = number(text.as_deref(), name, "between 30 and 3650", 30..=3650)?;
+            Ok(days.and_then(|days| u32::try_from(days).ok()))
+        };
         let more_scopes: Vec<Scope> = value(
-            raw.client_scopes,
+            raw.client_scopes.as_deref(),
             bindings::CLIENT_SCOPES,
             "scopes separated by spaces, such as read write",
             |text| text.split_ascii_whitespace().map(Scope::parse).collect(),
         )?
         .unwrap_or_default();
-        let catalogue = raw.scopes.filter(|text| !text.is_empty());
-        let client_scopes = described_scopes(catalogue.as_deref(), routes, more_scopes)
-            .map_err(SettingsError::Scopes)?;
+        let catalogue = raw.scopes.as_deref().filter(|text| !text.is_empty());
+        let client_scopes =
+            described_scopes(catalogue, routes, more_scopes).map_err(SettingsError::Entry)?;
         Ok(Self {
-            bootstrap_token: secret(raw.bootstrap_token, bindings::BOOTSTRAP_TOKEN)?,
+            bootstrap_token: secret(raw.bootstrap_token.take(), bindings::BOOTSTRAP_TOKEN)?,
             registry: RegistrySettings {
                 time_zones: raw.time_zones,
-                transfer: switch(raw.key_transfer, bindings::KEY_TRANSFER)?
+                transfer: switch(raw.key_transfer.as_deref(), bindings::KEY_TRANSFER)?
                     .unwrap_or(usual.transfer),
                 client_scopes: client_scopes
                     .iter()
                     .map(|scope| scope.name.clone())
                     .collect(),
-                wait: bound(raw.bound, bindings::FRESHNESS_BOUND_MS)?
-                    .unwrap_or(Bound::DEFAULT)
-                    .wait(),
-                retention_days: days(raw.retention_days, bindings::RETENTION_DAYS)?
+                wait: bound.wait(),
+                retention_days: days(&raw.retention_days, bindings::RETENTION_DAYS)?
                     .unwrap_or(usual.retention_days),
                 audit_retention_days: days(
-                    raw.audit_retention_days,
+                    &raw.audit_retention_days,
                     bindings::AUDIT_RETENTION_DAYS,
                 )?,
             },
             client_scopes,
             github_public_keys: value(
-                raw.github_public_keys,
+                raw.github_public_keys.as_deref(),
                 bindings::GITHUB_PUBLIC_KEYS,
                 r#"JSON of the form {"public_keys":[{"key_identifier":"…","key":"<PEM>"}]}"#,
                 SigningKey::read_all,

@@ -8,11 +8,13 @@ use super::bindings;
 #[cfg(feature = "control")]
 use super::control::{ControlSettings, RawControlSettings};
 use super::error::SettingsError;
-use super::value::{bound, secret, switch, value};
+use super::value::{bound, number, secret, switch, value};
 use crate::freshness::failover::Region;
 use crate::freshness::{Bound, Millis};
 use crate::http::{Route, RouteTable, own_prefix};
 use crate::key::{Brand, Keyring};
+#[cfg(feature = "control")]
+use crate::registry::TimeZones;
 use crate::verify::TestKeys;
 
 /// [`bindings::UPSTREAM_TIMEOUT_MS`] where absent.
@@ -29,6 +31,8 @@ pub struct RawSettings {
     pub routes: Option<String>,
     /// [`bindings::OWN_PREFIX`]
     pub own_prefix: Option<String>,
+    /// [`bindings::FRESHNESS_BOUND_MS`]
+    pub bound: Option<String>,
     /// [`bindings::FRESHNESS_AT_MOST_MS`]
     pub at_most: Option<String>,
     /// [`bindings::CONFIRMATIONS`]
@@ -58,12 +62,51 @@ pub struct RawSettings {
     pub control: RawControlSettings,
 }
 
+impl RawSettings {
+    /// What each binding holds, as `variable` tells it.
+    #[must_use]
+    pub fn of(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            root_keys: variable(bindings::ROOT_KEYS),
+            brand: variable(bindings::BRAND),
+            routes: variable(bindings::ROUTES),
+            own_prefix: variable(bindings::OWN_PREFIX),
+            bound: variable(bindings::FRESHNESS_BOUND_MS),
+            at_most: variable(bindings::FRESHNESS_AT_MOST_MS),
+            confirmations: variable(bindings::CONFIRMATIONS),
+            on_unmetered: variable(bindings::ON_UNMETERED),
+            on_unproven: variable(bindings::ON_UNPROVEN),
+            unproven_at_most: variable(bindings::UNPROVEN_AT_MOST_MS),
+            relay_replicas: variable(bindings::RELAY_REPLICAS),
+            relay_region: variable(bindings::RELAY_REGION),
+            log_sample_percent: variable(bindings::LOG_SAMPLE_PERCENT),
+            upstream_timeout: variable(bindings::UPSTREAM_TIMEOUT_MS),
+            forward_auth_secret: variable(bindings::FORWARD_AUTH_SECRET),
+            forward_auth_test_keys: variable(bindings::FORWARD_AUTH_TEST_KEYS),
+            assertion_secret: variable(bindings::ASSERTION_SECRET),
+            #[cfg(feature = "control")]
+            control: RawControlSettings::of(variable),
+        }
+    }
+
+    /// With the time zones that the runtime knows.
+    #[cfg(feature = "control")]
+    #[must_use]
+    pub fn with_time_zones(mut self, time_zones: TimeZones) -> Self {
+        self.control.time_zones = time_zones;
+        self
+    }
+}
+
 /// Settings that can be worked with. No `Debug`: they hold secrets.
 pub struct Settings {
     /// Root keys and what is derived from them.
     pub keyring: Keyring,
     /// The protected routes.
     pub routes: RouteTable,
+    /// The freshness bound, where the operator fixed it. The data plane makes no use of
+    /// it, but must not serve where it is wrong.
+    pub bound: Option<Bound>,
     /// This edge's own limit of the freshness bound.
     pub at_most: Bound,
     /// Whether changes are enforced by confirmation, and by time where that fails;
@@ -137,65 +180,88 @@ impl Settings {
     /// # Errors
     /// The first that cannot be used.
     pub fn read(
-        raw: RawSettings,
+        mut raw: RawSettings,
         upstream: &dyn Fn(&str) -> Upstream,
     ) -> Result<Self, SettingsError> {
-        let routes = raw.routes.ok_or(SettingsError::Missing(bindings::ROUTES))?;
+        Self::read_from(&mut raw, upstream)
+    }
+
+    /// By reference: to drop all of `raw` wherever it ends would be a kilobyte of code.
+    fn read_from(
+        raw: &mut RawSettings,
+        upstream: &dyn Fn(&str) -> Upstream,
+    ) -> Result<Self, SettingsError> {
+        let routes = raw.routes.as_deref();
+        let routes = routes.ok_or(SettingsError::Missing(bindings::ROUTES))?;
         let own_prefix = value(
-            raw.own_prefix,
+            raw.own_prefix.as_deref(),
             bindings::OWN_PREFIX,
             "a path such as /_keys, without a slash at its end",
             own_prefix,
         )?
         .unwrap_or_default();
-        let routes = RouteTable::parse(&routes, &own_prefix).map_err(SettingsError::Routes)?;
+        let routes = RouteTable::parse(routes, &own_prefix).map_err(SettingsError::Entry)?;
         let upstreams = upstreams(&routes, upstream)?;
+        let fixed = bound(raw.bound.as_deref(), bindings::FRESHNESS_BOUND_MS)?;
+        let at_most = bound(raw.at_most.as_deref(), bindings::FRESHNESS_AT_MOST_MS)?;
+        let relay_replicas = number(
+            raw.relay_replicas.as_deref(),
+            bindings::RELAY_REPLICAS,
+            "between 1 and 16",
+            1..=16,
+        )?;
+        let log_sample_percent = number(
+            raw.log_sample_percent.as_deref(),
+            bindings::LOG_SAMPLE_PERCENT,
+            "between 0 and 100",
+            0..=100,
+        )?;
+        let upstream_timeout = number(
+            raw.upstream_timeout.as_deref(),
+            bindings::UPSTREAM_TIMEOUT_MS,
+            "between 100 and 600000",
+            100..=600_000,
+        )?;
         Ok(Self {
             #[cfg(feature = "control")]
-            control: ControlSettings::read(raw.control, &routes)?,
-            keyring: keyring(raw.root_keys, raw.brand.as_deref())?,
+            control: ControlSettings::read(
+                &mut raw.control,
+                &routes,
+                fixed.unwrap_or(Bound::DEFAULT),
+            )?,
+            keyring: keyring(raw.root_keys.take(), raw.brand.as_deref())?,
             routes,
-            at_most: bound(raw.at_most, bindings::FRESHNESS_AT_MOST_MS)?.unwrap_or(Bound::MAX),
-            confirmations: switch(raw.confirmations, bindings::CONFIRMATIONS)?.unwrap_or(true),
-            serve_unproven: serve_unproven(raw.on_unproven, raw.unproven_at_most)?,
-            serve_unmetered: serves(raw.on_unmetered, bindings::ON_UNMETERED)?,
-            relay_replicas: value(
-                raw.relay_replicas,
-                bindings::RELAY_REPLICAS,
-                "between 1 and 16",
-                |text| text.parse().ok().filter(|count| (1..=16).contains(count)),
-            )?
-            .unwrap_or(1),
+            bound: fixed,
+            at_most: at_most.unwrap_or(Bound::MAX),
+            confirmations: switch(raw.confirmations.as_deref(), bindings::CONFIRMATIONS)?
+                .unwrap_or(true),
+            serve_unproven: serve_unproven(
+                raw.on_unproven.as_deref(),
+                raw.unproven_at_most.as_deref(),
+            )?,
+            serve_unmetered: serves(raw.on_unmetered.as_deref(), bindings::ON_UNMETERED)?,
+            relay_replicas: relay_replicas.unwrap_or(1) as u8,
             relay_region: value(
-                raw.relay_region,
+                raw.relay_region.as_deref(),
                 bindings::RELAY_REGION,
                 "a location hint, such as weur",
                 |text| Region::ALL.into_iter().find(|region| region.hint() == text),
             )?,
-            log_sample_percent: value(
-                raw.log_sample_percent,
-                bindings::LOG_SAMPLE_PERCENT,
-                "between 0 and 100",
-                |text| text.parse().ok().filter(|percent| *percent <= 100),
-            )?
-            .unwrap_or(100),
+            log_sample_percent: log_sample_percent.unwrap_or(100) as u8,
             upstreams,
-            upstream_timeout: value(
-                raw.upstream_timeout,
-                bindings::UPSTREAM_TIMEOUT_MS,
-                "between 100 and 600000",
-                |text| text.parse().ok().filter(|ms| (100..=600_000).contains(ms)),
-            )?
-            .map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
+            upstream_timeout: upstream_timeout.map_or(UPSTREAM_TIMEOUT, Duration::from_millis),
             test_keys: TestKeys {
                 proxies_take_them: switch(
-                    raw.forward_auth_test_keys,
+                    raw.forward_auth_test_keys.as_deref(),
                     bindings::FORWARD_AUTH_TEST_KEYS,
                 )?
                 .unwrap_or_default(),
             },
-            forward_auth_secret: secret(raw.forward_auth_secret, bindings::FORWARD_AUTH_SECRET)?,
-            assertion_secret: secret(raw.assertion_secret, bindings::ASSERTION_SECRET)?,
+            forward_auth_secret: secret(
+                raw.forward_auth_secret.take(),
+                bindings::FORWARD_AUTH_SECRET,
+            )?,
+            assertion_secret: secret(raw.assertion_secret.take(), bindings::ASSERTION_SECRET)?,
         })
     }
 }
@@ -227,9 +293,36 @@ fn upstreams(
         if is_needed && found.live.is_none() {
             return Err(SettingsError::Unbound(name.to_owned()));
         }
+        if matches!(&found.live, Some(Target::Origin(url)) if !is_origin(url)) {
+            return Err(SettingsError::Origin(name.to_owned()));
+        }
         upstreams.push((name.to_owned(), found));
     }
     Ok(upstreams)
+}
+
+/// Whether a URL is an origin (RFC 6454 section 6.2): scheme, host and perhaps a port.
+fn is_origin(url: &str) -> bool {
+    let Some(("http" | "https", host)) = url.split_once("://") else {
+        return false;
+    };
+    // The colons of an IPv6 address are within brackets.
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => {
+            if port.parse::<u16>().is_err() {
+                return false;
+            }
+            name
+        }
+        _ => host,
+    };
+    let is_address = name.starts_with('[') && name.ends_with(']');
+    let fits = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_')
+            || is_address && matches!(byte, b':' | b'[' | b']')
+    };
+    !name.is_empty() && name.bytes().all(fits)
 }
 
 fn keyring(root_keys: Option<String>, brand: Option<&str>) -> Result<Keyring, SettingsError> {
@@ -243,29 +336,26 @@ fn keyring(root_keys: Option<String>, brand: Option<&str>) -> Result<Keyring, Se
 
 /// Never without an end: an edge that is cut off would let a revoked key in for ever.
 fn serve_unproven(
-    on_unproven: Option<String>,
-    at_most: Option<String>,
+    on_unproven: Option<&str>,
+    at_most: Option<&str>,
 ) -> Result<Option<Millis>, SettingsError> {
     let serves = serves(on_unproven, bindings::ON_UNPROVEN)?;
-    let at_most = value(
+    let at_most = number(
         at_most,
         bindings::UNPROVEN_AT_MOST_MS,
         "between 1000 and 86400000",
-        |text| {
-            let ms = text.parse().ok()?;
-            (1_000..=86_400_000).contains(&ms).then_some(Millis(ms))
-        },
+        1_000..=86_400_000,
     )?;
     if serves {
         let missing = SettingsError::Missing(bindings::UNPROVEN_AT_MOST_MS);
-        at_most.map(Some).ok_or(missing)
+        at_most.map(|ms| Some(Millis(ms))).ok_or(missing)
     } else {
         Ok(None)
     }
 }
 
 /// What becomes of a request that cannot be decided as it should; refused unless said.
-fn serves(text: Option<String>, name: &'static str) -> Result<bool, SettingsError> {
+fn serves(text: Option<&str>, name: &'static str) -> Result<bool, SettingsError> {
     let serves = value(text, name, "refuse or serve", |text| match text {
         "refuse" => Some(false),
         "serve" => Some(true),

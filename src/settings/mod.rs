@@ -5,6 +5,7 @@
 //! | [`bindings`] | the names of all bindings |
 //! | `edge` | what both planes need, or the data plane alone |
 //! | `control` | what the control plane alone needs |
+//! | `file` | the same as `katalo.toml` has it, for the build |
 //! | `weakened` | which of them weaken a guarantee |
 //! | `value`, `error` | how one setting is read, and why it cannot be |
 
@@ -13,6 +14,8 @@ pub mod bindings;
 mod control;
 mod edge;
 mod error;
+#[cfg(feature = "schema")]
+mod file;
 mod value;
 #[cfg(feature = "control")]
 mod weakened;
@@ -21,6 +24,8 @@ mod weakened;
 pub use control::{ControlSettings, RawControlSettings};
 pub use edge::{RawSettings, Settings, Target, Upstream};
 pub use error::SettingsError;
+#[cfg(feature = "schema")]
+pub use file::{SettingsFile, SettingsFileUpstream};
 #[cfg(feature = "control")]
 pub use weakened::Weakened;
 

@@ -83,7 +83,7 @@ fn a_catalogue_of_scopes_describes_what_there_is() {
         .unwrap()
         .to_string();
     assert!(
-        error.starts_with("SCOPES: GET /api/orders in ROUTES"),
+        error.starts_with("ROUTES, entry 1: GET /api/orders asks for"),
         "{error}"
     );
     assert!(error.contains("did you mean order:read?"), "{error}");
@@ -121,9 +121,88 @@ fn an_upstream_that_a_route_names_is_somewhere() {
         ("service", "", "answers itself"),
         ("service", "_keys", "OWN_PREFIX must be a path"),
         ("", "/_keys", "ORDERS_URL"),
+        ("orders.example", "/_keys", "ORDERS_URL must be an origin"),
+        ("https://orders.example/v2", "/_keys", "must be an origin"),
     ] {
         let error = read(upstream, own_prefix).err().unwrap().to_string();
         assert!(error.contains(words), "{upstream} {own_prefix}: {error}");
+    }
+}
+
+#[test]
+fn an_upstream_has_an_origin_and_nothing_else() {
+    let read = |url: &str| {
+        let raw = RawSettings {
+            routes: Some(r#"[{"method":"GET","path":"/a","scope":"s"}]"#.to_owned()),
+            ..least()
+        };
+        let found = Upstream::of(false, Some(url.to_owned()), false);
+        Settings::read(raw, &|_| found.clone())
+    };
+    for good in [
+        "http://a",
+        "https://api.example.com",
+        "https://api.example.com/",
+        "https://my_api.example:8443",
+        "http://127.0.0.1:8895",
+        "http://[::1]",
+        "http://[2001:db8::1]:80",
+    ] {
+        assert!(read(good).is_ok(), "{good}");
+    }
+    for bad in [
+        "127.0.0.1:8895",
+        "api.example.com",
+        "//api.example.com",
+        "ftp://api.example.com",
+        "http://",
+        "http://:80",
+        "http://a:",
+        "http://a:b",
+        "http://a:65536",
+        "http://a:-1",
+        "http://a/b",
+        "http://a?b",
+        "http://a#b",
+        "http://me@a",
+        "http://a b",
+        "http://a::1",
+        "http://a:1:2",
+        " http://a",
+    ] {
+        let error = read(bad).err().map(|error| error.to_string());
+        assert!(
+            error.is_some_and(|error| error.starts_with("UPSTREAM_URL must be an origin")),
+            "{bad}"
+        );
+    }
+    // None at all is for those who only ask for decisions.
+    assert!(read("").is_ok());
+}
+
+#[test]
+fn a_value_of_another_form_is_never_the_default() {
+    let names = std::cell::RefCell::new(Vec::new());
+    let with = |name: &str, value: Option<&str>| {
+        let raw = RawSettings::of(&|asked| {
+            names.borrow_mut().push(asked.to_owned());
+            match asked {
+                _ if asked == name => value.map(str::to_owned),
+                bindings::ROOT_KEYS => Some(ROOT_KEYS.to_owned()),
+                bindings::ROUTES => Some("[]".to_owned()),
+                _ => None,
+            }
+        });
+        read_raw(raw).map(drop)
+    };
+    assert_eq!(with("", None), Ok(()));
+    let all = names.borrow().clone();
+    assert_eq!(all.len(), 24);
+    for name in all {
+        for wrong in ["\u{7}", "\"", "1.5\"", "{\"a\":1}"] {
+            let error = with(&name, Some(wrong)).unwrap_err();
+            assert_ne!(error.to_string(), "", "{name} {wrong}");
+        }
     }
 }
 

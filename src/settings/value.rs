@@ -1,5 +1,7 @@
 //! Reads one setting.
 
+use std::ops::RangeInclusive;
+
 use zeroize::Zeroizing;
 
 use super::error::SettingsError;
@@ -20,7 +22,7 @@ pub(super) fn secret(
 
 /// Reads a variable that is on or off, and may be absent.
 pub(super) fn switch(
-    text: Option<String>,
+    text: Option<&str>,
     name: &'static str,
 ) -> Result<Option<bool>, SettingsError> {
     value(text, name, "on or off", |text| match text {
@@ -32,12 +34,12 @@ pub(super) fn switch(
 
 /// Reads a variable that may be absent.
 pub(super) fn value<T>(
-    text: Option<String>,
+    text: Option<&str>,
     name: &'static str,
     expected: &'static str,
     read: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, SettingsError> {
-    match text.as_deref() {
+    match text {
         None | Some("") => Ok(None),
         Some(text) => read(text)
             .map(Some)
@@ -45,12 +47,23 @@ pub(super) fn value<T>(
     }
 }
 
+/// Reads a whole number of a range, which `expected` tells.
+pub(super) fn number(
+    text: Option<&str>,
+    name: &'static str,
+    expected: &'static str,
+    range: RangeInclusive<u64>,
+) -> Result<Option<u64>, SettingsError> {
+    value(text, name, expected, |text| {
+        text.parse().ok().filter(|number| range.contains(number))
+    })
+}
+
 /// A freshness bound in milliseconds.
 pub(super) fn bound(
-    text: Option<String>,
+    text: Option<&str>,
     name: &'static str,
 ) -> Result<Option<Bound>, SettingsError> {
-    value(text, name, "between 200 and 600000", |text| {
-        Bound::new(text.parse().ok()?)
-    })
+    let range = Bound::MIN.millis().0..=Bound::MAX.millis().0;
+    Ok(number(text, name, "between 200 and 600000", range)?.and_then(Bound::new))
 }

@@ -19,6 +19,7 @@ use crate::time::Timestamp;
 
 /// How current the records of a decision must be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Freshness {
     /// Proven within the freshness bound.

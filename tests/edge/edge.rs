@@ -41,6 +41,7 @@ mod root_keys;
 mod rotation;
 mod routes;
 mod secrets;
+mod settings;
 mod smuggling;
 mod soak;
 mod standards;

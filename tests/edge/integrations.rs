@@ -12,10 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const SECRET: &str = "forward-auth-secret-of-the-rig-0123456789";
+pub(crate) const SECRET: &str = "forward-auth-secret-of-the-rig-0123456789";
 
 /// A proxy that runs as documented, before the rig's upstream.
-struct Front {
+pub(crate) struct Front {
     program: &'static str,
     client: Client,
     // The process ends before its folder goes.
@@ -49,7 +49,7 @@ impl Front {
 
 impl Front {
     /// Runs the examination; what the program had to say comes with its failure.
-    fn holds(&self, examination: impl FnOnce(&Client) -> Result<()>) -> Result<()> {
+    pub(crate) fn holds(&self, examination: impl FnOnce(&Client) -> Result<()>) -> Result<()> {
         let log = self.folder.path().join(self.program).with_extension("log");
         let shown = OnPanic(log);
         let outcome = examination(&self.client);
@@ -79,7 +79,7 @@ fn documented(name: &str, replaced: &[(&str, &str)]) -> Result<String> {
     Ok(text)
 }
 
-fn nginx(rig: &Rig) -> Result<Front> {
+pub(crate) fn nginx(rig: &Rig) -> Result<Front> {
     let katalo = rig.edge(0).address().to_string();
     let api = rig.upstream().address().to_string();
     Front::start("nginx", |folder, address| {

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Answers every request with its own name, the method and the target.
-fn api(name: &'static str) -> Result<String> {
+pub(crate) fn api(name: &'static str) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let origin = format!("http://{}", listener.local_addr()?);
     thread::spawn(move || {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import settings from "../../shim/settings.js";
 
 let isolates = 0;
 /** The module as an isolate has it that has answered nothing yet. */
@@ -86,5 +87,29 @@ test("a plan names what it says", async () => {
     added: "cache-control\nno-store",
     deadline: 60_000,
     isRestricted: true,
+  });
+});
+
+describe("a variable", () => {
+  test("is what the Worker is bound to, else what katalo.toml says", async () => {
+    const { variable } = await isolate();
+    Object.assign(settings, { BRAND: "acme", BOUND: 300, ROUTES: [{ path: "/a" }] });
+    for (const [env, name, text] of [
+      [{}, "BRAND", "acme"],
+      [{}, "BOUND", "300"],
+      [{}, "ROUTES", '[{"path":"/a"}]'],
+      [{}, "OTHER", undefined],
+      [{ BRAND: "other" }, "BRAND", "other"],
+      // An empty one is none; what could be a mistake is not.
+      [{ BRAND: "" }, "BRAND", "acme"],
+      [{ BRAND: null }, "BRAND", "acme"],
+      [{ BRAND: " " }, "BRAND", " "],
+      [{ BOUND: 0 }, "BOUND", "0"],
+      [{ BOUND: false }, "BOUND", "false"],
+      [{ OTHER: "" }, "OTHER", undefined],
+      [{ ROUTES: [] }, "ROUTES", "[]"],
+    ]) {
+      assert.equal(variable(env, name), text, `${JSON.stringify(env)} ${name}`);
+    }
   });
 });

@@ -23,7 +23,7 @@ const BOUND_MS: &str = "200";
 pub(crate) const USUAL: u64 = 60;
 
 pub(crate) fn lint() -> Result<()> {
-    bundle::run(&bundle::Options::default())?;
+    bundle::run(&bundle::Options::of_example())?;
     tools::run(
         node::command("redocly")?
             .args(["lint", "build/assets/openapi.json", "--config=redocly.yaml"])
@@ -36,7 +36,7 @@ pub(crate) fn lint() -> Result<()> {
 /// makes up requests.
 pub(crate) fn run(seconds: u64) -> Result<()> {
     tools::stop_on_signals()?;
-    bundle::run(&bundle::Options::default())?;
+    let loaded = bundle::run(&bundle::Options::of_example())?;
     let token = variables::bootstrap_token()?;
     let port = server::free_port()?;
     let place = Scratch::new("api", port)?;
@@ -44,13 +44,14 @@ pub(crate) fn run(seconds: u64) -> Result<()> {
         "api",
         port,
         &place.path().join("state"),
+        &loaded,
         &[
             ("FRESHNESS_BOUND_MS", BOUND_MS),
             ("KEY_TRANSFER", "on"),
             ("GITHUB_PUBLIC_KEYS", &browser::leak_reporter()?),
         ],
     )?;
-    let ready = Ready::make(server.origin(), &token)?;
+    let ready = Ready::make(&server, &token, &loaded.checked.settings)?;
     let admin = |method: &str, path: &str, body: &Value| {
         let url = format!("{}/admin/v1/{path}", server.origin());
         ready::call(method, &url, &ready.admin_key, Some(body))

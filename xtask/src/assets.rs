@@ -18,6 +18,7 @@ mod reference;
 
 use crate::{node, project, tools};
 use anyhow::{Context, Result};
+use katalo_keys::settings::Settings;
 use serde_json::Value;
 use std::{
     fs,
@@ -34,12 +35,12 @@ const DASHBOARD_POLICY: &str = "default-src 'none'; script-src 'self'; style-src
 const TARGET: &str = "es2022,chrome123,firefox120,safari17.5";
 
 /// Lays out all assets in `build`/assets.
-pub(crate) fn run(build: &Path) -> Result<()> {
+pub(crate) fn run(build: &Path, settings: &Settings) -> Result<()> {
     let assets = build.join("assets");
     fs::create_dir_all(&assets)?;
     dashboard(&assets.join("dashboard"))?;
     problems::run(&assets.join("problems"))?;
-    let document = openapi::run(&assets.join("openapi.json"))?;
+    let document = openapi::run(&assets.join("openapi.json"), settings)?;
     documentation(&assets.join("docs"), &document)?;
     fs::write(assets.join("_headers"), headers())?;
     fs::write(assets.join("_redirects"), "/ /dashboard/ 302\n")?;

@@ -11,7 +11,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    bundle::run(&bundle::Options::default())?;
+    bundle::run(&bundle::Options::of_example())?;
     peers()?;
     tools::run(
         tools::cargo()

@@ -23,7 +23,7 @@ pub(crate) fn types(folder: &str) -> Result<()> {
 
 pub(crate) fn run() -> Result<()> {
     tools::stop_on_signals()?;
-    bundle::run(&bundle::Options::default())?;
+    let loaded = bundle::run(&bundle::Options::of_example())?;
     let token = variables::bootstrap_token()?;
     let port = server::free_port()?;
     let place = Scratch::new("browser", port)?;
@@ -32,13 +32,14 @@ pub(crate) fn run() -> Result<()> {
         "browser",
         port,
         &place.path().join("state"),
+        &loaded,
         &[
             ("FRESHNESS_BOUND_MS", BOUND_MS),
             ("GITHUB_PUBLIC_KEYS", &reporter),
         ],
     )?;
     let ready = place.path().join("ready.json");
-    Ready::make(server.origin(), &token)?.write(&ready)?;
+    Ready::make(&server, &token, &loaded.checked.settings)?.write(&ready)?;
     tools::run(
         node::command("node")?
             .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])

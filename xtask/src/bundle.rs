@@ -4,11 +4,16 @@
 //! |---|---|
 //! | `index.js`: both planes in one script | `shim/`, as it is |
 //! | `edge.js`, `control.js`: each plane alone, and what they import | the same |
+//! | `settings.js` | [`settings`](crate::settings), from `katalo.toml` |
 //! | `katalo_keys_<plane>.js` | wasm-bindgen: the glue |
 //! | `katalo_keys_<plane>_bg.wasm` | cargo, wasm-bindgen, wasm-opt |
 //! | `assets/` | [`assets`](crate::assets) |
 
-use crate::{assets, node, project, tools, variables};
+use crate::{
+    assets, node, project,
+    settings::{self, Loaded},
+    tools, variables,
+};
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
@@ -46,6 +51,9 @@ const SHIM: [&str; 10] = [
     "runtime.js",
     "zones.js",
 ];
+
+/// What `katalo.toml` says, as the Worker reads it.
+const SETTINGS: &str = "settings.js";
 
 /// A plane, which has a module of its own.
 #[derive(Clone, Copy)]
@@ -95,13 +103,45 @@ pub(crate) struct Options {
     /// Compile without optimisation: quicker to build, larger and slower to run
     #[arg(long)]
     dev: bool,
+    /// The file of settings, unless it is the usual one.
+    #[arg(skip)]
+    settings: Option<PathBuf>,
 }
 
-pub(crate) fn run(options: &Options) -> Result<()> {
+impl Options {
+    /// With the demo's settings, whatever else there is: for what is measured or tested.
+    pub(crate) fn of_example() -> Self {
+        Self {
+            settings: Some(settings::EXAMPLE.into()),
+            ..Self::default()
+        }
+    }
+}
+
+/// `cargo xtask build`, also as wrangler runs it.
+pub(crate) fn run_alone(options: &Options) -> Result<()> {
+    // A build that fails has `wrangler dev` hold all requests until one does not.
+    if std::env::var_os(KEEPS_LAST).is_some()
+        && let Err(error) = settings::load(None)
+    {
+        tools::say(format_args!("{error:#}"));
+        return Ok(());
+    }
+    run(options).map(drop)
+}
+
+/// In the environment of a build: one that cannot use the settings leaves the last one
+/// as it is, and does not fail.
+pub(crate) const KEEPS_LAST: &str = "KATALO_KEEPS_LAST_BUILD";
+
+/// Builds, and returns the settings that the Worker got. A mistake in them leaves the
+/// last build as it is.
+pub(crate) fn run(options: &Options) -> Result<Loaded> {
     // Run by `wrangler dev` itself, which reads the file again once it is there.
     if std::env::var("WRANGLER_COMMAND").is_ok_and(|command| command == "dev") {
         variables::complete()?;
     }
+    let loaded = settings::load(options.settings.as_deref())?;
     tools::need_wasm_target()?;
     let build = project::build();
     fs::create_dir_all(&build)?;
@@ -124,8 +164,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         fs::copy(project::root().join("shim").join(name), build.join(name))
             .context("cannot copy the shim")?;
     }
+    files.push(SETTINGS.to_owned());
+    let text = settings::module(&loaded.checked.variables)?;
+    fs::write(build.join(SETTINGS), text)?;
     remove_others(&build, &files)?;
-    assets::run(&build)
+    assets::run(&build, &loaded.checked.settings)?;
+    Ok(loaded)
 }
 
 /// Whatever an earlier build left would be uploaded too.

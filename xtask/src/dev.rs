@@ -4,6 +4,7 @@ use crate::{
     bundle, node, project,
     ready::Ready,
     server::{Server, need_port},
+    settings::{self, Loaded},
     tools, variables,
 };
 use anyhow::{Context, Result, bail};
@@ -35,7 +36,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let _lock = lock(&state)?;
     let token = variables::bootstrap_token()?;
     node::install()?;
-    bundle::run(&bundle::Options::default())?;
+    let loaded = bundle::run(&bundle::Options::default())?;
+    let settings = &loaded.checked.settings;
 
     // Beside the state, not in it: the state holds no secret.
     let kept = beside(&state, ".ready.json")?;
@@ -46,26 +48,67 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let announced = project::dev().join("ready.json");
     let _ = fs::remove_file(&announced);
 
-    let mut server = Server::start("wrangler", options.port, &state, &[])?;
+    let mut server = Server::start("wrangler", options.port, &state, &loaded, &[])?;
     let mut ready = match Ready::read(&kept)? {
-        Some(ready) => ready.revive(server.origin())?,
-        None => Ready::make(server.origin(), &token)?,
+        Some(ready) => ready.revive(&server, settings)?,
+        None => Ready::make(&server, &token, settings)?,
     };
     ready.base_url = server.origin().to_owned();
     ready.write(&kept)?;
     ready.write(&announced)?;
-    ready.print();
+    ready.print(settings);
+    let mut watch = Watch::begin(&loaded);
     tools::say("serving; Ctrl-C ends it");
 
     while !tools::stopped() {
         if !server.runs() {
             bail!("wrangler dev ended by itself; see target/dev/wrangler.log");
         }
+        watch.look();
         sleep(Duration::from_millis(100));
     }
     tools::say("stopping");
     let _ = fs::remove_file(&announced);
     Ok(())
+}
+
+/// Tells of the settings whenever their file changes. wrangler has them built anew then,
+/// but only its log says so.
+struct Watch {
+    was: Option<PathBuf>,
+    seen: Option<Vec<u8>>,
+}
+
+impl Watch {
+    fn begin(loaded: &Loaded) -> Self {
+        let mut watch = Self {
+            was: loaded.file.clone(),
+            seen: None,
+        };
+        watch.seen = watch.content();
+        watch
+    }
+
+    fn content(&self) -> Option<Vec<u8>> {
+        fs::read(settings::file()?).ok()
+    }
+
+    fn look(&mut self) {
+        let content = self.content();
+        if content == self.seen {
+            return;
+        }
+        self.seen = content;
+        match settings::load(None) {
+            Ok(loaded) if loaded.file != self.was => {
+                tools::say("the settings are in another file now: end this run and start it again")
+            }
+            Ok(_) => tools::say("the settings have changed: they are served in a moment"),
+            Err(error) => tools::say(format_args!(
+                "{error:#}\nkatalo: until that is mended, the last good settings are served"
+            )),
+        }
+    }
 }
 
 /// `<state><end>`.

@@ -1,5 +1,5 @@
-//! Tasks of the project: `cargo xtask build | dev | test | bench | size | timing |
-//! mutants | defences | audit-verify`.
+//! Tasks of the project: `cargo xtask build | check | schema | dev | test | bench |
+//! size | timing | mutants | defences | audit-verify`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -23,6 +23,7 @@ mod project;
 mod python;
 mod ready;
 mod server;
+mod settings;
 mod size;
 mod test;
 mod timing;
@@ -43,6 +44,10 @@ struct Arguments {
 enum Task {
     /// Compile the crate to WebAssembly and lay the Worker out in build/
     Build(bundle::Options),
+    /// Check the settings in katalo.toml
+    Check(settings::Options),
+    /// Write katalo.schema.json, by which editors know katalo.toml
+    Schema,
     /// Run everything on this machine, with a demo organization and key
     Dev(dev::Options),
     /// Run what CI runs, in the same order
@@ -63,7 +68,9 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
-        Task::Build(options) => bundle::run(&options),
+        Task::Build(options) => bundle::run_alone(&options),
+        Task::Check(options) => settings::run(&options),
+        Task::Schema => settings::write_schema(),
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),

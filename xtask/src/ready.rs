@@ -1,13 +1,15 @@
 //! The demo organization and key of a local run, and the file that names them.
 
-use crate::tools;
+use crate::{server::Server, tools};
 use anyhow::{Context, Result, bail};
+use katalo_keys::{http::Route, key::Scopes, settings::Settings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 const ORGANIZATION: &str = "demo";
-const SCOPES: [&str; 5] = ["create", "read", "regenerate", "usage", "billing"];
+/// How many routes are called by way of example.
+const EXAMPLES: usize = 5;
 
 /// `ready.json`. The one place on disk that holds a secret besides `.dev.vars`.
 #[derive(Serialize, Deserialize)]
@@ -22,7 +24,8 @@ pub(crate) struct Ready {
 impl Ready {
     /// Makes the first admin key, an organization and a key, through the admin
     /// routes. On a state where that was done, their secrets are out of reach.
-    pub(crate) fn make(origin: &str, token: &str) -> Result<Self> {
+    pub(crate) fn make(server: &Server, token: &str, settings: &Settings) -> Result<Self> {
+        let origin = server.origin();
         tools::say("bootstrapping: an admin key, the organization `demo` and a key");
         let first = call("POST", &format!("{origin}/admin/v1/bootstrap"), token, None)?;
         if first.status == 409 {
@@ -35,7 +38,7 @@ impl Ready {
         let organization = format!("{origin}/admin/v1/organizations/{ORGANIZATION}");
         let body = json!({ "name": "Demo", "api_access": "enabled" });
         call("PUT", &organization, &admin_key, Some(&body))?.created()?;
-        let issued = issue(&organization, &admin_key)?;
+        let issued = issue(&organization, &admin_key, settings)?;
         Ok(Self {
             base_url: origin.to_owned(),
             admin_key,
@@ -47,7 +50,8 @@ impl Ready {
 
     /// Sees whether the keys of an earlier run still work, and puts a new one in the
     /// place of a demo key that does not.
-    pub(crate) fn revive(mut self, origin: &str) -> Result<Self> {
+    pub(crate) fn revive(mut self, server: &Server, settings: &Settings) -> Result<Self> {
+        let origin = server.origin();
         let organization = format!("{origin}/admin/v1/organizations/{}", self.organization);
         let admin = call("GET", &organization, &self.admin_key, None)?;
         if admin.status != 200 {
@@ -57,9 +61,9 @@ impl Ready {
                 admin.status
             );
         }
-        if call("GET", &format!("{origin}/v1/key"), &self.key, None)?.status != 200 {
+        if call("GET", &format!("{}/v1/key", server.own()), &self.key, None)?.status != 200 {
             tools::say("the demo key of the earlier run no longer works: issuing another");
-            let issued = issue(&organization, &self.admin_key)?;
+            let issued = issue(&organization, &self.admin_key, settings)?;
             self.key_id = issued.text("/key/id")?;
             self.key = issued.text("/secret")?;
         }
@@ -97,7 +101,7 @@ impl Ready {
     }
 
     /// Prints what can be pasted into a shell.
-    pub(crate) fn print(&self) {
+    pub(crate) fn print(&self, settings: &Settings) {
         let Self {
             base_url,
             admin_key,
@@ -106,28 +110,51 @@ impl Ready {
             key,
         } = self;
         let auth = format!("-H 'Authorization: Bearer {key}'");
+        let routes = settings.routes.iter();
+        let everywhere = routes.filter(|route| !route.is_fallback() && route.host().is_none());
+        let calls: String = everywhere
+            .take(EXAMPLES)
+            .map(|route| format!("curl -i{} {auth}\n", example(route, base_url)))
+            .collect();
+        let own = settings.routes.own_prefix();
         println!(
             "\nKatalo keys at {base_url}\n\n\
              The dashboard: {base_url}/dashboard/ (sign in with {admin_key})\n\n\
              Call the API with the demo key:\n\
-             curl -i -X POST {base_url}/v1/catalogs {auth}\n\
-             curl -i {base_url}/v1/catalogs/cat_demo {auth}\n\
-             curl -i -X POST {base_url}/v1/catalogs/cat_demo/regenerate {auth}\n\
-             curl -i {base_url}/v1/usage {auth}\n\
-             curl -i {base_url}/v1/billing {auth}\n\n\
+             {calls}\n\
              Revoke the key:\n\
              curl -i -X POST {base_url}/admin/v1/organizations/{organization}/keys/{key_id}/revoke \
              -H 'Authorization: Bearer {admin_key}' -H 'Content-Type: application/json' \
              -d '{{\"reason\":\"superseded\"}}'\n\n\
              And see it refused, 401:\n\
-             curl -i {base_url}/v1/usage {auth}\n"
+             curl -i {base_url}{own}/v1/key {auth}\n"
         );
     }
 }
 
-/// Issues a demo key.
-fn issue(organization: &str, admin_key: &str) -> Result<Made> {
-    let body = json!({ "name": "Demo key", "environment": "live", "scopes": SCOPES });
+/// A call of a route, for curl.
+fn example(route: &Route, base_url: &str) -> String {
+    let method = match route.method() {
+        "GET" | "*" => String::new(),
+        method => format!(" -X {method}"),
+    };
+    let segments = route.path().split('/').map(|segment| {
+        let stands_for_any = segment.starts_with('{') || segment == "*";
+        if stands_for_any { "demo" } else { segment }
+    });
+    let path = segments.collect::<Vec<_>>().join("/");
+    format!("{method} {base_url}{path}")
+}
+
+/// Issues a demo key, with all scopes that there are and that one key can have.
+fn issue(organization: &str, admin_key: &str, settings: &Settings) -> Result<Made> {
+    let scopes = settings
+        .control
+        .client_scopes
+        .iter()
+        .map(|scope| &scope.name);
+    let scopes: Vec<_> = scopes.take(Scopes::MAX).collect();
+    let body = json!({ "name": "Demo key", "environment": "live", "scopes": scopes });
     call(
         "POST",
         &format!("{organization}/keys"),

@@ -1,6 +1,6 @@
 //! `wrangler dev` as a child: its process group, its log, its end.
 
-use crate::{node, project, tools};
+use crate::{bundle, node, project, settings::Loaded, tools};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::{
@@ -19,21 +19,24 @@ const START: Duration = Duration::from_secs(120);
 /// How long children may take to end by themselves.
 const STOP: Duration = Duration::from_secs(5);
 
-/// wrangler with all that it started: gone when this is dropped.
+/// wrangler with all that it started, and the demo API: gone when this is dropped.
 pub(crate) struct Server {
     wrangler: Child,
     group: Pid,
+    demo: Option<Child>,
     origin: String,
+    own_prefix: String,
 }
 
 impl Server {
-    /// Serves the Worker with its demo upstream on 127.0.0.1:`port`, with state
-    /// in `state` and these variables beside those of wrangler.toml. `name` is the
-    /// name of its log.
+    /// Serves the Worker on 127.0.0.1:`port`, with state in `state`, the settings that it
+    /// was built with, and these variables before them. With the demo's settings the
+    /// demo API is behind it. `name` is the name of its log.
     pub(crate) fn start(
         name: &str,
         port: u16,
         state: &Path,
+        loaded: &Loaded,
         variables: &[(&str, &str)],
     ) -> Result<Self> {
         need_port(port)?;
@@ -41,6 +44,17 @@ impl Server {
         fs::create_dir_all(project::dev())?;
         let log = project::dev().join(format!("{name}.log"));
         let output = fs::File::create(&log)?;
+        let mut demo = None;
+        let mut upstream = None;
+        if loaded.is_example() {
+            let port = free_port()?.to_string();
+            demo = Some(
+                node::command("node")?
+                    .args(["demo/api.js", &port])
+                    .spawn()?,
+            );
+            upstream = Some(format!("UPSTREAM_URL:http://127.0.0.1:{port}"));
+        }
         tools::say(format_args!(
             "starting wrangler dev (its log: {})",
             shown(&log)
@@ -51,18 +65,19 @@ impl Server {
             .arg(format!("--inspector-port={inspector}"))
             .arg("--persist-to")
             .arg(state)
-            .args(["-c", "wrangler.toml", "-c", "demo/upstream/wrangler.toml"])
             .args(
                 variables
                     .iter()
                     .flat_map(|(name, value)| ["--var".to_owned(), format!("{name}:{value}")]),
             )
+            .args(upstream.iter().flat_map(|variable| ["--var", variable]))
             .envs([
                 ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
                 ("WRANGLER_SEND_METRICS", "false"),
                 ("WRANGLER_HIDE_BANNER", "true"),
                 ("CI", "1"),
             ])
+            .env(bundle::KEEPS_LAST, "1")
             // Other copies on this machine must not find this one's Workers.
             .env(
                 "WRANGLER_REGISTRY_PATH",
@@ -78,7 +93,9 @@ impl Server {
         let mut server = Self {
             wrangler,
             group,
+            demo,
             origin: format!("http://127.0.0.1:{port}"),
+            own_prefix: loaded.checked.settings.routes.own_prefix().to_owned(),
         };
         server.wait_until_healthy(&log)?;
         Ok(server)
@@ -89,13 +106,18 @@ impl Server {
         &self.origin
     }
 
+    /// The same, and what our own paths for clients begin with.
+    pub(crate) fn own(&self) -> String {
+        [self.origin.as_str(), &self.own_prefix].concat()
+    }
+
     /// Whether wrangler still runs.
     pub(crate) fn runs(&mut self) -> bool {
         matches!(self.wrangler.try_wait(), Ok(None))
     }
 
     fn wait_until_healthy(&mut self, log: &Path) -> Result<()> {
-        let health = format!("{}/healthz", self.origin);
+        let health = format!("{}/healthz", self.own());
         let until = Instant::now() + START;
         while ureq::get(&health).call().is_err() {
             if !self.runs() || Instant::now() > until || tools::stopped() {
@@ -110,6 +132,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Some(demo) = &mut self.demo {
+            let _ = demo.kill();
+            let _ = demo.wait();
+        }
         let _ = kill_process_group(self.group, Signal::TERM);
         let until = Instant::now() + STOP;
         while Instant::now() < until {

@@ -83,7 +83,7 @@ pub(crate) fn run() -> Result<()> {
         }
         println!();
     }
-    bundle::run(&bundle::Options::default())?;
+    bundle::run(&bundle::Options::of_example())?;
     for plane in Plane::ALL {
         let (plain, gzipped) = built(plane)?;
         println!(

@@ -5,7 +5,7 @@ use crate::{
     installed::Tool,
     node,
     prerequisites::{self, Program},
-    project, size, tools,
+    project, settings, size, tools,
 };
 use anyhow::{Result, bail};
 use std::{
@@ -213,7 +213,7 @@ fn licences(_: &Options) -> Result<()> {
 }
 
 fn build(_: &Options) -> Result<()> {
-    bundle::run(&bundle::Options::default())
+    bundle::run(&bundle::Options::of_example()).map(drop)
 }
 
 /// Of both shapes: one Worker, and one for each plane.
@@ -229,6 +229,7 @@ fn dry_run(_: &Options) -> Result<()> {
                 .arg(project::root().join("target/dry-run").join(file))
                 .env("WRANGLER_SEND_METRICS", "false")
                 .env("WRANGLER_HIDE_BANNER", "true")
+                .env(settings::VARIABLE, settings::EXAMPLE)
                 .env("CI", "1")
                 .stdin(Stdio::null()),
         )?;

@@ -13,7 +13,6 @@ use worker::State;
 use worker::worker_sys::types::DurableObjectState;
 
 use super::answer::ObjectAnswer;
-use super::confirm;
 use super::notify::Notify;
 use super::sql::ObjectSql;
 use crate::control::log;
@@ -30,8 +29,7 @@ use crate::freshness::{Bound, Cursor, Incarnation, LogClock, Millis, Reading};
 use crate::json;
 use crate::random::Randomness as _;
 use crate::runtime::host;
-use crate::runtime::objects;
-use crate::settings::bindings;
+use crate::runtime::isolate;
 use crate::sql::SqlError;
 
 /// Messages held at once: one of each holder, and of each change that is waited for.
@@ -43,6 +41,9 @@ const HELD_FOR: u64 = Relay::HOLD.0 + 4_000;
 /// The object.
 #[wasm_bindgen]
 pub struct ChangeLog {
+    /// Whether the settings can be used. Else it answers nothing: by a bound that the
+    /// operator did not mean, nothing is proven.
+    is_set_up: bool,
     log: RefCell<Log<SqlLog<ObjectSql>>>,
     recent: RefCell<Recent>,
     held: RefCell<ExpiringSemaphore>,
@@ -69,14 +70,17 @@ impl ChangeLog {
             SqlLog::over(Rc::clone(&sql)),
             Incarnation::from_random(u64::from_be_bytes(bits)),
         );
-        let confirms = confirm(env);
+        let settings = isolate::settings(env);
+        let confirms = settings.as_ref().is_some_and(|of| of.confirmations);
         if confirms {
             log = log.with_confirmations(Account::<LogClock>::LIMIT);
         }
-        if let Err(error) = prepare(&sql, &mut log, env) {
+        let bound = settings.as_ref().and_then(|of| of.bound);
+        if let Err(error) = prepare(&sql, &mut log, bound) {
             log::storage_failed("ChangeLog", &error);
         }
         Self {
+            is_set_up: settings.is_some(),
             log: RefCell::new(log),
             recent: RefCell::default(),
             held: RefCell::new(ExpiringSemaphore::new(HELD, HELD_FOR)),
@@ -104,6 +108,9 @@ impl ChangeLog {
         let Ok(request) = json::from_str::<LogRequest>(message) else {
             return ObjectAnswer::Unread;
         };
+        if !self.is_set_up {
+            return ObjectAnswer::Failed;
+        }
         let now = host::reading();
         // From here on no await, but where a message is held.
         let reply = match &request {
@@ -262,13 +269,11 @@ impl Drop for Held<'_> {
 fn prepare(
     sql: &ObjectSql,
     log: &mut Log<SqlLog<ObjectSql>>,
-    env: &JsValue,
+    bound: Option<Bound>,
 ) -> Result<(), SqlError> {
     sql_log::create_tables(sql)?;
-    let wanted =
-        objects::variable(env, bindings::FRESHNESS_BOUND_MS).and_then(|text| text.parse().ok());
     let now = host::reading();
-    match wanted.and_then(Bound::new) {
+    match bound {
         Some(wanted) if log.status(now)?.0.lease != wanted => log.set_bound(wanted, now),
         _ => Ok(()),
     }

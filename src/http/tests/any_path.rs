@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use crate::http::{
-    Dialect, FIXED, MOVABLE, Match, Place, RouteTable, RouteTableError, checked_path, own_prefix,
+    Dialect, EntryError, FIXED, MOVABLE, Match, Place, RouteTable, checked_path, own_prefix,
 };
 
 const HOST: &str = "api.example";
@@ -21,7 +21,7 @@ fn fallback(path: &str) -> String {
     entry("*", path, "rest", r#","fallback":true"#)
 }
 
-fn parse(entries: &[String]) -> Result<RouteTable, RouteTableError> {
+fn parse(entries: &[String]) -> Result<RouteTable, EntryError> {
     RouteTable::parse(&format!("[{}]", entries.join(",")), "")
 }
 
@@ -180,7 +180,7 @@ fn overlaps_name_both_entries() {
         let error = parse(&[get("/first"), one.clone(), other.clone()]).unwrap_err();
         assert_eq!(error.entry, 3, "{one} {other}");
         assert!(error.reason.contains(words), "{one} {other}: {error}");
-        assert!(error.reason.contains("an earlier entry, 2 ("), "{error}");
+        assert_eq!(error.earlier, 2, "{error}");
     }
     for (one, other) in [
         (get("/a/{x}"), entry("PUT", "/a/b", "t", "")),

@@ -1,8 +1,8 @@
 //! Places and routes, to the last line of their tables.
 
 use crate::http::{
-    ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, MOVABLE, Match, Place, Query, RouteTable,
-    RouteTableError, checked_path,
+    ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, EntryError, FIXED, MOVABLE, Match, Place, Query,
+    RouteTable, checked_path,
 };
 use crate::verify::Freshness;
 
@@ -83,7 +83,7 @@ fn every_template_is_filled_and_read_back() {
     }
 }
 
-fn parse(text: &str) -> Result<RouteTable, RouteTableError> {
+fn parse(text: &str) -> Result<RouteTable, EntryError> {
     RouteTable::parse(text, "")
 }
 
@@ -151,12 +151,19 @@ fn entries_are_refused_that_could_be_read_in_two_ways() {
 
 #[test]
 fn an_error_names_its_entry_if_it_has_one() {
-    let shown = |entry| {
-        let reason = "wrong".to_owned();
-        RouteTableError { entry, reason }.to_string()
+    let shown = |entry, earlier| {
+        let (list, reason) = ("ROUTES", "wrong".to_owned());
+        EntryError {
+            list,
+            entry,
+            earlier,
+            reason,
+        }
+        .to_string()
     };
-    assert_eq!(shown(0), "ROUTES: wrong");
-    assert_eq!(shown(3), "ROUTES, entry 3: wrong");
+    assert_eq!(shown(0, 0), "ROUTES: wrong");
+    assert_eq!(shown(3, 0), "ROUTES, entry 3: wrong");
+    assert_eq!(shown(3, 1), "ROUTES, entry 3: wrong (entry 1)");
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub(crate) struct Config {
     /// Whether the module tells of its steps.
     pub(crate) counts_steps: bool,
     pub(crate) variables: BTreeMap<String, Value>,
+    /// What the build would write of a `katalo.toml`: a module.
+    pub(crate) settings: String,
     /// In place of those, at the objects.
     pub(crate) objects_variables: BTreeMap<String, Value>,
     /// Whether the objects have a process of their own.
@@ -86,6 +88,8 @@ impl Config {
             }
             lists.push(module_list(list, entry, &modules));
         }
+        // Not those that happen to be in the build.
+        fs::write(folder.join("settings.js"), &self.settings)?;
         let lists = lists.concat();
         fs::create_dir_all(folder.join("state"))?;
         let mut edges: Vec<(String, SocketAddr)> = self

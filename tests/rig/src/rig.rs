@@ -14,6 +14,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// The bootstrap token of every rig.
@@ -55,6 +56,7 @@ pub struct Builder {
     services: Vec<&'static str>,
     counts_steps: bool,
     shape: Shape,
+    settings: Option<String>,
     variables: BTreeMap<String, Value>,
     objects_variables: BTreeMap<String, Value>,
 }
@@ -112,6 +114,14 @@ impl Builder {
         self.variable("ROUTES", routes("strict"))
     }
 
+    /// Takes its settings from this `katalo.toml`, by way of the build: only secrets are
+    /// bound beside them, and the upstream is where they say.
+    #[must_use]
+    pub fn settings(mut self, toml: &str) -> Self {
+        self.settings = Some(toml.to_owned());
+        self.without("ROUTES").without("FRESHNESS_BOUND_MS")
+    }
+
     /// Sets a variable or secret of the Worker: text is bound as text, all else
     /// as JSON, as wrangler does. `ROOT_KEYS`, `BOOTSTRAP_TOKEN`, `ROUTES`
     /// (Katalo's five, bounded) and `FRESHNESS_BOUND_MS` (200) are set already.
@@ -162,7 +172,11 @@ impl Builder {
             objects,
             kv: kv.address(),
             upstream: upstream.address(),
-            upstream_is_bound: self.upstream_url.is_none(),
+            upstream_is_bound: self.upstream_url.is_none() && self.settings.is_none(),
+            settings: match self.settings {
+                Some(toml) => module(&toml, folder.path())?,
+                None => "export default {};".to_owned(),
+            },
             services: self.services,
             counts_steps: self.counts_steps,
             variables: self.variables,
@@ -213,6 +227,7 @@ impl Rig {
             upstream_url: None,
             services: Vec::new(),
             counts_steps: false,
+            settings: None,
             // So that every test can be run in both.
             shape: match std::env::var("KATALO_RIG_WORKERS").as_deref() {
                 Ok("2") => Shape::Two,
@@ -450,6 +465,29 @@ impl Rig {
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }
+}
+
+/// What the build makes of a `katalo.toml`.
+fn module(toml: &str, folder: &Path) -> Result<String> {
+    let (file, made) = (folder.join("katalo.toml"), folder.join("made.js"));
+    fs::write(&file, toml)?;
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "xtask",
+            "--",
+            "check",
+            "--module",
+        ])
+        .arg(&made)
+        .env("KATALO_SETTINGS", &file)
+        .current_dir(checkout())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{said}");
+    Ok(fs::read_to_string(made)?)
 }
 
 /// The root of the checkout.

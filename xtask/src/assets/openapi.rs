@@ -3,8 +3,8 @@
 //! Paths, methods, scopes, query parameters, problems and limits are read from
 //! the crate's own tables, and most schemas are derived from its types; the words,
 //! and the shapes of what has no type, are written here, and tests hold them against
-//! what the code does. The routes of the API behind the gateway come from
-//! wrangler.toml, as they do at the deployment.
+//! what the code does. The routes of the API behind the gateway come from the settings,
+//! as they do at the deployment.
 
 mod admin;
 mod clients;
@@ -14,79 +14,22 @@ mod schema;
 mod tests;
 mod untyped;
 
-use crate::project;
-use anyhow::{Context, Result, anyhow, bail};
-use katalo_keys::http::{
-    ADMIN, ADMIN_PREFIX, DescribedScope, PROXIES_ASK, Place, Route, RouteTable, described_scopes,
-    own_prefix,
-};
-use katalo_keys::key::Scope;
+use anyhow::{Context, Result};
+use katalo_keys::http::{ADMIN, ADMIN_PREFIX, DescribedScope, PROXIES_ASK, Place, RouteTable};
+use katalo_keys::settings::Settings;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Writes the document, and returns it.
-pub(super) fn run(file: &Path) -> Result<Value> {
-    let text = fs::read_to_string(project::root().join("wrangler.toml"))?;
-    let gateway = Gateway::read(&text)?;
-    let document = document(&gateway)?;
+pub(super) fn run(file: &Path, settings: &Settings) -> Result<Value> {
+    let document = document(settings)?;
     fs::write(file, serde_json::to_string(&document)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(document)
 }
 
-/// What wrangler.toml says of the API behind, checked as the Worker will.
-struct Gateway {
-    routes: RouteTable,
-    own_prefix: String,
-    scopes: Vec<DescribedScope>,
-}
-
-impl Gateway {
-    fn read(text: &str) -> Result<Self> {
-        let settings: toml::Table = text.parse()?;
-        let variable = |name: &str| settings.get("vars").and_then(|all| all.get(name));
-        let own_prefix = match variable("OWN_PREFIX").and_then(toml::Value::as_str) {
-            None | Some("") => String::new(),
-            Some(text) => own_prefix(text)
-                .context("OWN_PREFIX must be a path such as /_keys, without a slash at its end")?,
-        };
-        let routes = variable("ROUTES").context("wrangler.toml has no ROUTES")?;
-        let routes = RouteTable::parse(&serde_json::to_string(routes)?, &own_prefix)
-            .map_err(|error| anyhow!("{error}"))?;
-        let services = settings.get("services").and_then(toml::Value::as_array);
-        let is_bound = |name: &str| {
-            let mut services = services.into_iter().flatten();
-            services
-                .any(|service| service.get("binding").and_then(toml::Value::as_str) == Some(name))
-        };
-        let is_somewhere =
-            |name: &str| is_bound(name) || variable(&format!("{name}_URL")).is_some();
-        let named = routes
-            .iter()
-            .map(Route::upstream)
-            .filter(|name| *name != "UPSTREAM");
-        if let Some(name) = named.into_iter().find(|name| !is_somewhere(name)) {
-            bail!(
-                "ROUTES: the upstream {name} is neither bound under [[services]] nor is there {name}_URL"
-            );
-        }
-        let more = variable("CLIENT_SCOPES").and_then(toml::Value::as_str);
-        let more = more.unwrap_or_default().split_ascii_whitespace();
-        let more: Option<Vec<Scope>> = more.map(Scope::parse).collect();
-        let catalogue = variable("SCOPES").map(serde_json::to_string).transpose()?;
-        let more = more.context("CLIENT_SCOPES must be scopes separated by spaces")?;
-        let scopes = described_scopes(catalogue.as_deref(), &routes, more)
-            .map_err(|reason| anyhow!("SCOPES: {reason}"))?;
-        Ok(Self {
-            routes,
-            own_prefix,
-            scopes,
-        })
-    }
-}
-
-fn document(gateway: &Gateway) -> Result<Value> {
-    let mut paths = paths(gateway)?;
+fn document(settings: &Settings) -> Result<Value> {
+    let mut paths = paths(settings)?;
     let responses = shared(&mut paths);
     Ok(json!({
         "openapi": "3.1.1",
@@ -95,7 +38,7 @@ fn document(gateway: &Gateway) -> Result<Value> {
         "tags": TAGS.map(|(name, description)| json!({ "name": name, "description": description })),
         "paths": paths,
         "components": {
-            "securitySchemes": security_schemes(&gateway.scopes),
+            "securitySchemes": security_schemes(&settings.control.client_scopes),
             "schemas": schema::all(),
             "responses": responses,
         },
@@ -135,7 +78,7 @@ const TAGS: [(&str, &str); 10] = [
     ("leaks", "Keys that were found where they do not belong."),
 ];
 
-fn paths(of: &Gateway) -> Result<Value> {
+fn paths(of: &Settings) -> Result<Value> {
     let mut paths = Map::new();
     let mut put = |path: &str, method: &str, operation: Value| {
         let item = paths
@@ -160,7 +103,7 @@ fn paths(of: &Gateway) -> Result<Value> {
     for (path, method, operation) in clients::operations() {
         // What is for clients and proxies moves.
         let moves = Place::of(&path).refuses_browsers() || path == "/healthz";
-        let prefix = if moves { of.own_prefix.as_str() } else { "" };
+        let prefix = if moves { of.routes.own_prefix() } else { "" };
         let path = [prefix, &path].concat();
         put(&path, method, operation.document(method, &path));
     }

@@ -2,6 +2,7 @@
 //! described that is not there.
 
 use super::*;
+use crate::settings::{self, Document, check};
 use jsonschema::Validator;
 use katalo_keys::http::admin::{
     Facts, RequestBody, answer_to, ask, parse_body, problem_of, query_of, session_answer,
@@ -22,29 +23,28 @@ const DIGEST: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const AUDIT: &str = include_str!("../../../../tests/registry/audit/acme.ndjson");
 
 fn whole() -> Value {
-    let text = fs::read_to_string(project::root().join("wrangler.toml")).unwrap();
-    document(&Gateway::read(&text).unwrap()).unwrap()
+    let loaded = settings::load(Some(Path::new(settings::EXAMPLE))).unwrap();
+    document(&loaded.checked.settings).unwrap()
 }
 
-fn read(text: &str) -> Result<Value> {
-    document(&Gateway::read(text)?)
+fn read(text: &str) -> Value {
+    let file = Document::parse("katalo.toml", text).unwrap();
+    document(&check(Some(&file), &[]).unwrap().settings).unwrap()
 }
 
 #[test]
 fn routes_of_any_path_are_described_and_our_own_move() {
     let document = read(
         r#"
-        services = [{ binding = "ORDERS", service = "orders" }]
-        [vars]
-        OWN_PREFIX = "/_keys"
-        SCOPES = [{ name = "read", description = { en = "Read it" }, dangerous = true }, { name = "rest" }]
-        ROUTES = [
+        own_prefix = "/_keys"
+        scopes = [{ name = "read", description = { en = "Read it" }, dangerous = true }, { name = "rest" }]
+        routes = [
           { method = "*", path = "/api/*", scope = "read", upstream = "ORDERS" },
           { method = "GET", path = "/v1/key", scope = "read", host = "api.example" },
           { method = "*", path = "/*", scope = "rest", fallback = true },
-        ]"#,
-    )
-    .unwrap();
+        ]
+        upstreams.ORDERS.url = "https://orders.example""#,
+    );
     let paths = document["paths"].as_object().unwrap();
     assert_eq!(names(&paths["/api/{path}"]).len(), PROXIES_ASK.len());
     assert_eq!(names(&paths["/v1/key"]), set(["get"]));
@@ -64,30 +64,6 @@ fn routes_of_any_path_are_described_and_our_own_move() {
         key.unwrap()
             .ends_with("- `read` (dangerous): Read it\n- `rest`\n- `usage`")
     );
-}
-
-#[test]
-fn the_build_checks_what_the_worker_will() {
-    let with = |more: &str| read(&format!("[vars]\n{more}")).unwrap_err().to_string();
-    let route = r#"ROUTES = [{ method = "GET", path = "/a", scope = "s", upstream = "ORDERS" }]"#;
-    for (settings, words) in [
-        ("X = 1".to_owned(), "no ROUTES"),
-        (route.to_owned(), "the upstream ORDERS"),
-        (
-            format!("{route}\nORDERS_URL = \"\"\nOWN_PREFIX = \"x\""),
-            "OWN_PREFIX",
-        ),
-        (route.replace("\"/a\"", "\"/*\""), "ROUTES, entry 1"),
-        (
-            r#"ROUTES = [{ method = "GET", path = "/a", scope = "raed" }]
-            SCOPES = [{ name = "read" }]"#
-                .to_owned(),
-            "did you mean read?",
-        ),
-    ] {
-        let error = with(&settings);
-        assert!(error.contains(words), "{settings}: {error}");
-    }
 }
 
 /// The schema of that name, with every object closed.

@@ -1,5 +1,9 @@
-// Katalo's five endpoints, for local use: answers what a real upstream might,
-// and shows the identity headers that the gateway sent with the request.
+// Katalo's five endpoints, for local use: answers what a real API might, and shows the
+// identity headers that the gateway sent with the request.
+//
+//   node demo/api.js [port]
+
+import { createServer } from "node:http";
 
 const endpoints = [
   ["POST", /^\/v1\/catalogs$/, () => [201, { id: "cat_demo", status: "queued" }]],
@@ -17,10 +21,11 @@ function answer(method, path) {
   return [404, { error: "no such endpoint" }];
 }
 
-export default {
-  async fetch(request) {
-    const [status, body] = answer(request.method, new URL(request.url).pathname);
-    const identity = Object.fromEntries([...request.headers].filter(([name]) => name.startsWith("katalo-")));
-    return Response.json({ ...body, identity }, { status });
-  },
-};
+const server = createServer((request, response) => {
+  request.resume();
+  const [status, body] = answer(request.method, request.url.split("?")[0]);
+  const identity = Object.fromEntries(Object.entries(request.headers).filter(([name]) => name.startsWith("katalo-")));
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(JSON.stringify({ ...body, identity }));
+});
+server.listen(Number(process.argv[2] ?? 8788), "127.0.0.1");
