@@ -8,9 +8,4 @@ if ! command -v cargo > /dev/null; then
 fi
 # Workers Builds skips the [build] of wrangler.toml.
 cargo xtask build
-# A service binding needs its Worker to be there: the demo API, until yours has its
-# place. Workers Builds would give it the name of the Worker that it builds.
-if grep -q '^service = "katalo-demo-upstream"' wrangler.toml; then
-  env -u WRANGLER_CI_OVERRIDE_NAME wrangler deploy -c demo/upstream/wrangler.toml
-fi
 wrangler deploy

@@ -638,6 +638,7 @@ fn sessions_introspection_and_problems_are_as_described() {
         &key,
         &organization,
         "https://keys.example",
+        r#"[{"name":"monthly","limit":10,"remaining":3}]"#,
     ));
     fits("Introspection", &introspected);
     assert_eq!(names(&introspected), properties("Introspection"));
