@@ -14,8 +14,8 @@ use crate::key::{
     Environment, KeyDigest, KeyId, KeyState, OrganizationId, PublicKeyId, Scope, Scopes,
 };
 use crate::registry::message::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, Metadata, Name,
-    Note, OverlapSeconds, Patch, RestrictionReason, RevocationReason, Span, Wait,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyIds, KeyLifetimeDays, LeakPolicy, Metadata,
+    Name, Note, OverlapSeconds, Patch, RestrictionReason, RevocationReason, Span, Wait,
 };
 use crate::time::{Rfc3339, Rfc3339OrNull};
 
@@ -149,6 +149,11 @@ schema!(Instant, "Instant", |_| json_schema!({
 
 schema!(inline Rfc3339, |generator| generator.subschema_for::<Instant>());
 schema!(inline Rfc3339OrNull, |generator| generator.subschema_for::<Option<Instant>>());
+
+schema!(inline KeyIds, |generator| json_schema!({
+    "type": "array", "minItems": 1, "maxItems": Self::MAX, "items": generator.subschema_for::<KeyId>(),
+    "description": "Key ids; a repeat counts once.",
+}));
 
 schema!(AllowedIps, "AllowedIps", |_| json_schema!({
     "type": "array", "maxItems": Self::MAX, "items": network(),

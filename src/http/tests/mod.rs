@@ -82,6 +82,7 @@ fn organization_view(revision: u64, effective_at: Option<u64>) -> OrganizationVi
         leak_policy: Default::default(),
         created_at: Timestamp(0),
         deleted_at: None,
+        purge_at: None,
         keys: KeyCounts::default(),
         enforced: effective_at.is_some(),
         effective_at: effective_at.map(Timestamp),

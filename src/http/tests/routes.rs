@@ -44,9 +44,12 @@ fn every_template_is_filled_and_read_back() {
         "GET, POST, DELETE",
         "GET",
         "GET",
+        "POST",
         "GET",
         "GET, PUT, PATCH, DELETE",
         "GET, POST",
+        "POST",
+        "POST",
         "GET, PATCH",
         "POST",
         "POST",
@@ -54,12 +57,14 @@ fn every_template_is_filled_and_read_back() {
         "POST",
         "GET",
         "POST",
+        "POST",
         "GET",
         "GET",
         "GET",
         "GET",
         "POST",
     ];
+    assert_eq!(ADMIN.len(), allows.len());
     for ((template, make), allow) in ADMIN.iter().zip(allows) {
         let filled = template
             .replace("{organization}", "acme")
