@@ -48,7 +48,7 @@ export default {
  * A Durable Object whose state lives in the crate. After a trap the inner
  * object is made anew from the same storage.
  *
- * @param {"Registry" | "Directory" | "ChangeLog" | "Relay"} name
+ * @param {"Registry" | "Directory" | "ChangeLog" | "Relay" | "Meter"} name
  */
 function durable(name) {
   return class extends DurableObject {
@@ -106,3 +106,4 @@ export const Registry = durable("Registry");
 export const Directory = durable("Directory");
 export const ChangeLog = durable("ChangeLog");
 export const Relay = durable("Relay");
+export const Meter = durable("Meter");

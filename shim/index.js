@@ -4,4 +4,4 @@ import control from "./control.js";
 import { worker } from "./edge.js";
 
 export default worker(control.fetch);
-export { ChangeLog, Directory, Registry, Relay } from "./control.js";
+export { ChangeLog, Directory, Meter, Registry, Relay } from "./control.js";

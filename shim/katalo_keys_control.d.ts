@@ -52,3 +52,4 @@ export const Registry: InnerClass;
 export const Directory: InnerClass;
 export const ChangeLog: InnerClass;
 export const Relay: InnerClass;
+export const Meter: InnerClass;

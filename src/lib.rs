@@ -10,6 +10,7 @@
 //! | [`edge_call`] | what the data plane asks and tells a registry |
 //! | [`verify`] | facts of a request, records, instant: the decision |
 //! | [`freshness`] | what is revoked is revoked everywhere once the call returned |
+//! | [`limits`] | rates and quotas that are never exceeded |
 //! | [`registry`] | the truth about one organization: commands, transitions, audit |
 //! | [`http`] | the outside language: paths, problems, routes, answers |
 //! | [`page`] | listings, a page at a time |
@@ -39,6 +40,7 @@ pub mod http;
 pub mod json;
 pub mod key;
 pub mod keyed_semaphore;
+pub mod limits;
 pub mod page;
 pub mod random;
 #[cfg(feature = "control")]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 pub struct Timestamp(pub u64);
 
 /// Milliseconds of a day.
-const DAY: u64 = 86_400_000;
+pub(crate) const DAY: u64 = 86_400_000;
 
 /// The last instant RFC 3339 can write: 9999-12-31T23:59:59.999Z.
 const LAST: u64 = 253_402_300_799_999;
@@ -152,7 +152,7 @@ const fn days(year: u64, month: u64, day: u64) -> Option<u64> {
 /// Year, month and day, so many days after 1970-01-01, in the Gregorian calendar. Years
 /// begin in March here, so that the leap day is the last one (Howard Hinnant's
 /// `civil_from_days`).
-const fn date(days: u64) -> (u64, u64, u64) {
+pub(crate) const fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

@@ -87,6 +87,7 @@ fn key_record() -> CachedRecord {
             "2001:db8::/32".parse().unwrap(),
         ],
         bound_organization: None,
+        limits: Vec::new(),
     }))
 }
 
@@ -97,6 +98,7 @@ fn organization_record(number: u64) -> CachedRecord {
         id: OrganizationId::parse(&format!("organization-{number}")).unwrap(),
         api_access: true,
         keys_revoked_through: 0,
+        limits: Vec::new(),
     }))
 }
 

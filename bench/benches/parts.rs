@@ -61,6 +61,7 @@ impl Scene {
             id,
             api_access: true,
             keys_revoked_through: 0,
+            limits: Vec::new(),
         };
         Self {
             keyring,

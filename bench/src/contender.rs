@@ -17,6 +17,7 @@ pub(crate) fn ours(secrets: &Secrets, kv: SocketAddr, upstream: SocketAddr) -> R
         .bind("DIRECTORY", Binding::Objects("Directory"))
         .bind("CHANGE_LOG", Binding::Objects("ChangeLog"))
         .bind("RELAY", Binding::Objects("Relay"))
+        .bind("METER", Binding::Objects("Meter"))
         .bind(
             "BOOTSTRAP_TOKEN",
             Binding::Text(secrets.bootstrap_token.clone()),
@@ -49,5 +50,6 @@ pub(crate) fn check(secrets: &Secrets, kv: SocketAddr) -> Worker {
 pub(crate) fn check_with_log(secrets: &Secrets, kv: SocketAddr) -> Worker {
     check(secrets, kv)
         .bind("RELAY", Binding::Objects("Relay"))
+        .bind("METER", Binding::Objects("Meter"))
         .bind("CHANGE_LOG", Binding::Objects("ChangeLog"))
 }

@@ -10,10 +10,11 @@ use crate::control::registry;
 use crate::control::status;
 use crate::http::admin::{self, Ask, Facts, LookedUp};
 use crate::http::{AdminPlace, Answer, Body, Code, EdgeReport, Place, Problem, same_origin};
-use crate::key::OrganizationId;
+use crate::key::{KeyId, OrganizationId};
+use crate::limits::message::{LeaseReply, LeaseRequest};
 use crate::registry::directory::{Listed, Order};
 use crate::registry::message::{
-    Actor, Admin, Command, Idempotency, MESSAGE_VERSION, Outcome, Page, Request,
+    Actor, Admin, Command, Idempotency, MESSAGE_VERSION, Outcome, Page, Records, Request,
 };
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
@@ -134,7 +135,10 @@ async fn about_an_organization(door: Door<'_>) -> Result<Answer, Problem> {
         _ => problem,
     };
     let outcome = caller.ask(ask, idempotency).await.map_err(told_apart)?;
-    let answer = admin::answer_to(outcome, ndjson);
+    let answer = match outcome {
+        Outcome::Records(records) => caller.limits(place, &records).await?,
+        outcome => admin::answer_to(outcome, ndjson),
+    };
     Ok(timed(answer, incoming, began, proven))
 }
 
@@ -261,6 +265,22 @@ impl<'a> Caller<'a> {
             LookedUp::Key(key) => Some(secrets::proves(self.edge, key, |_| None).await?),
         };
         Ok(admin::lookup_answer(&key, secret_matches))
+    }
+
+    /// How limits stand, by the organization's meter.
+    async fn limits(&self, place: &AdminPlace<'_>, held: &Records) -> Result<Answer, Problem> {
+        let key = match *place {
+            AdminPlace::KeyLimits(_, id) => KeyId::parse(id),
+            _ => None,
+        };
+        let limits = admin::limits(held, key);
+        let tag = held.organization.as_ref().ok_or(Code::NotFound)?.id.tag();
+        let mut reply = LeaseReply::default();
+        if !limits.is_empty() {
+            let to = objects::Address::of(bindings::METER, tag.as_str());
+            reply = objects::ask(&self.edge.env, to, &LeaseRequest::look(&limits)).await?;
+        }
+        Ok(admin::limits_answer(&limits, &reply, host::now()))
     }
 
     /// How the installation stands.

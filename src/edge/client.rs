@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::edge::authorize;
 use crate::edge::gateway;
+use crate::edge::limits::{self, Payment};
 use crate::edge::usage;
 use crate::edge_call::EdgeCall;
 use crate::http::{
@@ -13,6 +14,7 @@ use crate::http::{
     Route, address_behind, assertion, for_proxy, original, own_usage_answer, unknown_route,
     usage_query,
 };
+use crate::limits::allowance::{Spending, Step};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
@@ -47,6 +49,8 @@ struct Wanted {
     scope: Option<&'static str>,
     freshness: Freshness,
     is_for_proxy: bool,
+    /// Whether that is nginx, which passes few refusals on.
+    is_for_nginx: bool,
 }
 
 impl Wanted {
@@ -75,6 +79,15 @@ impl Wanted {
             scope: None,
             freshness: Freshness::Bounded,
             is_for_proxy: false,
+            is_for_nginx: false,
+        }
+    }
+
+    /// Units of its limits that a request costs. What we answer ourselves is free.
+    fn cost(&self, edge: &Edge) -> u64 {
+        match self.goal {
+            Goal::Identity(_) | Goal::Forward => self.route(edge).map_or(1, Route::cost),
+            Goal::OwnKey | Goal::OwnUsage | Goal::Nothing(_) => 0,
         }
     }
 
@@ -108,6 +121,7 @@ impl Wanted {
                 };
                 Self {
                     is_for_proxy: true,
+                    is_for_nginx: dialect == Dialect::Nginx,
                     ..wanted
                 }
             }
@@ -161,15 +175,19 @@ impl Wanted {
     /// A refusal as the one who asked takes it.
     fn refusal(&self, problem: Problem) -> Problem {
         if self.is_for_proxy {
-            for_proxy(problem)
+            for_proxy(problem, self.is_for_nginx)
         } else {
             problem
         }
     }
 
-    /// Whether a granted request is answered without further I/O of ours.
-    const fn is_answered_at_once(&self) -> bool {
-        !matches!(self.goal, Goal::OwnUsage)
+    /// Whether a granted request is answered without further I/O of ours, if it is paid.
+    fn is_answered_at_once(&self, granted: &Granted) -> bool {
+        match self.goal {
+            Goal::OwnUsage => false,
+            Goal::OwnKey => granted.limits().is_empty(),
+            Goal::Identity(_) | Goal::Forward | Goal::Nothing(_) => true,
+        }
     }
 }
 
@@ -211,7 +229,16 @@ pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
     };
     match call.authorize_from_cache() {
         Some(Err(problem)) => call.refuse(problem),
-        Some(Ok(granted)) if call.wanted.is_answered_at_once() => {
+        Some(Ok(mut granted)) if call.wanted.is_answered_at_once(&granted) => {
+            match limits::pay(&call.edge, &mut granted, call.wanted.cost(&call.edge)) {
+                Payment::Done(Ok(())) => {}
+                Payment::Done(Err(problem)) => return call.refuse(problem),
+                Payment::Pending(spending, step) => {
+                    return Ok(promise(async move {
+                        call.settle(granted, spending, step).await
+                    }));
+                }
+            }
             call.count(None);
             let Call {
                 edge,
@@ -224,7 +251,7 @@ pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         Some(Ok(granted)) => Ok(promise(async move { call.carry_out(&granted).await })),
         None => Ok(promise(async move {
             match call.load_and_authorize().await {
-                Ok(granted) => call.carry_out(&granted).await,
+                Ok(granted) => call.pay_and_carry_out(granted).await,
                 Err(problem) => call.refuse(problem),
             }
         })),
@@ -262,6 +289,26 @@ impl Call {
     fn refuse(&self, problem: Problem) -> Result<JsValue, JsValue> {
         self.count(Some(problem.code));
         refuse(&self.incoming, self.wanted.refusal(problem), None)
+    }
+
+    async fn pay_and_carry_out(&self, mut granted: Granted) -> Result<JsValue, JsValue> {
+        match limits::pay(&self.edge, &mut granted, self.wanted.cost(&self.edge)) {
+            Payment::Done(Ok(())) => self.carry_out(&granted).await,
+            Payment::Done(Err(problem)) => self.refuse(problem),
+            Payment::Pending(spending, step) => self.settle(granted, spending, step).await,
+        }
+    }
+
+    async fn settle(
+        &self,
+        mut granted: Granted,
+        spending: Spending,
+        step: Step,
+    ) -> Result<JsValue, JsValue> {
+        match limits::settle(&self.edge, &mut granted, spending, step).await {
+            Ok(()) => self.carry_out(&granted).await,
+            Err(problem) => self.refuse(problem),
+        }
     }
 
     async fn carry_out(&self, granted: &Granted) -> Result<JsValue, JsValue> {
@@ -304,6 +351,9 @@ async fn carry_out(
             }
             Err(problem) => refuse(incoming, problem, None),
         },
+        Goal::OwnKey if !granted.limits().is_empty() => {
+            respond(&granted.own_key_with(&limits::shown(edge, granted).await))
+        }
         _ => answer(edge, incoming, wanted, granted, now),
     }
 }
@@ -340,7 +390,7 @@ async fn own_usage(
         listing: usage_query(incoming.query(), now)?,
     };
     let response = registry::call(&edge.env, &call).await?;
-    own_usage_answer(response)
+    own_usage_answer(response, &limits::shown(edge, granted).await)
 }
 
 /// The assertion about a request, or the one that a proxy asked about, where the

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use crate::edge::memory;
 use crate::edge::usage;
 use crate::edge_call::EdgeCall;
-use crate::http::{Code, Place, Problem, TARGETS, for_proxy, oauth};
+use crate::http::{Code, Dialect, Place, Problem, TARGETS, for_proxy, oauth};
 use crate::key::{PresentedKey, Search};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
@@ -92,7 +92,7 @@ pub(crate) fn key_in_address(edge: &Edge, incoming: &Incoming) -> Option<Problem
         "There is a key in the address, where it ends up in logs and histories. Send it in the `Authorization` header, and rotate it.",
     );
     Some(match place {
-        Place::ForwardAuth(_) => for_proxy(problem),
+        Place::ForwardAuth(dialect) => for_proxy(problem, dialect == Dialect::Nginx),
         _ => problem,
     })
 }

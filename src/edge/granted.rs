@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::edge::gateway::lines;
 use crate::edge::template::ResponseTemplate;
-use crate::http::{Answer, Body, Identity, JSON};
+use crate::http::{Answer, Body, Identity, JSON, policy_field};
 use crate::json::ObjectWriter;
 use crate::key::{KeyRecord, KeyState, OrganizationRecord, PublicKeyId};
 use crate::runtime::respond::{Generations, respond};
@@ -33,6 +33,10 @@ thread_local! {
     static KEPT: RefCell<Generations<PublicKeyId, Kept>> = RefCell::default();
 }
 
+fn own_answer(document: ObjectWriter) -> Answer {
+    Answer::new(200, Body::Text(JSON, document.end())).with("cache-control", "no-store")
+}
+
 /// That a key leaked and is held to fewer scopes.
 pub(crate) fn restriction() -> (&'static str, String) {
     ("katalo-restriction", "leak".to_owned())
@@ -50,10 +54,10 @@ impl Granted {
     }
 
     /// `GET /v1/key`: what a client may know of its own key.
-    fn own_key(&self) -> Answer {
+    fn own_key(&self) -> ObjectWriter {
         let key = self.key();
         let at = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
-        let document = ObjectWriter::new()
+        ObjectWriter::new()
             .text("id", &self.id().to_string())
             .text("organization", self.organization().id.as_str())
             .text("name", &key.name)
@@ -66,8 +70,13 @@ impl Granted {
             .text_or_null("expires_at", at(key.expires_at).as_deref())
             .text_or_null("retires_at", at(key.retires_at).as_deref())
             .text_or_null("restriction", key.restricted.then_some("leak"))
-            .end();
-        Answer::new(200, Body::Text(JSON, document))
+    }
+
+    /// The answer to `/v1/key` of a key with limits.
+    pub(crate) fn own_key_with(&self, limits: &str) -> Answer {
+        let mut answer = own_answer(self.own_key().raw("limits", limits));
+        answer.headers.extend(self.notices());
+        answer
     }
 
     /// `Katalo-Decision`, a dictionary of RFC 9651: how the request was decided.
@@ -105,6 +114,7 @@ impl Granted {
     pub(crate) fn notices(&self) -> Vec<(&'static str, String)> {
         let mut notices = vec![("katalo-decision", self.decision())];
         notices.extend(self.standing());
+        notices.extend((self.rate_limit()).map(|field| ("ratelimit", field.to_owned())));
         notices
     }
 
@@ -118,6 +128,10 @@ impl Granted {
             if let Some(end) = self.key().retires_at {
                 notices.push(("sunset", end.to_http_date()));
             }
+        }
+        let limits = self.limits();
+        if !limits.is_empty() {
+            notices.push(("ratelimit-policy", policy_field(&limits)));
         }
         notices
     }
@@ -138,7 +152,7 @@ impl Granted {
                 Some(made) => made,
                 none => none.insert(ResponseTemplate::of(&answer(None, self.standing()))?),
             };
-            made.render(self.decision())
+            made.render(self.decision(), self.rate_limit())
         })
     }
 
@@ -148,12 +162,12 @@ impl Granted {
             let made = match &mut kept.own_key {
                 Some(made) => made,
                 none => {
-                    let mut answer = self.own_key().with("cache-control", "no-store");
+                    let mut answer = own_answer(self.own_key().raw("limits", "[]"));
                     answer.headers.extend(self.standing());
                     none.insert(ResponseTemplate::of(&answer)?)
                 }
             };
-            made.render(self.decision())
+            made.render(self.decision(), self.rate_limit())
         })
     }
 
@@ -179,6 +193,9 @@ impl Granted {
     /// What the caller learns beside the API's answer, by [`lines`].
     pub(crate) fn forwarded_notices(&self) -> Result<JsString, JsValue> {
         self.kept(|kept| {
+            if self.rate_limit().is_some() {
+                return Ok(lines(self.notices()).into());
+            }
             let decision = self.decision();
             let again = kept.notices.take().filter(|(made, _)| *made == decision);
             let (_, notices) = kept.notices.insert(match again {

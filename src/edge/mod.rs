@@ -7,6 +7,7 @@
 //! | `client` | clients' routes: key, gateway, forward-auth |
 //! | `oauth` | introspection and revocation |
 //! | `authorize`, `memory` | a presented key to a decision |
+//! | `limits` | what a granted request has to pay |
 //! | `lender` | a question to a relay or the change log |
 //! | `watch` | urgent changes, and that this edge is past them |
 //! | `usage`, `exposure` | what is noted after the answer |
@@ -21,6 +22,7 @@ mod gateway;
 mod granted;
 mod incoming;
 mod lender;
+mod limits;
 mod memory;
 mod oauth;
 mod template;

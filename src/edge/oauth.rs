@@ -5,6 +5,7 @@ use std::rc::Rc;
 use zeroize::Zeroizing;
 
 use crate::edge::authorize;
+use crate::edge::limits;
 use crate::edge::{memory, usage};
 use crate::edge_call::EdgeCall;
 use crate::http::oauth::{self, TokenForm, as_oauth};
@@ -61,6 +62,7 @@ pub(crate) async fn introspect(edge: &Edge, incoming: &Incoming) -> Result<Answe
                 granted.key(),
                 granted.organization(),
                 incoming.origin(),
+                &limits::shown(edge, &granted).await,
             )
             .with("katalo-decision", granted.decision()))
         }

@@ -17,6 +17,7 @@ pub(crate) struct ResponseTemplate {
     /// Text that JavaScript holds already.
     body: Option<JsString>,
     decision: String,
+    rate_limit: Option<String>,
 }
 
 #[wasm_bindgen]
@@ -40,12 +41,23 @@ impl ResponseTemplate {
             head,
             body,
             decision: String::new(),
+            rate_limit: None,
         })
     }
 
-    /// Once more, with its decision. Without a body it is the very same `Response`
+    /// Once more, with its decision and, where it has limits, how these stand. Without a body it is the very same `Response`
     /// each time, which has no state but its headers.
-    pub(crate) fn render(&mut self, decision: String) -> Result<JsValue, JsValue> {
+    pub(crate) fn render(
+        &mut self,
+        decision: String,
+        rate_limit: Option<&str>,
+    ) -> Result<JsValue, JsValue> {
+        if let Some(field) = rate_limit
+            && self.rate_limit.as_deref() != rate_limit
+        {
+            header::RATELIMIT.with(|name| self.headers.set(name, field));
+            self.rate_limit = Some(field.to_owned());
+        }
         if self.decision != decision {
             header::KATALO_DECISION.with(|name| self.headers.set(name, &decision));
             self.decision = decision;

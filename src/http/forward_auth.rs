@@ -95,16 +95,26 @@ fn refused(name: &str, reason: &str) -> Problem {
     }
 }
 
+/// The status that a refusal has of itself, where its proxy takes another one: an
+/// `error_page` of nginx can give it back.
+const STATUS: &str = "katalo-status";
+
 /// A problem as a proxy takes it: nginx turns any refusal but 401 and 403 into
-/// a 500 of its own.
+/// a 500 of its own. The others pass any on; of those a client waits for (429) they do.
 #[must_use]
-pub fn for_proxy(problem: Problem) -> Problem {
-    match problem.status() {
+pub fn for_proxy(problem: Problem, is_nginx: bool) -> Problem {
+    let status = problem.status();
+    match status {
         401 | 403 | 500.. => problem,
-        _ => Problem {
-            status: Some(403),
-            ..problem
-        },
+        429 if !is_nginx => problem,
+        _ => {
+            let mut problem = Problem {
+                status: Some(403),
+                ..problem
+            };
+            problem.headers.push((STATUS, status.to_string()));
+            problem
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod parameters;
 mod path;
 mod place;
 mod problem;
+mod rate_limit;
 mod route;
 mod route_pattern;
 mod route_table;
@@ -34,6 +35,7 @@ pub use place::{
     ADMIN, ADMIN_PREFIX, AdminPlace, Dialect, FIXED, KeyAction, MOVABLE, Place, own_prefix,
 };
 pub use problem::{Code, Problem, ProblemKind};
+pub use rate_limit::{QUOTA_EXCEEDED, exceeded, limit_field, limits_member, policy_field};
 pub use route::Route;
 pub use route_table::{Match, OWN_USAGE_SCOPE, RouteTable, RouteTableError};
 #[cfg(feature = "control")]

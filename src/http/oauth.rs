@@ -111,6 +111,7 @@ pub fn active(
     key: &KeyRecord,
     organization: &OrganizationRecord,
     issuer: &str,
+    limits: &str,
 ) -> Answer {
     let mut document = ObjectWriter::new()
         .raw("active", "true")
@@ -128,7 +129,7 @@ pub fn active(
     if key.restricted {
         document = document.text("restriction", "leak");
     }
-    answer(document.end())
+    answer(document.raw("limits", limits).end())
 }
 
 fn answer(document: String) -> Answer {

@@ -87,6 +87,10 @@ pub enum AdminPlace<'a> {
     AuditHead(&'a str),
     /// `…/{org}/usage`
     Usage(&'a str),
+    /// `…/{org}/limits`
+    Limits(&'a str),
+    /// `…/{org}/keys/{key id}/limits`
+    KeyLimits(&'a str, &'a str),
     /// `…/{org}/export`
     Export(&'a str),
     /// `…/{org}/import`
@@ -228,7 +232,7 @@ type Make = for<'a> fn(&'a str, &'a str) -> AdminPlace<'a>;
 /// [`ADMIN_PREFIX`] (RFC 6570 level 1). A variable is one segment that is not
 /// empty; a word goes before the variable in whose place it stands.
 #[rustfmt::skip]
-pub const ADMIN: [(&str, Make); 23] = [
+pub const ADMIN: [(&str, Make); 25] = [
     ("bootstrap", |_, _| AdminPlace::Bootstrap),
     ("session", |_, _| AdminPlace::Session),
     ("status", |_, _| AdminPlace::Status),
@@ -250,6 +254,8 @@ pub const ADMIN: [(&str, Make); 23] = [
     ("organizations/{organization}/audit", |org, _| AdminPlace::Audit(org)),
     ("organizations/{organization}/audit/head", |org, _| AdminPlace::AuditHead(org)),
     ("organizations/{organization}/usage", |org, _| AdminPlace::Usage(org)),
+    ("organizations/{organization}/limits", |org, _| AdminPlace::Limits(org)),
+    ("organizations/{organization}/keys/{key_id}/limits", |org, id| AdminPlace::KeyLimits(org, id)),
     ("organizations/{organization}/export", |org, _| AdminPlace::Export(org)),
     ("organizations/{organization}/import", |org, _| AdminPlace::Import(org)),
 ];
@@ -299,11 +305,13 @@ impl<'a> AdminPlace<'a> {
             | Self::Audit(org)
             | Self::AuditHead(org)
             | Self::Usage(org)
+            | Self::Limits(org)
             | Self::Export(org)
             | Self::Import(org) => (Some(org), None),
-            Self::Key(org, id) | Self::KeyAction(org, id, _) | Self::Impact(org, id) => {
-                (Some(org), Some(id))
-            }
+            Self::Key(org, id)
+            | Self::KeyAction(org, id, _)
+            | Self::Impact(org, id)
+            | Self::KeyLimits(org, id) => (Some(org), Some(id)),
         };
         let made = |make: &Make| make(organization.unwrap_or(""), key.unwrap_or("")) == *self;
         let template = ADMIN.iter().find(|(_, make)| made(make));
@@ -340,6 +348,8 @@ impl<'a> AdminPlace<'a> {
             | Self::Audit(_)
             | Self::AuditHead(_)
             | Self::Usage(_)
+            | Self::Limits(_)
+            | Self::KeyLimits(..)
             | Self::Export(_) => "GET",
             Self::Organization(_) => "GET, PUT, PATCH, DELETE",
             Self::Keys(_) => "GET, POST",

@@ -24,6 +24,15 @@ pub(super) struct Written {
     upstream: String,
     #[serde(default)]
     fallback: bool,
+    #[serde(default = "one")]
+    cost: u64,
+}
+
+/// The greatest cost of a request.
+const MOST: u64 = 1_000_000;
+
+const fn one() -> u64 {
+    1
 }
 
 /// One protected route.
@@ -37,6 +46,7 @@ pub struct Route {
     freshness: Freshness,
     upstream: String,
     is_fallback: bool,
+    cost: u64,
 }
 
 /// The method of a route that takes every one.
@@ -86,6 +96,12 @@ impl Route {
         self.is_fallback
     }
 
+    /// Units of its key's and its organization's limits that a request costs.
+    #[must_use]
+    pub const fn cost(&self) -> u64 {
+        self.cost
+    }
+
     pub(super) fn takes_method(&self, method: &str) -> bool {
         self.method == ANY_METHOD || self.method == method
     }
@@ -113,8 +129,8 @@ impl Route {
 
     /// Whether it makes no difference by which of the two a request is judged.
     fn demands_the_same(&self, other: &Self) -> bool {
-        (&self.scope, self.freshness, &self.upstream)
-            == (&other.scope, other.freshness, &other.upstream)
+        (&self.scope, self.freshness, &self.upstream, self.cost)
+            == (&other.scope, other.freshness, &other.upstream, other.cost)
     }
 
     /// Why it cannot stand in one table with an earlier one.
@@ -164,7 +180,11 @@ pub(super) fn read(written: Written) -> Result<Route, String> {
         freshness,
         upstream,
         fallback,
+        cost,
     } = written;
+    if cost > MOST {
+        return Err(format!("`cost` is between 0 and {MOST}; got {cost}"));
+    }
     let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
     if !is_method && method != ANY_METHOD {
         return Err(format!(
@@ -198,5 +218,6 @@ pub(super) fn read(written: Written) -> Result<Route, String> {
         freshness,
         upstream,
         is_fallback: fallback,
+        cost,
     })
 }

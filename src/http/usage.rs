@@ -1,9 +1,10 @@
 //! Usage listings: an administrator's, and a client's own at `/v1/key/usage`.
 
-use super::answer::Answer;
+use super::answer::{Answer, Body, JSON};
 use super::parameters::Parameters;
 use super::problem::{Code, Problem};
 use crate::edge_call::{EdgeRefusal, EdgeResponse, ListUsage, Span};
+use crate::json::ObjectWriter;
 use crate::key::KeyId;
 use crate::time::Timestamp;
 
@@ -44,13 +45,23 @@ pub fn usage_query(query: &str, now: Timestamp) -> Result<ListUsage, Problem> {
     })
 }
 
-/// The answer of `/v1/key/usage`.
+/// The answer of `/v1/key/usage`; `limits` by
+/// [`limits_member`](super::limits_member).
 ///
 /// # Errors
 /// The problem of the registry's refusal.
-pub fn own_usage_answer(response: EdgeResponse) -> Result<Answer, Problem> {
+pub fn own_usage_answer(response: EdgeResponse, limits: &str) -> Result<Answer, Problem> {
     let page = response.into_usage()?;
-    Ok(Answer::json(200, &page).with("cache-control", "no-store"))
+    let json = |value: serde_json::Result<String>| value.unwrap_or_default();
+    let document = ObjectWriter::new()
+        .raw("items", &json(serde_json::to_string(&page.items)))
+        .raw(
+            "next_cursor",
+            &json(serde_json::to_string(&page.next_cursor)),
+        )
+        .raw("limits", limits)
+        .end();
+    Ok(Answer::new(200, Body::Text(JSON, document)).with("cache-control", "no-store"))
 }
 
 impl From<EdgeRefusal> for Problem {
@@ -66,11 +77,10 @@ impl From<EdgeRefusal> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Body;
     use crate::json;
 
     fn answered(response: &str) -> Result<Answer, Problem> {
-        own_usage_answer(json::from_str(response).unwrap())
+        own_usage_answer(json::from_str(response).unwrap(), "[]")
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::brand::Environment;
 use super::digest::KeyDigest;
 use super::organization::OrganizationId;
 use super::scope::Scopes;
+use crate::limits::policy::Policy;
 use crate::time::Timestamp;
 
 /// A number that grows by one with every change inside an organization.
@@ -95,6 +96,9 @@ pub struct KeyRecord {
     /// For an admin key: the one organization it reaches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_organization: Option<OrganizationId>,
+    /// What it is held to, by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Policy>,
 }
 
 /// The value of `org/<tag>`.
@@ -111,6 +115,9 @@ pub struct OrganizationRecord {
     /// Every key issued at or below this revision is revoked for ever.
     #[serde(default)]
     pub keys_revoked_through: Revision,
+    /// What all its keys together are held to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Policy>,
 }
 
 /// Version of both forms.
@@ -144,6 +151,7 @@ impl KeyRecord {
             retires_at: None,
             allowed_ips: Vec::new(),
             bound_organization: None,
+            limits: Vec::new(),
         }
     }
 
@@ -174,6 +182,7 @@ impl KeyRecord {
                 .bound_organization
                 .as_ref()
                 .map_or(0, |id| id.as_str().len())
+            + self.limits.iter().map(Policy::weight).sum::<usize>()
     }
 }
 

@@ -100,7 +100,9 @@ const fn needs(command: &Command) -> Needs {
         | Command::RevokeKeys(_)
         | Command::RevokeAll(_) => Needs::Permission(Permission::WriteKeys),
         Command::ListAudit(_) | Command::AuditHead {} => Needs::Permission(Permission::ReadAudit),
-        Command::ListUsage(_) | Command::Impact { .. } => Needs::Permission(Permission::ReadUsage),
+        Command::ListUsage(_) | Command::Impact { .. } | Command::GetLimits { .. } => {
+            Needs::Permission(Permission::ReadUsage)
+        }
         Command::Status { .. } => Needs::Permission(Permission::ReadStatus),
         Command::OpenSession {} => Needs::Nothing,
         Command::Records { .. }

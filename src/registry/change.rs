@@ -134,7 +134,7 @@ impl Change {
     pub(super) fn write(&self, sql: &dyn Sql, context: &CommitContext<'_>) -> Result<(), SqlError> {
         set_meta(sql, store::REVISION, self.revision)?;
         if let Some((organization, _)) = &self.organization {
-            organization.save(sql)?;
+            organization.save(sql, context.now)?;
             outbox::put(
                 sql,
                 organization.subject(),
@@ -153,7 +153,7 @@ impl Change {
             )?;
         }
         if let Some(key) = &self.key {
-            key.update(sql)?;
+            key.update(sql, context.now)?;
             outbox::put(
                 sql,
                 key.subject(),
@@ -162,7 +162,7 @@ impl Change {
             )?;
         }
         if let Some(key) = &self.issued {
-            key.insert(sql)?;
+            key.insert(sql, context.now)?;
             outbox::put(sql, key.subject(), self.revision, outbox::Need::Tell)?;
             if let Some(idempotency) = context.idempotency {
                 sql.query(
@@ -178,7 +178,7 @@ impl Change {
             }
         }
         for key in &self.imported {
-            key.insert(sql)?;
+            key.insert(sql, context.now)?;
             outbox::put(sql, key.subject(), key.revision, outbox::Need::Tell)?;
         }
         if let Some(deletion) = self.taken_back {

@@ -7,8 +7,8 @@
 use super::authority::{all_scopes, permit};
 use super::context::{CommandError, CommandResult, RequestContext};
 use super::message::{
-    Actor, Command, MESSAGE_VERSION, Name, Outcome, PatchOrganization, PutOrganization, Records,
-    Refusal, Reply, Request, RevocationReason, RevokeAll, RevokeKey, RotateKey, Wait, Who,
+    Actor, Command, MESSAGE_VERSION, Name, Outcome, Patch, PatchOrganization, PutOrganization,
+    Records, Refusal, Reply, Request, RevocationReason, RevokeAll, RevokeKey, RotateKey, Wait, Who,
 };
 use super::notes::cleaned;
 use super::settings::RegistrySettings;
@@ -145,6 +145,13 @@ impl RequestContext<'_> {
                 .map_err(Into::into),
             Command::ListUsage(asked) => self.list_usage(asked),
             Command::Impact { id } => self.impact(id),
+            Command::GetLimits { id: None } => Ok(Outcome::Records(Box::new(Records {
+                key: None,
+                organization: Some(held.record()),
+            }))),
+            Command::GetLimits { id: Some(id) } => {
+                (self.key(id)).and_then(|key| self.records(held, &key.id))
+            }
             Command::Status { unused_for_days } => read::status(self, held, *unused_for_days),
             _ => return None,
         })
@@ -219,7 +226,7 @@ impl RequestContext<'_> {
         organization::check_id(&held.id)?;
         self.check_if_match(held.revision)?;
         let context = self.transition_context(held)?;
-        self.change_organization(held, organization::change(&context, patch))
+        self.change_organization(held, organization::change(&context, patch)?)
     }
 
     fn revoke_all(&self, held: &Organization, order: &RevokeAll) -> CommandResult {
@@ -290,6 +297,9 @@ impl RequestContext<'_> {
         let Some((created, _)) = change.organization.clone() else {
             return Err(Refusal::NotFound.into());
         };
+        if let Patch::Set(limits) = &order.limits {
+            self.transition_context(&created)?.check_limits(limits)?;
+        }
         self.change_organization(&created, Some(change))
     }
 

@@ -75,4 +75,4 @@ pub use handle::{absent, handle};
 pub use housekeeping::housekeeping;
 pub use recovery::{keys_revoked_through, recover, revision, tag};
 pub use schema::{exists, migrate};
-pub use settings::RegistrySettings;
+pub use settings::{RegistrySettings, TimeZones};

@@ -25,6 +25,10 @@ pub(super) fn create(
         Patch::Set(days) => Some(days),
         Patch::Keep | Patch::Clear => None,
     };
+    let limits = match &order.limits {
+        Patch::Set(limits) => limits.replacing(&[], revision),
+        Patch::Keep | Patch::Clear => Vec::new(),
+    };
     let again = revision > 1;
     let organization = Organization {
         id: id.clone(),
@@ -33,6 +37,8 @@ pub(super) fn create(
         keys_revoked_through: revision - 1,
         max_key_lifetime_days: lifetime,
         leak_policy: order.leak_policy.clone().unwrap_or_default(),
+        limits,
+        updated_at: None,
         created_at: now,
         deleted_at: None,
         effective_at: (!again).then_some(now),
@@ -51,6 +57,8 @@ pub(super) fn create_platform(name: Name, revision: Revision, now: Timestamp) ->
         keys_revoked_through: 0,
         max_key_lifetime_days: None,
         leak_policy: LeakPolicy::Revoke,
+        limits: Vec::new(),
+        updated_at: None,
         created_at: now,
         deleted_at: None,
         effective_at: Some(now),
@@ -69,7 +77,7 @@ fn made(organization: Organization, revision: Revision, decides: bool) -> Change
 }
 
 /// Changes what a merge patch names.
-pub(super) fn change(context: &TransitionContext<'_>, order: &PatchOrganization) -> Option<Change> {
+pub(super) fn change(context: &TransitionContext<'_>, order: &PatchOrganization) -> Step {
     let before = context.organization;
     let mut after = before.clone();
     if let Some(name) = &order.name {
@@ -86,18 +94,26 @@ pub(super) fn change(context: &TransitionContext<'_>, order: &PatchOrganization)
         Patch::Clear => after.max_key_lifetime_days = None,
         Patch::Set(days) => after.max_key_lifetime_days = Some(days),
     }
+    match &order.limits {
+        Patch::Keep => {}
+        Patch::Clear => after.limits = Vec::new(),
+        Patch::Set(limits) => {
+            context.check_limits(limits)?;
+            after.limits = limits.replacing(&before.limits, context.revision);
+        }
+    }
     let (_, changed) = difference(&before.audit_snapshot(), &after.audit_snapshot());
     if changed.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let decides = before.api_access != after.api_access;
-    Some(Change::of_organization(
+    let decides = before.api_access != after.api_access || before.limits != after.limits;
+    Ok(Some(Change::of_organization(
         "organization.change",
         before,
         after,
         context.revision,
         decides,
-    ))
+    )))
 }
 
 /// Revokes every key there is. Nothing to do where the last such revocation took

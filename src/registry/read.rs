@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::context::{CommandError, RequestContext};
 use super::message::{
-    ApiAccess, KeyCounts, KeyLifetimeDays, ListKeys, OrganizationView, Outcome, Page, Refusal,
-    Status,
+    ApiAccess, KeyCounts, KeyLifetimeDays, Limits, ListKeys, OrganizationView, Outcome, Page,
+    Refusal, Status,
 };
 use super::sql as statements;
 use super::store::{self, Key, Organization, first, folded, word};
@@ -51,6 +51,8 @@ pub(super) fn organization(
         deleted_at: held.deleted_at,
         purge_at: deletion::purge_at(held, registry.settings),
         keys,
+        limits: Limits::shown(&held.limits),
+        updated_at: held.updated_at,
         enforced: held.is_enforced(),
         effective_at: held.effective_at(),
         revision: held.revision,

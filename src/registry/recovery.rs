@@ -78,7 +78,7 @@ pub fn recover(
             sql.query(statements::INSERT_BULK_REVOCATION, &row)?;
         }
         for &subject in lost {
-            lock(sql, organization.as_ref(), subject, revision)?;
+            lock(sql, organization.as_ref(), subject, revision, now)?;
             outbox::put(sql, subject, revision, outbox::Need::Enforce)?;
         }
         let Some(organization) = &organization else {
@@ -105,6 +105,7 @@ fn lock(
     organization: Option<&Organization>,
     subject: Subject,
     revision: Revision,
+    now: Timestamp,
 ) -> Result<(), SqlError> {
     if subject.is_organization() {
         let Some(mut organization) = organization.cloned() else {
@@ -114,7 +115,7 @@ fn lock(
         organization.api_access &= organization.id.is_platform();
         organization.revision = revision;
         organization.effective_at = None;
-        organization.save(sql)
+        organization.save(sql, now)
     } else {
         let Some(mut key) = Key::load_subject(sql, subject)? else {
             return Ok(());
@@ -122,7 +123,7 @@ fn lock(
         key.disabled = true;
         key.revision = revision;
         key.effective_at = None;
-        key.update(sql)
+        key.update(sql, now)
     }
 }
 

@@ -17,18 +17,20 @@ pub(super) const SET_META: &str = "INSERT INTO meta (name, value) VALUES (?1, ?2
 
 pub(super) const ORGANIZATION: &str = "SELECT id, name, api_access, keys_revoked_through,
     max_key_lifetime_days, created_at, deleted_at, effective_at, revision,
-    EXISTS (SELECT 1 FROM outbox WHERE subject = ?1 AND decides = 1 AND enforced = 0), leak_policy
+    EXISTS (SELECT 1 FROM outbox WHERE subject = ?1 AND decides = 1 AND enforced = 0), leak_policy,
+    limits, updated_at
     FROM organization WHERE one = 1";
 pub(super) const ORGANIZATION_ID: &str = "SELECT id FROM organization WHERE one = 1";
 pub(super) const PUT_ORGANIZATION: &str = "INSERT INTO organization (one, id, name, api_access,
         keys_revoked_through, max_key_lifetime_days, created_at, deleted_at, effective_at,
-        revision, leak_policy, listed)
-    VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0)
+        revision, leak_policy, limits, updated_at, listed)
+    VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)
     ON CONFLICT (one) DO UPDATE SET name = excluded.name, api_access = excluded.api_access,
         keys_revoked_through = excluded.keys_revoked_through,
         max_key_lifetime_days = excluded.max_key_lifetime_days,
         deleted_at = excluded.deleted_at, effective_at = excluded.effective_at,
-        revision = excluded.revision, leak_policy = excluded.leak_policy";
+        revision = excluded.revision, leak_policy = excluded.leak_policy,
+        limits = excluded.limits, updated_at = excluded.updated_at";
 
 macro_rules! key_columns {
     () => {
@@ -38,7 +40,7 @@ macro_rules! key_columns {
         last_used_at, keys.effective_at,
         sweeps.at, sweeps.reason, sweeps.effective_at,
         EXISTS (SELECT 1 FROM outbox WHERE subject = keys.id AND decides = 1 AND enforced = 0),
-        replaced_at, restriction, leaked_at, leak_url"
+        replaced_at, restriction, leaked_at, leak_url, limits, updated_at"
     };
 }
 
@@ -116,14 +118,14 @@ pub(super) const COUNT_BY_STATE: &str = concat!(
 pub(super) const INSERT_KEY: &str = "INSERT INTO keys (id, issued, revision, digest, environment,
         name, name_folded, scopes, allowed_ips, metadata, bound_organization, created_at,
         created_by, expires_at, retires_at, disabled, revoked_at, revocation_reason, replaces,
-        replaced_by, last_used_at, effective_at, replaced_at, restriction)
+        replaced_by, last_used_at, effective_at, replaced_at, restriction, limits, updated_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-        ?20, ?21, ?22, ?23, ?24)";
+        ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
 pub(super) const UPDATE_KEY: &str = "UPDATE keys SET revision = ?2, name = ?3, name_folded = ?4,
         scopes = ?5, allowed_ips = ?6, metadata = ?7, expires_at = ?8, retires_at = ?9,
         disabled = ?10, revoked_at = ?11, revocation_reason = ?12, replaced_by = ?13,
         effective_at = ?14, replaced_at = ?15, restriction = ?16, leaked_at = ?17,
-        leak_url = ?18
+        leak_url = ?18, limits = ?19, updated_at = ?20
     WHERE issued = ?1";
 
 /// An admin key other than `?1` that keeps the last-admin rule; `?2` the

@@ -15,7 +15,7 @@ use super::audit::AuditSubject;
 use super::change::Change;
 use super::context::{CommandError, RequestContext};
 use super::message::{
-    Changed, ExportedKey, GrantedScopes, Import, Limit, Object, Outcome, Page, Refusal, Who,
+    Changed, ExportedKey, GrantedScopes, Import, Limit, Limits, Object, Outcome, Page, Refusal, Who,
 };
 use super::sql as statements;
 use super::store::{Key, Organization, Revocation, parsed};
@@ -116,6 +116,7 @@ impl RequestContext<'_> {
             replaced_by: key.replaced_by.map(sibling),
             restriction: key.restriction.clone(),
             allowed_ips: key.allowed_ips.clone(),
+            limits: Limits::shown(&key.limits),
             metadata: key.metadata.clone(),
         })
     }
@@ -223,6 +224,8 @@ fn key_of(context: &TransitionContext<'_>, line: &ExportedKey, issued: Revision)
         name: line.name.clone(),
         scopes: line.scopes.scopes().clone(),
         allowed_ips: line.allowed_ips.clone(),
+        limits: line.limits.replacing(&[], issued),
+        updated_at: None,
         metadata: line.metadata.clone(),
         bound_organization: None,
         created_at: line.created_at,
@@ -297,6 +300,7 @@ fn check_as_issued(context: &TransitionContext<'_>, line: &ExportedKey) -> Resul
         return Ok(());
     }
     context.check_scopes(line.scopes.scopes())?;
+    context.check_limits(&line.limits)?;
     context.check_lifetime(line.expires_at, line.created_at)
 }
 

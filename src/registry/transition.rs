@@ -6,7 +6,9 @@ use serde_json::json;
 use super::audit::AuditSubject;
 use super::change::{Change, difference};
 use super::grant::permit_grant;
-use super::message::{AllowedIps, IssueKey, Patch, PatchKey, Refusal, RevokeKey, RotateKey};
+use super::message::{
+    AllowedIps, IssueKey, Limits, Patch, PatchKey, Refusal, RevokeKey, RotateKey,
+};
 use super::store::{Key, Revocation};
 use super::transition_context::{KeyTemplate, Minted, TransitionContext};
 use crate::key::{Environment, KeyState, Scopes};
@@ -41,6 +43,7 @@ pub(super) fn issue(
     context.check_scopes(scopes)?;
     let expires_at = order.expires_at.map(|at| at.0);
     context.check_expiry(expires_at, context.now)?;
+    context.check_limits(&order.limits)?;
     let key = context.begin(
         minted,
         KeyTemplate {
@@ -51,6 +54,7 @@ pub(super) fn issue(
             metadata: &order.metadata,
             bound_organization: bound,
             expires_at,
+            limits: order.limits.replacing(&[], context.revision),
         },
     );
     permit_grant(context, &key, scopes)?;
@@ -74,6 +78,7 @@ pub(super) fn bootstrap(
             metadata: &super::message::Metadata::default(),
             bound_organization: None,
             expires_at: None,
+            limits: Vec::new(),
         },
     );
     made("platform.bootstrap", context, key)
@@ -115,6 +120,14 @@ pub(super) fn patch(context: &TransitionContext<'_>, key: &Key, order: &PatchKey
         Patch::Clear => after.metadata = super::message::Metadata::default(),
         Patch::Set(metadata) => after.metadata = metadata.clone(),
     }
+    match &order.limits {
+        Patch::Keep => {}
+        Patch::Clear => after.limits = Vec::new(),
+        Patch::Set(limits) => {
+            context.check_limits(limits)?;
+            after.limits = limits.replacing(&key.limits, context.revision);
+        }
+    }
     if matches!(order.restriction, Patch::Clear) {
         after.restriction = None;
     }
@@ -142,7 +155,7 @@ pub(super) fn patch(context: &TransitionContext<'_>, key: &Key, order: &PatchKey
     if let Some(granted) = granted {
         permit_grant(context, &after, &granted)?;
     }
-    let decides = new_scopes || reaches_otherwise;
+    let decides = new_scopes || reaches_otherwise || after.limits != key.limits;
     Ok(Some(context.of_key("key.change", key, after, decides)))
 }
 
@@ -176,6 +189,7 @@ pub(super) fn rotate(
             metadata: &key.metadata,
             bound_organization: key.bound_organization.as_ref(),
             expires_at,
+            limits: Limits::handed_on(&key.limits, key.id),
         },
     );
     // The successor's secret goes to the actor.

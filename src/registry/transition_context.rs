@@ -2,13 +2,14 @@
 
 use super::authority::ADMIN_SCOPES;
 use super::change::Change;
-use super::message::{Actor, AllowedIps, KeyLifetimeDays, Metadata, Name, Refusal, Who};
+use super::message::{Actor, AllowedIps, KeyLifetimeDays, Limits, Metadata, Name, Refusal, Who};
 use super::settings::RegistrySettings;
 use super::store::{Key, Organization};
 use crate::http::did_you_mean;
 use crate::key::{
     Brand, Environment, KeyDigest, OrganizationId, PublicKeyId, Revision, Scope, Scopes,
 };
+use crate::limits::policy::Policy;
 use crate::time::Timestamp;
 
 const DAY: u64 = 86_400_000;
@@ -60,6 +61,8 @@ impl TransitionContext<'_> {
             exposed: None,
             restriction: None,
             leaked: None,
+            limits: like.limits,
+            updated_at: None,
             last_used_at: None,
             // No edge holds an older record of it.
             effective_at: Some(self.now),
@@ -127,6 +130,26 @@ impl TransitionContext<'_> {
         }
     }
 
+    /// That limits can be kept: admin routes count nothing, and a quota begins anew in
+    /// a time zone that there is.
+    pub(super) fn check_limits(&self, limits: &Limits) -> Result<(), Refusal> {
+        if self.organization.id.is_platform() && !limits.is_empty() {
+            return Err(Refusal::field("limits", "Admin keys have no limits."));
+        }
+        match limits
+            .zones()
+            .find(|zone| !self.settings.time_zones.have(zone))
+        {
+            Some(zone) => Err(Refusal::field(
+                "limits",
+                format!(
+                    "unknown time zone {zone}: it must be a name of the IANA time zone database, as Europe/Copenhagen"
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn of_key(
         &self,
         action: &'static str,
@@ -160,4 +183,5 @@ pub(super) struct KeyTemplate<'a> {
     pub(super) metadata: &'a Metadata,
     pub(super) bound_organization: Option<&'a OrganizationId>,
     pub(super) expires_at: Option<Timestamp>,
+    pub(super) limits: Vec<Policy>,
 }

@@ -137,6 +137,8 @@ pub(crate) mod header {
         pub(crate) static UPGRADE: JsString = "upgrade";
         #[wasm_bindgen(thread_local_v2, static_string)]
         pub(crate) static KATALO_DECISION: JsString = "katalo-decision";
+        #[wasm_bindgen(thread_local_v2, static_string)]
+        pub(crate) static RATELIMIT: JsString = "ratelimit";
     }
 }
 

@@ -8,9 +8,13 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+#[cfg(feature = "control")]
+use crate::registry::TimeZones;
 use crate::runtime::bindings::{Context, binding};
 use crate::runtime::objects::variable;
 use crate::runtime::promise::promise;
+#[cfg(feature = "control")]
+use crate::runtime::zones;
 #[cfg(feature = "control")]
 use crate::settings::RawControlSettings;
 use crate::settings::{RawSettings, Settings, Upstream, bindings};
@@ -47,6 +51,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
         own_prefix: variable(env, bindings::OWN_PREFIX),
         at_most: variable(env, bindings::FRESHNESS_AT_MOST_MS),
         confirmations: variable(env, bindings::CONFIRMATIONS),
+        on_unmetered: variable(env, bindings::ON_UNMETERED),
         on_unproven: variable(env, bindings::ON_UNPROVEN),
         unproven_at_most: variable(env, bindings::UNPROVEN_AT_MOST_MS),
         relay_replicas: variable(env, bindings::RELAY_REPLICAS),
@@ -66,6 +71,7 @@ fn read(env: &JsValue) -> Option<Rc<Settings>> {
             audit_retention_days: variable(env, bindings::AUDIT_RETENTION_DAYS),
             bound: variable(env, bindings::FRESHNESS_BOUND_MS),
             github_public_keys: variable(env, bindings::GITHUB_PUBLIC_KEYS),
+            time_zones: TimeZones(zones::is_known),
         },
     };
     let upstream = |name: &str| {

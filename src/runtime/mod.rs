@@ -6,6 +6,7 @@
 //! | `registry`, `objects`, `kv` | questions to what is elsewhere |
 //! | `secrets`, `turns` | whether a presented secret is the right one, one look-up at a time |
 //! | `log`, `metrics` | what the operator sees |
+//! | `zones` | time zones |
 //! | `isolate`, `incoming`, `respond`, `bindings`, `promise`, `host` | the runtime's parts |
 
 pub(crate) mod bindings;
@@ -21,3 +22,5 @@ pub(crate) mod registry;
 pub(crate) mod respond;
 pub(crate) mod secrets;
 pub(crate) mod turns;
+#[cfg(feature = "control")]
+pub(crate) mod zones;

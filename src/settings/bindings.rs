@@ -29,6 +29,9 @@ pub const GITHUB_PUBLIC_KEYS: &str = "GITHUB_PUBLIC_KEYS";
 /// Variable: what becomes of a request whose freshness cannot be proven,
 /// `refuse` or `serve`; `refuse` where absent.
 pub const ON_UNPROVEN: &str = "ON_UNPROVEN";
+/// Variable: what becomes of a request whose limits cannot be checked, `refuse` or
+/// `serve`; `refuse` where absent.
+pub const ON_UNMETERED: &str = "ON_UNMETERED";
 /// Variable: the greatest age of a proof that is served on then, in
 /// milliseconds.
 pub const UNPROVEN_AT_MOST_MS: &str = "UNPROVEN_AT_MOST_MS";
@@ -64,6 +67,8 @@ pub const FRESHNESS_AT_MOST_MS: &str = "FRESHNESS_AT_MOST_MS";
 /// Variable: `off` has a change wait out every lease that predates it; else it is
 /// enforced once all who hold one have confirmed it, which is sooner.
 pub const CONFIRMATIONS: &str = "CONFIRMATIONS";
+/// Durable Object: what an organization and its keys have spent of their limits.
+pub const METER: &str = "METER";
 /// Variable: replicas of the relay in each region; 1 where absent.
 pub const RELAY_REPLICAS: &str = "RELAY_REPLICAS";
 /// Variable: the region whose relay is asked, whatever `request.cf` says.

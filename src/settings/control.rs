@@ -9,7 +9,7 @@ use crate::freshness::Bound;
 use crate::http::leaks::SigningKey;
 use crate::http::{DescribedScope, RouteTable, described_scopes};
 use crate::key::Scope;
-use crate::registry::RegistrySettings;
+use crate::registry::{RegistrySettings, TimeZones};
 
 /// The control plane's settings as the bindings hold them.
 #[derive(Default)]
@@ -30,6 +30,8 @@ pub struct RawControlSettings {
     pub bound: Option<String>,
     /// [`bindings::GITHUB_PUBLIC_KEYS`], as JSON.
     pub github_public_keys: Option<String>,
+    /// Which time zones the runtime knows.
+    pub time_zones: TimeZones,
 }
 
 /// The control plane's own settings. No `Debug`: they hold a secret.
@@ -69,6 +71,7 @@ impl ControlSettings {
         Ok(Self {
             bootstrap_token: secret(raw.bootstrap_token, bindings::BOOTSTRAP_TOKEN)?,
             registry: RegistrySettings {
+                time_zones: raw.time_zones,
                 transfer: switch(raw.key_transfer, bindings::KEY_TRANSFER)?
                     .unwrap_or(usual.transfer),
                 client_scopes: client_scopes

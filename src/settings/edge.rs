@@ -33,6 +33,8 @@ pub struct RawSettings {
     pub at_most: Option<String>,
     /// [`bindings::CONFIRMATIONS`]
     pub confirmations: Option<String>,
+    /// [`bindings::ON_UNMETERED`]
+    pub on_unmetered: Option<String>,
     /// [`bindings::ON_UNPROVEN`]
     pub on_unproven: Option<String>,
     /// [`bindings::UNPROVEN_AT_MOST_MS`]
@@ -70,6 +72,8 @@ pub struct Settings {
     /// Where freshness cannot be proven, the greatest age of a proof on which a
     /// client is let in all the same; none where it is refused.
     pub serve_unproven: Option<Millis>,
+    /// Whether a client is let in whose limits cannot be checked.
+    pub serve_unmetered: bool,
     /// Relays in each region.
     pub relay_replicas: u8,
     /// The region whose relay is asked, where the operator fixed it.
@@ -154,6 +158,7 @@ impl Settings {
             at_most: bound(raw.at_most, bindings::FRESHNESS_AT_MOST_MS)?.unwrap_or(Bound::MAX),
             confirmations: switch(raw.confirmations, bindings::CONFIRMATIONS)?.unwrap_or(true),
             serve_unproven: serve_unproven(raw.on_unproven, raw.unproven_at_most)?,
+            serve_unmetered: serves(raw.on_unmetered, bindings::ON_UNMETERED)?,
             relay_replicas: value(
                 raw.relay_replicas,
                 bindings::RELAY_REPLICAS,
@@ -241,16 +246,7 @@ fn serve_unproven(
     on_unproven: Option<String>,
     at_most: Option<String>,
 ) -> Result<Option<Millis>, SettingsError> {
-    let serves = value(
-        on_unproven,
-        bindings::ON_UNPROVEN,
-        "refuse or serve",
-        |text| match text {
-            "refuse" => Some(false),
-            "serve" => Some(true),
-            _ => None,
-        },
-    )?;
+    let serves = serves(on_unproven, bindings::ON_UNPROVEN)?;
     let at_most = value(
         at_most,
         bindings::UNPROVEN_AT_MOST_MS,
@@ -260,10 +256,20 @@ fn serve_unproven(
             (1_000..=86_400_000).contains(&ms).then_some(Millis(ms))
         },
     )?;
-    match serves {
-        Some(true) => at_most
-            .map(Some)
-            .ok_or(SettingsError::Missing(bindings::UNPROVEN_AT_MOST_MS)),
-        _ => Ok(None),
+    if serves {
+        let missing = SettingsError::Missing(bindings::UNPROVEN_AT_MOST_MS);
+        at_most.map(Some).ok_or(missing)
+    } else {
+        Ok(None)
     }
+}
+
+/// What becomes of a request that cannot be decided as it should; refused unless said.
+fn serves(text: Option<String>, name: &'static str) -> Result<bool, SettingsError> {
+    let serves = value(text, name, "refuse or serve", |text| match text {
+        "refuse" => Some(false),
+        "serve" => Some(true),
+        _ => None,
+    })?;
+    Ok(serves.unwrap_or(false))
 }

@@ -25,6 +25,13 @@ impl Settings {
                 text: "Export and import of keys with their digests is switched on.".to_owned(),
             });
         }
+        if self.serve_unmetered {
+            weakened.push(Weakened {
+                setting: bindings::ON_UNMETERED,
+                at_most_ms: None,
+                text: "ON_UNMETERED is serve: while a meter cannot be reached, clients are let in whatever their limits.".to_owned(),
+            });
+        }
         if let Some(most) = serve_unproven {
             weakened.push(Weakened {
                 setting: bindings::ON_UNPROVEN,

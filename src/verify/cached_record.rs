@@ -81,6 +81,7 @@ mod tests {
             id: OrganizationId::parse("acme").unwrap(),
             api_access: true,
             keys_revoked_through: 0,
+            limits: Vec::new(),
         });
         let shared = size_of::<CachedRecord>() + 2 * size_of::<usize>();
 

@@ -201,6 +201,7 @@ mod tests {
             id: OrganizationId::parse("acme").unwrap(),
             api_access: true,
             keys_revoked_through: 0,
+            limits: Vec::new(),
         }
     }
 

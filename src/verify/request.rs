@@ -14,6 +14,7 @@ use crate::freshness::{EdgeClock, Millis, Reading, Subject};
 use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, Keyring, OrganizationRecord, PresentedKey,
 };
+use crate::limits::allowance::{Limit, limits_of};
 use crate::time::Timestamp;
 
 /// How current the records of a decision must be.
@@ -74,9 +75,27 @@ pub struct Granted {
     grant: Grant,
     source: Source,
     age: Millis,
+    rate_limit: Option<String>,
 }
 
 impl Granted {
+    /// What the request is held to: the key's own limits, then its organization's.
+    #[must_use]
+    pub fn limits(&self) -> Vec<Limit<'_>> {
+        limits_of(Some((self.key(), self.id.public)), self.organization())
+    }
+
+    /// Its limits are paid; how they stand, as the field `RateLimit`.
+    pub fn paid(&mut self, rate_limit: String) {
+        self.rate_limit = Some(rate_limit);
+    }
+
+    /// The field `RateLimit`, where it had to pay.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<&str> {
+        self.rate_limit.as_deref()
+    }
+
     /// Which key was presented.
     #[must_use]
     pub const fn id(&self) -> KeyId {
@@ -214,6 +233,7 @@ impl Verifier<CachedRecord> for Verification<'_> {
             grant,
             source,
             age,
+            rate_limit: None,
         })
     }
 }

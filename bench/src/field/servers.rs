@@ -50,6 +50,7 @@ impl Servers {
             tuned: check(secrets, kv.address).start()?,
             tuned_with_object: check(secrets, kv.address)
                 .bind("RELAY", Binding::Objects("Relay"))
+                .bind("METER", Binding::Objects("Meter"))
                 .start()?,
             tuned_with_log: check_with_log(secrets, kv.address).start()?,
             hono_bearer: Worker::bundled("hono-bearer.js")

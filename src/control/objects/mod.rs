@@ -8,6 +8,7 @@ mod alarm;
 mod answer;
 pub(crate) mod change_log;
 pub(crate) mod directory;
+mod meter;
 mod notify;
 mod registry;
 mod relay;

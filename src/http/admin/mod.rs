@@ -4,6 +4,7 @@
 mod answer;
 mod body;
 mod idempotency;
+mod limits;
 mod lookup;
 mod method;
 mod not_found;
@@ -16,6 +17,7 @@ mod totals;
 pub use answer::{answer_to, lookup_answer, problem_of, session_answer};
 pub use body::{RequestBody, parse_body};
 pub use idempotency::{IDEMPOTENCY_KEY_MAX, idempotency};
+pub use limits::{limits, limits_answer};
 pub use lookup::LookedUp;
 pub use method::check_method;
 pub use not_found::not_found;

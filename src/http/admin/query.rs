@@ -50,6 +50,8 @@ pub const fn query_of(place: &AdminPlace<'_>) -> &'static [&'static str] {
         | AdminPlace::Impact(..)
         | AdminPlace::RevokeAll(_)
         | AdminPlace::AuditHead(_)
+        | AdminPlace::Limits(_)
+        | AdminPlace::KeyLimits(..)
         | AdminPlace::Import(_) => &[],
     }
 }

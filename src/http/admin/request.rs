@@ -165,6 +165,13 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
             organization(id, false)?,
             Command::ListUsage(usage_query(facts.query, facts.now)?),
         ),
+        AdminPlace::Limits(id) => (organization(id, false)?, Command::GetLimits { id: None }),
+        AdminPlace::KeyLimits(id, key_id) => (
+            organization(id, false)?,
+            Command::GetLimits {
+                id: Some(key(key_id)?),
+            },
+        ),
         AdminPlace::Export(id) => (
             organization(id, false)?,
             Command::Export {

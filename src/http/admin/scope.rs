@@ -26,7 +26,10 @@ pub fn scope_of(place: &AdminPlace<'_>, method: &str) -> &'static str {
         | AdminPlace::RevokeAll(_)
         | AdminPlace::Export(_)
         | AdminPlace::Import(_) => Permission::WriteKeys,
-        AdminPlace::Impact(..) | AdminPlace::Usage(_) => Permission::ReadUsage,
+        AdminPlace::Impact(..)
+        | AdminPlace::Usage(_)
+        | AdminPlace::Limits(_)
+        | AdminPlace::KeyLimits(..) => Permission::ReadUsage,
         AdminPlace::Audit(_) | AdminPlace::AuditHead(_) => Permission::ReadAudit,
     };
     let (_, organization, _) = place.parts();
@@ -127,6 +130,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(asked_for, 44);
+        assert_eq!(asked_for, 48);
     }
 }

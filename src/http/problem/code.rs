@@ -182,6 +182,18 @@ codes! {
     FreshnessUnavailable = "freshness_unavailable", 503, notable,
         "The key's status cannot be verified right now",
         "The request was neither accepted nor refused. Try again after `Retry-After` seconds.";
+    /// A rate of the key or its organization is used up.
+    RateLimitExceeded = "rate_limit_exceeded", 429, notable,
+        "Too many requests in a short time",
+        "Wait for `Retry-After` seconds; `violated-policies` names the limit. Ask your administrator for a higher one if this happens often.";
+    /// A quota is used up.
+    QuotaExceeded = "quota_exceeded", 429, notable,
+        "The quota is used up",
+        "`violated-policies` names the quota, and `RateLimit` says when it begins anew. Ask your administrator for a higher one if this is too early.";
+    /// A limit cannot be checked.
+    LimitsUnavailable = "limits_unavailable", 503, notable,
+        "The limits of this key cannot be checked right now",
+        "The request was not let through, and nothing was counted. Try again after `Retry-After` seconds.";
     /// The registry did not answer.
     RegistryUnavailable = "registry_unavailable", 503, notable,
         "The registry is not available right now",

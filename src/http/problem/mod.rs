@@ -6,6 +6,7 @@ mod code;
 pub use code::Code;
 
 use super::answer::{Answer, Body, PROBLEM};
+use super::rate_limit::QUOTA_EXCEEDED;
 use crate::json::ObjectWriter;
 use crate::verify::Denial;
 
@@ -29,6 +30,8 @@ pub struct Problem {
     /// A further member of the document (RFC 9457 section 3.2), as JSON: the key
     /// object of `secret_already_shown`.
     pub extension: Option<(&'static str, String)>,
+    /// Further header fields of the answer.
+    pub headers: Vec<(&'static str, String)>,
     /// The caller tried HTTP Basic, and is challenged by the same scheme.
     pub is_basic: bool,
     /// The caller proved no secret, whatever the code says of others.
@@ -56,6 +59,7 @@ impl From<Code> for Problem {
             allow: None,
             retry_after,
             extension: None,
+            headers: Vec::new(),
             is_basic: false,
             is_unproven: false,
         }
@@ -172,7 +176,8 @@ impl Problem {
             && self.field.is_none()
             && self.scope.is_none()
             && self.allow.is_none()
-            && self.extension.is_none();
+            && self.extension.is_none()
+            && self.headers.is_empty();
         if is_plain {
             Some(ProblemKind {
                 code: self.code,
@@ -211,7 +216,7 @@ impl Problem {
         let code = self.code.as_str();
         let detail = self.detail.as_deref().unwrap_or_else(|| self.code.advice());
         let mut document = ObjectWriter::new()
-            .text("type", &[origin, "/problems/", code].concat())
+            .text("type", &self.code.problem_type(origin))
             .text("title", self.code.title())
             .number("status", status.into())
             .text("detail", detail)
@@ -237,7 +242,18 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             answer = answer.with("retry-after", seconds.to_string());
         }
+        answer.headers.extend(self.headers);
         answer
+    }
+}
+
+impl Code {
+    /// The URI that stands for it: its page, or that of a standard.
+    fn problem_type(self, origin: &str) -> String {
+        match self {
+            Self::RateLimitExceeded | Self::QuotaExceeded => QUOTA_EXCEEDED.to_owned(),
+            _ => [origin, "/problems/", self.as_str()].concat(),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ mod routes;
 use super::{Answer, Body};
 use crate::json;
 use crate::key::{Environment, KeyId, KeyState, OrganizationId, OrganizationTag, Scope, Scopes};
-use crate::registry::message::{ApiAccess, KeyCounts, KeyView, OrganizationView, Who};
+use crate::registry::message::{ApiAccess, KeyCounts, KeyView, Limits, OrganizationView, Who};
 use crate::time::Timestamp;
 
 const ORIGIN: &str = "https://keys.example";
@@ -67,6 +67,8 @@ fn key_view(revision: u64, effective_at: Option<u64>) -> KeyView {
         allowed_ips: Default::default(),
         metadata: Default::default(),
         bound_organization: None,
+        limits: Limits::default(),
+        updated_at: None,
         enforced: effective_at.is_some(),
         effective_at: effective_at.map(Timestamp),
         revision,
@@ -84,6 +86,8 @@ fn organization_view(revision: u64, effective_at: Option<u64>) -> OrganizationVi
         deleted_at: None,
         purge_at: None,
         keys: KeyCounts::default(),
+        limits: Limits::default(),
+        updated_at: None,
         enforced: effective_at.is_some(),
         effective_at: effective_at.map(Timestamp),
         revision,

@@ -37,8 +37,9 @@ fn an_active_token_is_described() {
         id: organization(),
         api_access: true,
         keys_revoked_through: 0,
+        limits: Vec::new(),
     };
-    let answer = active(key_id(), &record(), &organization, ORIGIN);
+    let answer = active(key_id(), &record(), &organization, ORIGIN, "[]");
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let expected = json!({
@@ -59,7 +60,7 @@ fn an_active_token_is_described() {
         restricted: true,
         ..record()
     };
-    let answer = members(&active(key_id(), &ending, &organization, ORIGIN));
+    let answer = members(&active(key_id(), &ending, &organization, ORIGIN, "[]"));
     assert_eq!(
         (&answer["exp"], &answer["restriction"]),
         (&json!(5), &json!("leak"))

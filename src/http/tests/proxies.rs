@@ -28,17 +28,25 @@ fn every_identity_header_is_sent_with_or_without_an_assertion() {
 
 #[test]
 fn a_proxy_hears_401_403_or_a_fault() {
-    for (code, status) in [
-        (Code::InvalidKey, 401),
-        (Code::InsufficientScope, 403),
-        (Code::NotFound, 403),
-        (Code::InvalidRequest, 403),
-        (Code::RateLimited, 403),
-        (Code::InternalError, 500),
-        (Code::FreshnessUnavailable, 503),
+    for (code, nginx, others) in [
+        (Code::InvalidKey, 401, 401),
+        (Code::InsufficientScope, 403, 403),
+        (Code::NotFound, 403, 403),
+        (Code::InvalidRequest, 403, 403),
+        (Code::QuotaExceeded, 403, 429),
+        (Code::InternalError, 500, 500),
+        (Code::FreshnessUnavailable, 503, 503),
     ] {
-        assert_eq!(for_proxy(code.into()).status(), status, "{code:?}");
+        let told = |is_nginx| for_proxy(code.into(), is_nginx).into_answer("", "");
+        assert_eq!(
+            (told(true).status, told(false).status),
+            (nginx, others),
+            "{code:?}"
+        );
     }
+    // What nginx can give back.
+    let used_up = for_proxy(Code::QuotaExceeded.into(), true).into_answer("", "");
+    assert_eq!(used_up.header("katalo-status"), Some("429"));
     let unknown = unknown_route();
     assert_eq!((unknown.code, unknown.status()), (Code::NotFound, 403));
 }

@@ -24,6 +24,7 @@ fn organization(keys_revoked_through: Revision) -> OrganizationRecord {
         id: OrganizationId::parse("acme").unwrap(),
         api_access: true,
         keys_revoked_through,
+        limits: Vec::new(),
     }
 }
 

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyIds, KeyLifetimeDays, LeakPolicy, Metadata,
-    Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, present,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyIds, KeyLifetimeDays, LeakPolicy, Limits,
+    Metadata, Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, present,
 };
 use super::view::ExportedKey;
 use crate::http::admin::RequestBody;
@@ -78,6 +78,9 @@ pub struct PutOrganization {
     )]
     #[cfg_attr(feature = "schema", schemars(with = "LeakPolicy"))]
     pub leak_policy: Option<LeakPolicy>,
+    /// What all its keys together are held to; `null`: nothing.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub limits: Patch<Limits>,
     /// Whether to answer only once enforced.
     #[serde(default)]
     pub wait: Wait,
@@ -115,6 +118,9 @@ pub struct PatchOrganization {
     )]
     #[cfg_attr(feature = "schema", schemars(with = "LeakPolicy"))]
     pub leak_policy: Option<LeakPolicy>,
+    /// What all its keys together are held to; `null`: nothing.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub limits: Patch<Limits>,
     /// Whether to answer only once enforced.
     #[serde(default)]
     pub wait: Wait,
@@ -127,6 +133,7 @@ impl From<&PutOrganization> for PatchOrganization {
             api_access,
             max_key_lifetime_days,
             leak_policy,
+            limits,
             wait,
         } = order.clone();
         Self {
@@ -134,6 +141,7 @@ impl From<&PutOrganization> for PatchOrganization {
             api_access,
             max_key_lifetime_days,
             leak_policy,
+            limits,
             wait,
         }
     }
@@ -166,6 +174,9 @@ pub struct IssueKey {
         schemars(with = "Option<crate::schema::ClientOrganizationId>")
     )]
     pub bound_organization: Option<OrganizationId>,
+    /// What it is held to, by itself.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
 }
 
 /// `PATCH …/keys/{key id}`: a merge patch (RFC 7396); `metadata` is replaced
@@ -199,6 +210,9 @@ pub struct PatchKey {
     /// New notes, or none.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub metadata: Patch<Metadata>,
+    /// New limits, or none.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub limits: Patch<Limits>,
     /// `null` lifts the restriction of a key that leaked.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     #[cfg_attr(feature = "schema", schemars(with = "()"))]

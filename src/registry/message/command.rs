@@ -45,6 +45,12 @@ pub enum Command {
         /// Which key.
         id: KeyId,
     },
+    /// What a key and its organization are held to, or the organization alone;
+    /// [`Outcome::Records`](super::Outcome::Records).
+    GetLimits {
+        /// Which key.
+        id: Option<KeyId>,
+    },
     /// [`Outcome::Status`](super::Outcome::Status).
     Status {
         /// From how many days without use a key counts as unused.

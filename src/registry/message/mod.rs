@@ -22,7 +22,8 @@ pub use body::{
 pub use command::{Command, FailedAuthentication, ListAudit, ListKeys, MetadataFilter};
 pub use field::{
     AllowedIps, ApiAccess, GrantedScopes, Instant, KeyIds, KeyLifetimeDays, LeakPolicy, LeakSource,
-    Metadata, Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, SessionToken, Wait,
+    LimitPolicy, LimitUnits, Limits, Metadata, Name, Note, Nothing, OverlapSeconds, Patch, Period,
+    ResetDay, RevocationReason, SessionToken, Wait, WindowSeconds,
 };
 pub use outcome::{
     AuditPage, Awaited, Changed, Impact, Issued, KeyResult, Object, OutboxDepth, Outcome,

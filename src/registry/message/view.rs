@@ -114,6 +114,12 @@ pub struct KeyView {
         schemars(with = "crate::schema::ClientOrganizationId")
     )]
     pub bound_organization: Option<OrganizationId>,
+    /// What it is held to, by itself.
+    #[serde(default)]
+    pub limits: super::Limits,
+    /// When it last changed; `null` where that was before this was kept.
+    #[serde(default, with = "Rfc3339OrNull")]
+    pub updated_at: Option<Timestamp>,
     /// Whether every edge decides by this state.
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Enforced"))]
     pub enforced: bool,
@@ -157,6 +163,12 @@ pub struct OrganizationView {
     pub purge_at: Option<Timestamp>,
     /// Its keys by state.
     pub keys: KeyCounts,
+    /// What all its keys together are held to.
+    #[serde(default)]
+    pub limits: super::Limits,
+    /// When its own fields last changed; `null` where that was before this was kept.
+    #[serde(default, with = "Rfc3339OrNull")]
+    pub updated_at: Option<Timestamp>,
     /// Whether every edge decides by this state.
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Enforced"))]
     pub enforced: bool,
@@ -278,4 +290,7 @@ pub struct ExportedKey {
     /// The caller's own notes.
     #[serde(default)]
     pub metadata: Metadata,
+    /// What it is held to, by itself.
+    #[serde(default, skip_serializing_if = "super::Limits::is_empty")]
+    pub limits: super::Limits,
 }

@@ -3,7 +3,7 @@
 /// What makes the tables of each version from those of the one before; `meta`
 /// tells the version that a registry has. A step that was once released stays
 /// as it is.
-pub(in crate::registry) const SCHEMA: &[&[&str]] = &[FIRST, SECOND, THIRD, FOURTH];
+pub(in crate::registry) const SCHEMA: &[&[&str]] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH];
 
 const FIRST: &[&str] = &[
     // `revision` and `schema`, and the counters of bounded records.
@@ -159,4 +159,12 @@ const FOURTH: &[&str] = &[
         at INTEGER NOT NULL,
         signature TEXT NOT NULL
     )",
+];
+
+const FIFTH: &[&str] = &[
+    // JSON, as records carry them; none where there are none.
+    "ALTER TABLE organization ADD COLUMN limits TEXT",
+    "ALTER TABLE keys ADD COLUMN limits TEXT",
+    "ALTER TABLE organization ADD COLUMN updated_at INTEGER",
+    "ALTER TABLE keys ADD COLUMN updated_at INTEGER",
 ];

@@ -3,6 +3,7 @@
 use super::columns::Columns;
 use super::value::{first, folded, parsed, to_json};
 use crate::key::{Environment, KeyDigest, OrganizationId, PublicKeyId, Revision, Scopes, Subject};
+use crate::limits::policy::Policy;
 use crate::registry::message::{AllowedIps, Metadata, Name, Restriction, RevocationReason, Who};
 use crate::registry::sql as statements;
 use crate::sql::{Row, Sql, SqlError, Value};
@@ -49,6 +50,9 @@ pub(in crate::registry) struct Key {
     pub(in crate::registry) exposed: Option<(Timestamp, String)>,
     pub(in crate::registry) restriction: Option<Restriction>,
     pub(in crate::registry) leaked: Option<(Timestamp, String)>,
+    pub(in crate::registry) limits: Vec<Policy>,
+    /// Read, and written as the instant of each change.
+    pub(in crate::registry) updated_at: Option<Timestamp>,
     /// Written at import and by `usage`.
     pub(in crate::registry) last_used_at: Option<Timestamp>,
     pub(in crate::registry) effective_at: Option<Timestamp>,
@@ -125,6 +129,10 @@ impl Key {
             replaced_at: columns.optional(1, Columns::instant)?,
             restriction: columns.optional(1, |columns| columns.json("keys.restriction"))?,
             leaked: columns.optional(2, sighting)?,
+            limits: columns
+                .optional(1, |columns| columns.json("keys.limits"))?
+                .unwrap_or_default(),
+            updated_at: columns.optional(1, Columns::instant)?,
         })
     }
 
@@ -132,7 +140,12 @@ impl Key {
         self.restriction.as_ref().map_or(Ok(Value::Null), to_json)
     }
 
-    pub(in crate::registry) fn insert(&self, sql: &dyn Sql) -> Result<(), SqlError> {
+    /// Writes a new row; `now` is the instant of its change.
+    pub(in crate::registry) fn insert(
+        &self,
+        sql: &dyn Sql,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
         sql.query(
             statements::INSERT_KEY,
             &[
@@ -165,12 +178,19 @@ impl Key {
                 self.effective_at.map(|at| at.0).into(),
                 self.replaced_at.map(|at| at.0).into(),
                 self.restriction_text()?,
+                limits(&self.limits)?,
+                now.0.into(),
             ],
         )?;
         Ok(())
     }
 
-    pub(in crate::registry) fn update(&self, sql: &dyn Sql) -> Result<(), SqlError> {
+    /// Writes what may have changed; `now` is the instant of its change.
+    pub(in crate::registry) fn update(
+        &self,
+        sql: &dyn Sql,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
         sql.query(
             statements::UPDATE_KEY,
             &[
@@ -194,9 +214,19 @@ impl Key {
                 self.restriction_text()?,
                 self.leaked.as_ref().map(|(at, _)| at.0).into(),
                 self.leaked.as_ref().map(|(_, url)| url.as_str()).into(),
+                limits(&self.limits)?,
+                now.0.into(),
             ],
         )?;
         Ok(())
+    }
+}
+
+/// The column of limits: none where there are none.
+pub(super) fn limits(limits: &[Policy]) -> Result<Value, SqlError> {
+    match limits {
+        [] => Ok(Value::Null),
+        _ => to_json(&limits),
     }
 }
 

@@ -3,9 +3,11 @@
 use serde_json::{Map, Value as Json};
 
 use super::columns::Columns;
+use super::key::limits;
 use super::value::{first, object, parsed, to_json};
 use crate::key::{OrganizationId, OrganizationRecord, RECORD_VERSION, Revision, Subject};
-use crate::registry::message::{KeyLifetimeDays, LeakPolicy, Name};
+use crate::limits::policy::Policy;
+use crate::registry::message::{KeyLifetimeDays, LeakPolicy, Limits, Name};
 use crate::registry::sql as statements;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -19,6 +21,9 @@ pub(in crate::registry) struct Organization {
     pub(in crate::registry) keys_revoked_through: Revision,
     pub(in crate::registry) max_key_lifetime_days: Option<KeyLifetimeDays>,
     pub(in crate::registry) leak_policy: LeakPolicy,
+    pub(in crate::registry) limits: Vec<Policy>,
+    /// Read, and written as the instant of each change.
+    pub(in crate::registry) updated_at: Option<Timestamp>,
     pub(in crate::registry) created_at: Timestamp,
     pub(in crate::registry) deleted_at: Option<Timestamp>,
     pub(in crate::registry) effective_at: Option<Timestamp>,
@@ -39,6 +44,7 @@ impl Organization {
             id: self.id.clone(),
             api_access: self.api_access,
             keys_revoked_through: self.keys_revoked_through,
+            limits: self.limits.clone(),
         }
     }
 
@@ -60,6 +66,7 @@ impl Organization {
             "keys_revoked_through": self.keys_revoked_through,
             "max_key_lifetime_days": self.max_key_lifetime_days,
             "leak_policy": self.leak_policy,
+            "limits": Limits::shown(&self.limits),
             "deleted_at": self.deleted_at.map(Timestamp::to_rfc3339),
             "revision": self.revision,
         }))
@@ -94,11 +101,16 @@ impl Organization {
             leak_policy: columns
                 .optional(1, |columns| columns.json("organization.leak_policy"))?
                 .unwrap_or_else(|| usual_policy(&id)),
+            limits: columns
+                .optional(1, |columns| columns.json("organization.limits"))?
+                .unwrap_or_default(),
+            updated_at: columns.optional(1, Columns::instant)?,
             id,
         }))
     }
 
-    pub(in crate::registry) fn save(&self, sql: &dyn Sql) -> Result<(), SqlError> {
+    /// Writes the row; `now` is the instant of its change.
+    pub(in crate::registry) fn save(&self, sql: &dyn Sql, now: Timestamp) -> Result<(), SqlError> {
         sql.query(
             statements::PUT_ORGANIZATION,
             &[
@@ -112,6 +124,8 @@ impl Organization {
                 self.effective_at.map(|at| at.0).into(),
                 self.revision.into(),
                 to_json(&self.leak_policy)?,
+                limits(&self.limits)?,
+                now.0.into(),
             ],
         )?;
         Ok(())

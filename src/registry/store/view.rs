@@ -6,7 +6,7 @@ use super::key::{Key, Revocation};
 use super::organization::Organization;
 use super::value::object;
 use crate::key::{Brand, KeyId, KeyRecord, KeyState, PublicKeyId, RECORD_VERSION, Scopes, Subject};
-use crate::registry::message::KeyView;
+use crate::registry::message::{KeyView, Limits};
 use crate::time::Timestamp;
 
 impl Key {
@@ -40,6 +40,7 @@ impl Key {
             retires_at: self.retires_at,
             allowed_ips: self.allowed_ips.networks().to_vec(),
             bound_organization: self.bound_organization.clone(),
+            limits: self.limits.clone(),
         }
     }
 
@@ -124,6 +125,8 @@ impl Key {
             allowed_ips: self.allowed_ips.clone(),
             metadata: self.metadata.clone(),
             bound_organization: self.bound_organization.clone(),
+            limits: Limits::shown(&self.limits),
+            updated_at: self.updated_at,
             enforced,
             effective_at: effective_at.filter(|_| enforced),
             revision: self.revision,
@@ -142,6 +145,7 @@ impl Key {
             "expires_at": self.expires_at.map(Timestamp::to_rfc3339),
             "retires_at": self.retires_at.map(Timestamp::to_rfc3339),
             "disabled": self.disabled,
+            "limits": Limits::shown(&self.limits),
             "restriction": self.restriction,
             "revoked_at": self.revocation.map(|revocation| revocation.at.to_rfc3339()),
             "revocation_reason": self.revocation.map(|revocation| revocation.reason),

@@ -20,7 +20,7 @@ import { stepsSoFar } from "./steps.js";
 import { trapAfter } from "./trap.js";
 import worker, * as exported from "./worker.js";
 
-const BINDINGS = { REGISTRY: "Registry", DIRECTORY: "Directory", CHANGE_LOG: "ChangeLog", RELAY: "Relay" };
+const BINDINGS = { REGISTRY: "Registry", DIRECTORY: "Directory", CHANGE_LOG: "ChangeLog", RELAY: "Relay", METER: "Meter" };
 
 const points = new Map();
 

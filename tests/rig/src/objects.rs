@@ -17,14 +17,17 @@ pub enum Class {
     ChangeLog,
     /// Between the edges of a region and the change log.
     Relay,
+    /// What an organization and its keys have spent.
+    Meter,
 }
 
 impl Class {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Registry,
         Self::Directory,
         Self::ChangeLog,
         Self::Relay,
+        Self::Meter,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Class {
             Self::Directory => "Directory",
             Self::ChangeLog => "ChangeLog",
             Self::Relay => "Relay",
+            Self::Meter => "Meter",
         }
     }
 
@@ -42,6 +46,7 @@ impl Class {
             Self::Directory => "DIRECTORY",
             Self::ChangeLog => "CHANGE_LOG",
             Self::Relay => "RELAY",
+            Self::Meter => "METER",
         }
     }
 }

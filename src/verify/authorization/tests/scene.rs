@@ -76,6 +76,7 @@ impl Scene {
                 retires_at: None,
                 allowed_ips: Vec::new(),
                 bound_organization: None,
+                limits: Vec::new(),
             }),
             organization: Rc::new(OrganizationRecord {
                 v: RECORD_VERSION,
@@ -83,6 +84,7 @@ impl Scene {
                 id: organization,
                 api_access: true,
                 keys_revoked_through: 0,
+                limits: Vec::new(),
             }),
             now: NOW,
         }
