@@ -13,9 +13,11 @@ use crate::http::Code;
 use crate::key::{
     Environment, KeyDigest, KeyId, KeyState, OrganizationId, PublicKeyId, Scope, Scopes,
 };
+use crate::limits::policy::Precision;
 use crate::registry::message::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyIds, KeyLifetimeDays, LeakPolicy, Metadata,
-    Name, Note, OverlapSeconds, Patch, RestrictionReason, RevocationReason, Span, Wait,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyIds, KeyLifetimeDays, LeakPolicy,
+    LimitPolicy, LimitUnits, Limits, Metadata, Name, Note, OverlapSeconds, Patch, ResetDay,
+    RestrictionReason, RevocationReason, Span, Wait, WindowSeconds,
 };
 use crate::time::{Rfc3339, Rfc3339OrNull};
 
@@ -244,6 +246,16 @@ schema!(inline KeyDigest, |_| json_schema!({
 
 schema!(inline KeyLifetimeDays, |_| numbers(&Self::RANGE));
 schema!(inline OverlapSeconds, |_| numbers(&Self::RANGE));
+schema!(inline LimitUnits, |_| numbers(&Self::RANGE));
+schema!(inline WindowSeconds, |_| numbers(&Self::RANGE));
+schema!(inline ResetDay, |_| numbers(&Self::RANGE));
+schema!(inline Precision, |_| words(["local", "leased", "strict"]));
+
+schema!(Limits, "Limits", |generator| json_schema!({
+    "type": "array", "maxItems": Self::MAX, "items": generator.subschema_for::<LimitPolicy>(),
+    "description": "Rates (with `window_seconds`) and quotas (with `period`), none twice by name; the strictest decides.",
+    "examples": [[{"name": "burst", "limit": 100, "window_seconds": 1}, {"name": "monthly", "limit": 10000, "period": "month"}]],
+}));
 
 /// `null`, or a value.
 impl<T: JsonSchema> JsonSchema for Patch<T> {

@@ -129,7 +129,10 @@ pub fn active(
     if key.restricted {
         document = document.text("restriction", "leak");
     }
-    answer(document.raw("limits", limits).end())
+    if limits != "[]" {
+        document = document.raw("limits", limits);
+    }
+    answer(document.end())
 }
 
 fn answer(document: String) -> Answer {

@@ -90,7 +90,7 @@ mod tests {
         let Body::Text(_, text) = &answer.body else {
             panic!("a page is text")
         };
-        assert_eq!(text, r#"{"items":[],"next_cursor":"c"}"#);
+        assert_eq!(text, r#"{"items":[],"next_cursor":"c","limits":[]}"#);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
 

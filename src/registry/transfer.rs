@@ -225,7 +225,7 @@ fn key_of(context: &TransitionContext<'_>, line: &ExportedKey, issued: Revision)
         scopes: line.scopes.scopes().clone(),
         allowed_ips: line.allowed_ips.clone(),
         limits: line.limits.replacing(&[], issued),
-        updated_at: None,
+        updated_at: Some(context.now),
         metadata: line.metadata.clone(),
         bound_organization: None,
         created_at: line.created_at,

@@ -62,7 +62,7 @@ impl TransitionContext<'_> {
             restriction: None,
             leaked: None,
             limits: like.limits,
-            updated_at: None,
+            updated_at: Some(self.now),
             last_used_at: None,
             // No edge holds an older record of it.
             effective_at: Some(self.now),

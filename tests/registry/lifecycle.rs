@@ -48,6 +48,7 @@ fn an_organization_begins_with_access_off() {
             "max_key_lifetime_days": null, "leak_policy": {"action": "report"}, "created_at": "2026-11-24T00:00:00.000Z",
             "deleted_at": null, "purge_at": null,
             "keys": {"active": 0, "retiring": 0, "disabled": 0, "expired": 0, "revoked": 0},
+            "limits": [], "updated_at": "2026-11-24T00:00:00.000Z",
             "enforced": true, "effective_at": "2026-11-24T00:00:00.000Z", "revision": 1,
         })
     );
@@ -146,6 +147,7 @@ fn a_key_is_issued_with_its_secret_once() {
             "exposed_at": null, "exposed_origin": null, "leaked_at": null, "leak_url": null,
             "restriction": null,
             "allowed_ips": ["10.0.0.0/8", "192.0.2.7/32"], "metadata": {"team": "web"},
+            "limits": [], "updated_at": "2026-11-24T00:00:00.000Z",
             "enforced": true, "effective_at": "2026-11-24T00:00:00.000Z", "revision": 2,
         })
     );

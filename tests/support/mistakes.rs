@@ -243,7 +243,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     // What is wrong with its members.
     issue("{}").is("invalid_request", "The member `name` is missing. The member `environment` is missing. The member `scopes` is missing."),
     issue(r#"{"name":"a","enviroment":"live","scopes":["read"]}"#)
-        .is("invalid_request", "There is no member `enviroment`, only `name`, `environment`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `bound_organization`. The member `environment` is missing."),
+        .is("invalid_request", "There is no member `enviroment`, only `name`, `environment`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `bound_organization`, `limits`. The member `environment` is missing."),
     issue(r#"{"name":"a","name":"b","environment":"live","scopes":["read"]}"#)
         .is("invalid_request", "The member `name` is there twice."),
     issue(r#"{"name":7,"environment":"live","scopes":["read"]}"#)
@@ -277,7 +277,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     issue(r#"{"name":"a","environment":"live","scopes":["read"],"metadata":"web"}"#)
         .is("invalid_request", "`metadata`: expected a JSON object, not a string."),
     issue(r#"{"name":7,"environment":"prod","scope":"read"}"#)
-        .is("invalid_request", "`name`: expected a string, not a number. `environment`: expected one of `live`, `test`, `admin`. There is no member `scope`, only `name`, `environment`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `bound_organization`. The member `scopes` is missing."),
+        .is("invalid_request", "`name`: expected a string, not a number. `environment`: expected one of `live`, `test`, `admin`. There is no member `scope`, only `name`, `environment`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `bound_organization`, `limits`. The member `scopes` is missing."),
     put("{}").is("invalid_request", "The member `name` is missing."),
     put(r#"{"name":"Acme","api_access":true}"#)
         .is("invalid_request", "`api_access`: expected one of `enabled`, `disabled`, not a boolean."),

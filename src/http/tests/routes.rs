@@ -62,6 +62,8 @@ fn every_template_is_filled_and_read_back() {
         "GET",
         "GET",
         "GET",
+        "GET",
+        "GET",
         "POST",
     ];
     assert_eq!(ADMIN.len(), allows.len());

@@ -60,16 +60,21 @@ impl Organization {
 
     /// What the audit says of it.
     pub(in crate::registry) fn audit_snapshot(&self) -> Map<String, Json> {
-        object(serde_json::json!({
+        let mut snapshot = object(serde_json::json!({
             "name": self.name,
             "api_access": self.api_access,
             "keys_revoked_through": self.keys_revoked_through,
             "max_key_lifetime_days": self.max_key_lifetime_days,
             "leak_policy": self.leak_policy,
-            "limits": Limits::shown(&self.limits),
             "deleted_at": self.deleted_at.map(Timestamp::to_rfc3339),
             "revision": self.revision,
-        }))
+        }));
+        // As it was before there were any.
+        if !self.limits.is_empty() {
+            let limits = serde_json::json!(Limits::shown(&self.limits));
+            snapshot.insert("limits".to_owned(), limits);
+        }
+        snapshot
     }
 
     /// The one row there is, if the registry holds an organization.

@@ -135,7 +135,7 @@ impl Key {
 
     /// What the audit says of it. No digest.
     pub(in crate::registry) fn audit_snapshot(&self) -> Map<String, Json> {
-        object(serde_json::json!({
+        let mut snapshot = object(serde_json::json!({
             "name": self.name,
             "environment": self.environment,
             "scopes": self.scopes,
@@ -145,13 +145,18 @@ impl Key {
             "expires_at": self.expires_at.map(Timestamp::to_rfc3339),
             "retires_at": self.retires_at.map(Timestamp::to_rfc3339),
             "disabled": self.disabled,
-            "limits": Limits::shown(&self.limits),
             "restriction": self.restriction,
             "revoked_at": self.revocation.map(|revocation| revocation.at.to_rfc3339()),
             "revocation_reason": self.revocation.map(|revocation| revocation.reason),
             "replaces": self.replaces,
             "replaced_by": self.replaced_by,
             "revision": self.revision,
-        }))
+        }));
+        // As it was before there were any.
+        if !self.limits.is_empty() {
+            let limits = serde_json::json!(Limits::shown(&self.limits));
+            snapshot.insert("limits".to_owned(), limits);
+        }
+        snapshot
     }
 }

@@ -146,6 +146,18 @@ fn described(place: &AdminPlace<'_>, method: &str) -> Option<Operation> {
         (AdminPlace::Usage(_), "GET") => Operation::new("listUsage", "usage", "Counts per key, scope and outcome")
             .described("The last 30 days by the hour, unless said.")
             .answers("200", json_of("A page.", "UsagePage")),
+        (AdminPlace::Limits(_), "GET") => {
+            Operation::new("listLimits", "usage", "How the limits of an organization stand")
+                .described("Those that all its keys share, by what their meter has debited.")
+                .answers("200", json_of("All of them.", "LimitStandings"))
+                .refused(&[Code::RegistryUnavailable])
+        }
+        (AdminPlace::KeyLimits(..), "GET") => {
+            Operation::new("listKeyLimits", "usage", "How the limits of a key stand")
+                .described("Its own, then those of its organization.")
+                .answers("200", json_of("All of them.", "LimitStandings"))
+                .refused(&[Code::RegistryUnavailable])
+        }
         (AdminPlace::Export(_), "GET") => lines(
             Operation::new("exportKeys", "organizations", "All keys with their digests, oldest first")
                 .described("404 unless the operator has switched it on (`KEY_TRANSFER`). As lines everything after `cursor`, streamed as it \
@@ -390,6 +402,7 @@ fn linked(mut response: Value, made: &str) -> Value {
                 "disableKey",
                 "enableKey",
                 "readImpact",
+                "listKeyLimits",
             ],
             key,
         ),

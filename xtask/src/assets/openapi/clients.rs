@@ -138,6 +138,13 @@ fn decided(response: Value) -> Value {
     })
 }
 
+/// What a key with limits hears where a request costs.
+const LIMITED: [Code; 3] = [
+    Code::RateLimitExceeded,
+    Code::QuotaExceeded,
+    Code::LimitsUnavailable,
+];
+
 fn own_key(method: &str) -> Operation {
     Operation::new(&id("readOwnKey", method), "clients", "The caller's key")
         .secured(key_security(""))
@@ -161,7 +168,7 @@ fn own_usage(method: &str) -> Operation {
         .secured(key_security("usage"))
         .answers(
             "200",
-            unless_head(method, decided(json_of("A page.", "UsagePage"))),
+            unless_head(method, decided(json_of("A page.", "OwnUsagePage"))),
         )
         .refused(&KEY_PROBLEMS)
         .refused(&REFUSED)
@@ -191,6 +198,7 @@ pub(super) fn gateway(route: &Route, method: &str, path: &str) -> Operation {
         .answers("default", json!({ "description": "The API's answer." }))
         .refused(&KEY_PROBLEMS)
         .refused(&REFUSED)
+        .refused(&LIMITED)
         .refused(&[Code::InsufficientScope, Code::UpstreamUnavailable, Code::UpstreamTimeout])
 }
 
@@ -227,7 +235,8 @@ fn authorize(dialect: Dialect, method: &str) -> Operation {
             "200",
             identified(json!({ "description": "Let it through, with these headers." })),
         )
-        .refused(&KEY_PROBLEMS);
+        .refused(&KEY_PROBLEMS)
+        .refused(&LIMITED);
     for header in headers {
         let schema = if header.ends_with("Method") {
             json!({ "type": "string", "pattern": "^[A-Z]+$", "examples": ["GET"] })

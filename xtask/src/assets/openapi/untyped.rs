@@ -252,6 +252,33 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                 }),
             ),
         ),
+        ("LimitStandings", page("LimitStanding")),
+        (
+            "LimitStanding",
+            object(
+                "How a limit stands. The numbers are missing where its meter cannot be reached, `resets_at` for a quota for ever too.",
+                &["window_seconds", "remaining", "resets_at"],
+                json!({
+                    "name": { "type": "string", "description": "As in the fields `RateLimit` and `RateLimit-Policy`: an organization's limits begin with `organization.`." },
+                    "limit": count(),
+                    "window_seconds": { "type": "integer", "minimum": 1, "description": "Of a rate." },
+                    "remaining": count(),
+                    "resets_at": instant(),
+                }),
+            ),
+        ),
+        (
+            "OwnUsagePage",
+            object(
+                "A page, and how the limits of the caller's key stand.",
+                &[],
+                json!({
+                    "items": { "type": "array", "items": reference("UsageRow") },
+                    "next_cursor": reference("Cursor"),
+                    "limits": { "type": "array", "items": reference("LimitStanding") },
+                }),
+            ),
+        ),
         (
             "OwnKey",
             object(
@@ -268,6 +295,7 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                     "retires_at": or_null(instant()),
                     "restriction": { "enum": ["leak", null],
                         "description": "`leak`: it leaked, and `scopes` is what it is held to." },
+                    "limits": { "type": "array", "items": reference("LimitStanding") },
                 }),
             ),
         ),
@@ -285,6 +313,7 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                     "exp",
                     "iat",
                     "restriction",
+                    "limits",
                 ],
                 json!({
                     "active": { "type": "boolean" },
@@ -297,6 +326,7 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                     "exp": count(),
                     "iat": count(),
                     "restriction": { "const": "leak", "description": "The key leaked: `scope` is what it is held to." },
+                    "limits": { "type": "array", "minItems": 1, "items": reference("LimitStanding") },
                 }),
             ),
         ),
@@ -317,6 +347,7 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                     "deleted_organization",
                     "key",
                     "error",
+                    "violated-policies",
                 ],
                 json!({
                     "type": { "type": "string", "format": "uri-reference" },
@@ -345,6 +376,8 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                         json!({ "deleted_at": instant(), "purge_at": instant() }),
                     ),
                     "key": { "allOf": [reference("Key")], "description": "`secret_already_shown`: the key made then." },
+                    "violated-policies": { "type": "array", "items": text(),
+                        "description": "`rate_limit_exceeded`, `quota_exceeded`: which limits, by name." },
                     "error": { "type": "string", "description": "What OAuth clients look for (RFC 6749 section 5.2)." },
                 }),
             ),
