@@ -161,7 +161,8 @@ fn an_order_to_many_keys_is_enforced_as_one() -> Result<()> {
     );
     let order = json!({ "ids": ids, "reason": "superseded", "wait": false });
     let revoked = post(&admin, "acme/keys/revoke", &order)?;
-    assert_eq!(revoked.status, 202, "{revoked:?}");
+    // All may have confirmed before the log had the last of them.
+    assert!(matches!(revoked.status, 200 | 202), "{revoked:?}");
     assert_eq!(revoked.header("etag"), None);
     let order = json!({ "ids": ids, "reason": "superseded" });
     enforced(post(&admin, "acme/keys/revoke", &order));
