@@ -109,7 +109,8 @@ function App() {
       )}
       <footer>
         <p>
-          {t().app.footer} <a href="/dashboard/licenses.txt">{t().app.licenses}</a>
+          {t().app.footer} <a href="/docs/">{t().app.reference}</a> ·{" "}
+          <a href="/dashboard/licenses.txt">{t().app.licenses}</a>
         </p>
       </footer>
     </>

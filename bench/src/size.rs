@@ -42,6 +42,7 @@ pub(crate) fn run() -> Result<Vec<Size>> {
         "build/lines.js",
         "build/objects.js",
         "build/runtime.js",
+        "build/zones.js",
         "bench/peers/check.js",
         "target/bench/peers/hono-bearer.js",
         "target/bench/peers/hono-jwt.js",

@@ -19,6 +19,7 @@ export const da: Text = {
     footer:
       "Én cookie, strengt nødvendig: din session. Den slutter, når du logger ud, og efter en time. Intet spores, så der er intet samtykke at bede om.",
     licenses: "Licenser",
+    reference: "API-reference",
     loading: "Henter …",
     close: "Luk",
     cancel: "Annuller",

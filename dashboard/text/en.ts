@@ -20,6 +20,7 @@ export const en = {
     footer:
       "One cookie, strictly necessary: your session. It ends when you sign out, and after an hour. Nothing is tracked, so there is no consent to ask for.",
     licenses: "Licenses",
+    reference: "API reference",
     loading: "Loading …",
     close: "Close",
     cancel: "Cancel",

@@ -227,35 +227,36 @@ pub(crate) fn handle(edge: Edge, incoming: Incoming) -> Result<JsValue, JsValue>
         request,
         arrived,
     };
-    match call.authorize_from_cache() {
-        Some(Err(problem)) => call.refuse(problem),
-        Some(Ok(mut granted)) if call.wanted.is_answered_at_once(&granted) => {
-            match limits::pay(&call.edge, &mut granted, call.wanted.cost(&call.edge)) {
-                Payment::Done(Ok(())) => {}
-                Payment::Done(Err(problem)) => return call.refuse(problem),
-                Payment::Pending(spending, step) => {
-                    return Ok(promise(async move {
-                        call.settle(granted, spending, step).await
-                    }));
-                }
+    let next = match call.authorize_from_cache() {
+        None => Next::Load,
+        Some(Err(problem)) => return call.refuse(problem),
+        Some(Ok(granted)) if !call.wanted.is_answered_at_once(&granted) => Next::CarryOut(granted),
+        Some(Ok(mut granted)) => match call.pay(&mut granted) {
+            Payment::Done(Err(problem)) => return call.refuse(problem),
+            Payment::Pending(spending, step) => Next::Settle(granted, spending, step),
+            Payment::Done(Ok(())) => {
+                call.count(None);
+                let Call {
+                    edge,
+                    incoming,
+                    wanted,
+                    ..
+                } = &call;
+                return answer(edge, incoming, wanted, &granted, arrived);
             }
-            call.count(None);
-            let Call {
-                edge,
-                incoming,
-                wanted,
-                ..
-            } = &call;
-            answer(edge, incoming, wanted, &granted, arrived)
-        }
-        Some(Ok(granted)) => Ok(promise(async move { call.carry_out(&granted).await })),
-        None => Ok(promise(async move {
-            match call.load_and_authorize().await {
-                Ok(granted) => call.pay_and_carry_out(granted).await,
-                Err(problem) => call.refuse(problem),
-            }
-        })),
-    }
+        },
+    };
+    Ok(promise(async move { call.go_on(next).await }))
+}
+
+/// What a request still needs that memory alone cannot answer.
+enum Next {
+    /// Records.
+    Load,
+    /// Units of its limits.
+    Settle(Granted, Spending, Step),
+    /// More than memory for its answer.
+    CarryOut(Granted),
 }
 
 impl Call {
@@ -291,21 +292,29 @@ impl Call {
         refuse(&self.incoming, self.wanted.refusal(problem), None)
     }
 
-    async fn pay_and_carry_out(&self, mut granted: Granted) -> Result<JsValue, JsValue> {
-        match limits::pay(&self.edge, &mut granted, self.wanted.cost(&self.edge)) {
-            Payment::Done(Ok(())) => self.carry_out(&granted).await,
-            Payment::Done(Err(problem)) => self.refuse(problem),
-            Payment::Pending(spending, step) => self.settle(granted, spending, step).await,
-        }
+    fn pay(&self, granted: &mut Granted) -> Payment {
+        limits::pay(&self.edge, granted, self.wanted.cost(&self.edge))
     }
 
-    async fn settle(
-        &self,
-        mut granted: Granted,
-        spending: Spending,
-        step: Step,
-    ) -> Result<JsValue, JsValue> {
-        match limits::settle(&self.edge, &mut granted, spending, step).await {
+    async fn go_on(&self, next: Next) -> Result<JsValue, JsValue> {
+        let (mut granted, payment) = match next {
+            Next::CarryOut(granted) => (granted, Payment::Done(Ok(()))),
+            Next::Settle(granted, spending, step) => (granted, Payment::Pending(spending, step)),
+            Next::Load => match self.load_and_authorize().await {
+                Err(problem) => return self.refuse(problem),
+                Ok(mut granted) => {
+                    let payment = self.pay(&mut granted);
+                    (granted, payment)
+                }
+            },
+        };
+        let paid = match payment {
+            Payment::Done(paid) => paid,
+            Payment::Pending(spending, step) => {
+                limits::settle(&self.edge, &mut granted, spending, step).await
+            }
+        };
+        match paid {
             Ok(()) => self.carry_out(&granted).await,
             Err(problem) => self.refuse(problem),
         }

@@ -11,8 +11,8 @@ pub enum Place<'a> {
     OpenApi,
     /// `/problems/{code}`
     Problem(&'a str),
-    /// `/dashboard/…`: static files.
-    Dashboard,
+    /// `/dashboard/…` and `/docs/…`: static files.
+    Static,
     /// `/v1/key`
     OwnKey,
     /// `/v1/key/usage`
@@ -126,17 +126,18 @@ pub const MOVABLE: [(&str, Place<'static>); 8] = [
 ];
 
 /// All other places whose path says all.
-pub const FIXED: [(&str, Place<'static>); 4] = [
+pub const FIXED: [(&str, Place<'static>); 5] = [
     ("/openapi.json", Place::OpenApi),
     ("/leaks/github", Place::LeakReport),
-    ("/", Place::Dashboard),
-    ("/dashboard", Place::Dashboard),
+    ("/", Place::Static),
+    ("/dashboard", Place::Static),
+    ("/docs", Place::Static),
 ];
 
 /// The patterns of all that the service keeps for itself, and whether `OWN_PREFIX`
 /// stands before it. Below `/authorize` and `/oauth2` that is everything: a proxy that
 /// asks at a misspelt address must not be answered by the API.
-pub(super) const RESERVED: [(&str, bool); 13] = [
+pub(super) const RESERVED: [(&str, bool); 15] = [
     ("/healthz", true),
     ("/v1/key", true),
     ("/v1/key/usage", true),
@@ -148,6 +149,8 @@ pub(super) const RESERVED: [(&str, bool); 13] = [
     ("/", false),
     ("/dashboard", false),
     ("/dashboard/*", false),
+    ("/docs", false),
+    ("/docs/*", false),
     ("/problems/*", false),
     ("/admin/v1/*", false),
 ];
@@ -160,7 +163,7 @@ pub fn own_prefix(text: &str) -> Option<String> {
     let fits = checked_path(text).is_some()
         && text.bytes().all(is_plain)
         && !text.ends_with('/')
-        && !["/admin", "/problems", "/dashboard", "/leaks"]
+        && !["/admin", "/problems", "/dashboard", "/docs", "/leaks"]
             .iter()
             .any(|taken| text.starts_with(taken));
     fits.then(|| text.to_owned())
@@ -197,8 +200,8 @@ impl<'a> Place<'a> {
             Self::Unknown
         } else if let Some(code) = path.strip_prefix("/problems/") {
             Self::Problem(code)
-        } else if path.starts_with("/dashboard/") {
-            Self::Dashboard
+        } else if path.starts_with("/dashboard/") || path.starts_with("/docs/") {
+            Self::Static
         } else if is_open || path.starts_with("/v1/") {
             Self::Gateway
         } else {

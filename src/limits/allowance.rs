@@ -1,7 +1,5 @@
 //! What an isolate may still spend, and what a request does until it may.
 
-use rustc_hash::FxHashMap;
-
 use super::bucket::Bucket;
 use super::message::{Lease, LeaseReply, LeaseRequest, Return, Want};
 use super::policy::{Policy, Precision};
@@ -126,7 +124,8 @@ struct Reserved {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Allowances {
     holder: u64,
-    held: FxHashMap<Subject, Vec<Allowance>>,
+    /// In the order of their meters: there are a few, and no map is needed for them.
+    held: Vec<(Subject, Vec<Allowance>)>,
     policies: usize,
     /// To be returned, and the lease is not spent any more.
     returns: Vec<Return>,
@@ -354,7 +353,7 @@ impl Allowances {
     pub fn new(holder: u64) -> Self {
         Self {
             holder,
-            held: FxHashMap::default(),
+            held: Vec::new(),
             policies: 0,
             returns: Vec::new(),
             seen: 0,
@@ -377,18 +376,27 @@ impl Allowances {
     /// no room to hold a lease of it.
     fn is_strict(&self, limit: &Limit<'_>) -> bool {
         let is_known = || {
-            self.held
-                .get(&limit.meter)
-                .is_some_and(|all| all.iter().any(|one| one.name == limit.policy.name))
+            self.place(&limit.meter)
+                .ok()
+                .and_then(|place| self.held.get(place))
+                .is_some_and(|(_, all)| all.iter().any(|one| one.name == limit.policy.name))
         };
         limit.policy.precision == Precision::Strict || (self.policies >= POLICIES && !is_known())
+    }
+
+    fn place(&self, meter: &Subject) -> Result<usize, usize> {
+        self.held.binary_search_by(|(other, _)| other.cmp(meter))
     }
 
     /// The allowance under this policy. What was leased under another revision of it is
     /// not spent any more.
     #[allow(clippy::indexing_slicing, reason = "there is an allowance at `place`")]
     fn of(&mut self, limit: &Limit<'_>, now: u64) -> &mut Allowance {
-        let all = self.held.entry(limit.meter).or_default();
+        let meter = self.place(&limit.meter).unwrap_or_else(|place| {
+            self.held.insert(place, (limit.meter, Vec::new()));
+            place
+        });
+        let (_, all) = &mut self.held[meter];
         let place = all.iter().position(|one| one.name == limit.policy.name);
         let place = place.unwrap_or(all.len());
         if let Some(one) = all.get_mut(place)
@@ -415,7 +423,8 @@ impl Allowances {
     }
 
     fn find(&mut self, meter: &Subject, policy: &Policy) -> Option<&mut Allowance> {
-        let all = self.held.get_mut(meter)?;
+        let place = self.place(meter).ok()?;
+        let (_, all) = self.held.get_mut(place)?;
         all.iter_mut()
             .find(|one| one.name == policy.name && one.revision == policy.revision)
     }
@@ -497,8 +506,8 @@ impl Allowances {
             }
             all.retain(|one| one.is_of_use(now));
         }
-        self.held.retain(|_, all| !all.is_empty());
-        self.policies = self.held.values().map(Vec::len).sum();
+        self.held.retain(|(_, all)| !all.is_empty());
+        self.policies = self.held.iter().map(|(_, all)| all.len()).sum();
         let mut messages: Vec<(OrganizationTag, LeaseRequest)> = Vec::new();
         for back in returns {
             let tag = back.meter.organization_tag();

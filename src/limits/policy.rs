@@ -22,32 +22,110 @@ pub enum Precision {
     Strict,
 }
 
+impl Precision {
+    /// As it stands in texts.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Leased => "leased",
+            Self::Strict => "strict",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Local, Self::Leased, Self::Strict]
+            .into_iter()
+            .find(|precision| precision.as_str() == text)
+    }
+}
+
 /// A rate or a quota.
+///
+/// In records and messages it is a text, its parts with spaces between: that is small,
+/// and little code reads it. `monthly 12 - 10000 0 0 leased month 1 00:00 UTC`
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Policy {
-    /// Unique among those of its key or organization.
+    /// Unique among those of its key or organization, without a space.
     pub name: String,
     /// Of the change that set it: what was leased under an older one is not spent.
     pub revision: Revision,
     /// The key whose meter it runs on, where that is another one: a rotated key goes
     /// on with its predecessor's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meter: Option<PublicKeyId>,
     /// Units in a window.
     pub limit: u64,
     /// For a rate: the window in milliseconds, 1 s to 1 d.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub window_ms: u64,
     /// For a rate: in no window of that length is more admitted than the limit and this.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub burst: u64,
+    /// How exactly it is kept.
+    pub precision: Precision,
     /// For a quota: when it begins anew, by [`Resets`](super::window::Resets). Only the
     /// meter reads it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub resets: String,
-    /// How exactly it is kept.
-    #[serde(default)]
-    pub precision: Precision,
+}
+
+impl From<Policy> for String {
+    fn from(policy: Policy) -> Self {
+        let meter = policy.meter.as_ref().map_or("-", PublicKeyId::as_str);
+        let [revision, limit, window, burst] = [
+            policy.revision,
+            policy.limit,
+            policy.window_ms,
+            policy.burst,
+        ]
+        .map(|number| number.to_string());
+        [
+            &policy.name,
+            &revision,
+            meter,
+            &limit,
+            &window,
+            &burst,
+            policy.precision.as_str(),
+            &policy.resets,
+        ]
+        .join(" ")
+    }
+}
+
+impl TryFrom<String> for Policy {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        read(&text).ok_or("not a limit")
+    }
+}
+
+fn read(text: &str) -> Option<Policy> {
+    let mut parts = text.splitn(8, ' ');
+    let name = parts.next()?.to_owned();
+    let revision = number(&mut parts)?;
+    let meter = match parts.next()? {
+        "-" => None,
+        id => Some(PublicKeyId::parse(id.as_bytes())?),
+    };
+    let [limit, window_ms, burst] = [
+        number(&mut parts)?,
+        number(&mut parts)?,
+        number(&mut parts)?,
+    ];
+    Some(Policy {
+        name,
+        revision,
+        meter,
+        limit,
+        window_ms,
+        burst,
+        precision: Precision::parse(parts.next()?)?,
+        resets: parts.next()?.to_owned(),
+    })
+}
+
+/// The number that is the next of these parts.
+pub(super) fn number<'a>(parts: &mut impl Iterator<Item = &'a str>) -> Option<u64> {
+    parts.next()?.parse().ok()
 }
 
 impl Policy {
@@ -101,10 +179,27 @@ impl Policy {
     }
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stored in registries and in Workers KV.
+    #[test]
+    fn the_form_is_pinned() {
+        let quota = "monthly 12 - 10000 0 0 strict month 1 00:00 Europe/Copenhagen";
+        let rate = "burst 3 20BAssrdJ8UvAGbTzdPedgcnuDWlHC 100 60000 50 leased ";
+        for text in [quota, rate] {
+            let policy = Policy::try_from(text.to_owned()).unwrap();
+            assert_eq!(policy.is_rate(), text == rate);
+            assert_eq!(String::from(policy), text);
+        }
+        for text in [
+            "",
+            "a 1 - 1 0 0 exact never",
+            "a x - 1 0 0 leased never",
+            "a 1 - 1 0 0 leased",
+        ] {
+            assert!(Policy::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
 }

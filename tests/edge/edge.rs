@@ -26,6 +26,7 @@ mod history;
 mod integrations;
 mod leaks;
 mod lifecycle;
+mod limits;
 mod lines;
 mod mistakes;
 mod observability;

@@ -8,10 +8,13 @@
 //! | `dashboard/*-<hash>.js`, `*.css` | esbuild, from `dashboard/` |
 //! | `problems/*.html` | `problems`, from the crate's table |
 //! | `openapi.json` | `openapi`, from the crate's tables |
+//! | `docs/index.html` | `reference`, from that document |
+//! | `docs/bundle/*` | esbuild, from `dashboard/reference.*` |
 //! | `dashboard/licenses.txt` | the licenses of the libraries in the bundle |
 
 mod openapi;
 mod problems;
+mod reference;
 
 use crate::{node, project, tools};
 use anyhow::{Context, Result};
@@ -36,7 +39,8 @@ pub(crate) fn run(build: &Path) -> Result<()> {
     fs::create_dir_all(&assets)?;
     dashboard(&assets.join("dashboard"))?;
     problems::run(&assets.join("problems"))?;
-    openapi::run(&assets.join("openapi.json"))?;
+    let document = openapi::run(&assets.join("openapi.json"))?;
+    documentation(&assets.join("docs"), &document)?;
     fs::write(assets.join("_headers"), headers())?;
     fs::write(assets.join("_redirects"), "/ /dashboard/ 302\n")?;
     Ok(())
@@ -58,6 +62,12 @@ fn headers() -> String {
            Content-Security-Policy: {policy}\n  \
            X-Content-Type-Options: nosniff\n  \
            Referrer-Policy: no-referrer\n\
+         /docs/*\n  \
+           Content-Security-Policy: {reference}\n  \
+           X-Content-Type-Options: nosniff\n  \
+           Referrer-Policy: no-referrer\n  \
+           Cross-Origin-Opener-Policy: same-origin\n  \
+           Cross-Origin-Resource-Policy: same-origin\n\
          /openapi.json\n  \
            X-Content-Type-Options: nosniff\n\
          /dashboard/\n  \
@@ -65,19 +75,46 @@ fn headers() -> String {
            Cache-Control: no-store\n\
          /dashboard/bundle/*\n  \
            ! Cache-Control\n  \
+           Cache-Control: public, max-age=31536000, immutable\n\
+         /docs/bundle/*\n  \
+           ! Cache-Control\n  \
            Cache-Control: public, max-age=31536000, immutable\n",
-        policy = problems::POLICY
+        policy = problems::POLICY,
+        reference = reference::POLICY,
     )
 }
 
 fn dashboard(folder: &Path) -> Result<()> {
     let source = project::root().join("dashboard");
+    let page = fs::read_to_string(source.join("index.html"))?;
+    let page = bundled(folder, page, &["dashboard/main.tsx", "dashboard/style.css"])?;
+    fs::write(folder.join("index.html"), page)?;
+    fs::copy(source.join("icon.svg"), folder.join("icon.svg"))?;
+    fs::copy(
+        project::root().join("node_modules/preact/LICENSE"),
+        folder.join("licenses.txt"),
+    )
+    .context("cannot copy the license of preact")?;
+    Ok(())
+}
+
+/// The API reference. Its style is the dashboard's, and some more.
+fn documentation(folder: &Path, document: &Value) -> Result<()> {
+    let page = reference::page(document)?;
+    let sources = ["dashboard/reference.ts", "dashboard/reference.css"];
+    let page = bundled(folder, page, &sources)?;
+    fs::write(folder.join("index.html"), page)?;
+    Ok(())
+}
+
+/// Bundles these files into `folder`/bundle; the page with the bundles' names in it.
+fn bundled(folder: &Path, mut page: String, sources: &[&str]) -> Result<String> {
     let bundles = folder.join("bundle");
     fs::create_dir_all(&bundles)?;
     let report = project::build().join("assets.json");
     tools::run(
         node::command("esbuild")?
-            .args(["dashboard/main.tsx", "dashboard/style.css"])
+            .args(sources)
             .args(["--bundle", "--minify", "--format=esm", "--charset=utf8"])
             .args(["--jsx=automatic", "--jsx-import-source=preact"])
             .args(["--entry-names=[name]-[hash]", "--log-level=warning"])
@@ -88,24 +125,16 @@ fn dashboard(folder: &Path) -> Result<()> {
     let made = bundles_of(&fs::read_to_string(&report)?)?;
     fs::remove_file(&report)?;
     remove_others(&bundles, &made)?;
-
-    let mut page = fs::read_to_string(source.join("index.html"))?;
+    let place = folder.file_name().unwrap_or_default().to_string_lossy();
     for bundle in &made {
         let (name, _) = bundle.rsplit_once('-').unwrap_or((bundle, ""));
         let kind = bundle.rsplit('.').next().unwrap_or_default();
         page = page.replace(
             &format!("{name}.{kind}\""),
-            &format!("/dashboard/bundle/{bundle}\""),
+            &format!("/{place}/bundle/{bundle}\""),
         );
     }
-    fs::write(folder.join("index.html"), page)?;
-    fs::copy(source.join("icon.svg"), folder.join("icon.svg"))?;
-    fs::copy(
-        project::root().join("node_modules/preact/LICENSE"),
-        folder.join("licenses.txt"),
-    )
-    .context("cannot copy the license of preact")?;
-    Ok(())
+    Ok(page)
 }
 
 /// The file names that esbuild says it wrote.

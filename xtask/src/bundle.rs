@@ -34,7 +34,7 @@ const SKIPPED: [&str; 2] = [
     "--skip-pass=dae-optimizing",
 ];
 
-const SHIM: [&str; 9] = [
+const SHIM: [&str; 10] = [
     "index.js",
     "edge.js",
     "control.js",
@@ -44,6 +44,7 @@ const SHIM: [&str; 9] = [
     "lines.js",
     "objects.js",
     "runtime.js",
+    "zones.js",
 ];
 
 /// A plane, which has a module of its own.

@@ -83,7 +83,11 @@ impl Program {
                 "it calls as a client",
                 &["javas_http_client"],
             ),
-            Self::Jq => ("jq", "the guide's lines use it", &["the_guide_runs"]),
+            Self::Jq => (
+                "jq",
+                "the guide's lines and the export use it",
+                &["the_guide_runs"],
+            ),
             Self::Nginx => (
                 "nginx-light",
                 "its documented configuration runs",

@@ -112,6 +112,8 @@ fn our_own_paths_are_reserved_and_move() {
         "/_keys/authorize/*",
         "/admin/v1/x",
         "/dashboard",
+        "/docs",
+        "/docs/{x}",
         "/openapi.json",
         "/problems/{x}",
         "/",
@@ -143,6 +145,7 @@ fn our_own_paths_are_reserved_and_move() {
         "/x?",
         "/admin/x",
         "/dashboard",
+        "/docs",
     ] {
         assert_eq!(own_prefix(bad), None, "{bad}");
     }

@@ -24,13 +24,14 @@ use katalo_keys::key::Scope;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// Writes the document.
-pub(super) fn run(file: &Path) -> Result<()> {
+/// Writes the document, and returns it.
+pub(super) fn run(file: &Path) -> Result<Value> {
     let text = fs::read_to_string(project::root().join("wrangler.toml"))?;
     let gateway = Gateway::read(&text)?;
     let document = document(&gateway)?;
     fs::write(file, serde_json::to_string(&document)?)
-        .with_context(|| format!("cannot write {}", file.display()))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(document)
 }
 
 /// What wrangler.toml says of the API behind, checked as the Worker will.

@@ -1,6 +1,7 @@
 //! `/problems/<code>`: a page for every problem that the Worker can answer with,
 //! from the crate's own table, so that none can be missing.
 
+use super::reference::escaped;
 use anyhow::Result;
 use katalo_keys::http::Code;
 use std::{fmt::Write as _, fs, path::Path};
@@ -64,11 +65,7 @@ fn page(title: &str, body: &str) -> String {
 
 /// Text as it stands in HTML; what is between backticks is code.
 fn shown(text: &str) -> String {
-    let escaped = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    escaped
+    escaped(text)
         .split('`')
         .enumerate()
         .map(|(place, part)| match place % 2 {

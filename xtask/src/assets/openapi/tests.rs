@@ -136,21 +136,14 @@ fn every_place_of_the_code_is_described_and_no_other() {
         assert_eq!(names(&paths[&path]), set(methods.split(", ")), "{path}");
     }
     for (path, place) in FIXED.into_iter().chain(MOVABLE) {
-        assert_eq!(
-            paths.contains_key(path),
-            place != Place::Dashboard,
-            "{path}"
-        );
+        assert_eq!(paths.contains_key(path), place != Place::Static, "{path}");
     }
     for described in ["/problems/{code}", "/authorize/envoy/{path}"] {
         assert!(paths.contains_key(described));
     }
     for path in paths.keys() {
         let place = Place::of(path);
-        assert!(
-            !matches!(place, Place::Unknown | Place::Dashboard),
-            "{path}"
-        );
+        assert!(!matches!(place, Place::Unknown | Place::Static), "{path}");
         if place == Place::Gateway {
             assert!(
                 paths[path]

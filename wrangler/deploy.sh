@@ -1,0 +1,16 @@
+#!/bin/sh
+# `npm run deploy`: builds and deploys on a machine that has Node.js alone, such as
+# Cloudflare's Workers Builds behind the "Deploy to Cloudflare" button.
+set -eu
+if ! command -v cargo > /dev/null; then
+  curl --proto '=https' --tlsv1.2 -fsS https://sh.rustup.rs | sh -s -- -y --profile minimal
+  export PATH="$HOME/.cargo/bin:$PATH"
+fi
+# Workers Builds skips the [build] of wrangler.toml.
+cargo xtask build
+# A service binding needs its Worker to be there: the demo API, until yours has its
+# place. Workers Builds would give it the name of the Worker that it builds.
+if grep -q '^service = "katalo-demo-upstream"' wrangler.toml; then
+  env -u WRANGLER_CI_OVERRIDE_NAME wrangler deploy -c demo/upstream/wrangler.toml
+fi
+wrangler deploy
