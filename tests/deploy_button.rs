@@ -1,6 +1,6 @@
 //! That the "Deploy to Cloudflare" button finds in the repository what it needs
 //! (docs/operations.md): each binding that the code names, and words for each secret.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use katalo_keys::key::{Brand, Keyring};
 use std::collections::BTreeSet;
