@@ -158,8 +158,8 @@ export const session = {
 };
 
 export const paths = {
-  organizations: (search: string, cursor: string | null) =>
-    `/organizations?${query({ search, cursor, limit: 50 })}`,
+  organizations: (search: string, deleted: boolean, cursor: string | null) =>
+    `/organizations?${query({ search, deleted: String(deleted), cursor, limit: 50 })}`,
   organization: (org: string) => `/organizations/${segment(org)}`,
   keys: (org: string) => `${paths.organization(org)}/keys`,
   key: (org: string, key: string) => `${paths.keys(org)}/${segment(key)}`,

@@ -191,7 +191,7 @@ function Shown({ place }: { place: Place }) {
     case "issue":
       return <IssuePage org={place.org} />;
     case "audit":
-      return <AuditPage org={place.org} />;
+      return <AuditPage org={place.org} of={place.key} />;
     case "settings":
       return <SettingsPage org={place.org} />;
     case "key":

@@ -6,7 +6,8 @@ import { useEffect, useState } from "preact/hooks";
 export type Place =
   | { page: "organizations" }
   | { page: "status" }
-  | { page: "keys" | "issue" | "audit" | "settings"; org: string }
+  | { page: "keys" | "issue" | "settings"; org: string }
+  | { page: "audit"; org: string; key?: string }
   | { page: "key"; org: string; key: string }
   | { page: "unknown" };
 
@@ -20,6 +21,7 @@ export function placeOf(hash: string): Place {
     if (third === undefined) return { page: "keys", org };
     if (third === "keys" && parts.length === 3) return { page: "keys", org };
     if (third === "keys" && key && parts.length === 4) return { page: "key", org, key };
+    if (third === "audit" && key && parts.length === 4) return { page: "audit", org, key };
     if (parts.length === 3 && (third === "issue" || third === "audit" || third === "settings")) {
       return { page: third, org };
     }
@@ -44,7 +46,7 @@ export const to = {
   status: () => link("status"),
   keys: (org: string) => link("organizations", org, "keys"),
   issue: (org: string) => link("organizations", org, "issue"),
-  audit: (org: string) => link("organizations", org, "audit"),
+  audit: (org: string, key?: string) => link("organizations", org, "audit", ...(key ? [key] : [])),
   settings: (org: string) => link("organizations", org, "settings"),
   key: (org: string, key: string) => link("organizations", org, "keys", key),
 };

@@ -9,12 +9,41 @@ export interface Sorting {
   descending: boolean;
 }
 
+export interface Selecting {
+  label: string;
+  checked: boolean;
+  disabled?: boolean;
+  onChange: (checked: boolean) => void;
+}
+
+function Box({ label, checked, disabled, onChange }: Selecting) {
+  return (
+    <input
+      type="checkbox"
+      aria-label={label}
+      checked={checked}
+      disabled={disabled}
+      onChange={(event) => onChange(event.currentTarget.checked)}
+    />
+  );
+}
+
+/** The box of a row. */
+export function SelectCell(selecting: Selecting) {
+  return (
+    <td role="cell" class="select">
+      <Box {...selecting} />
+    </td>
+  );
+}
+
 export function Table({
   label,
   columns,
   sortable = {},
   sorting,
   onSort,
+  select,
   children,
 }: {
   label: string;
@@ -23,12 +52,19 @@ export function Table({
   sortable?: Record<string, string>;
   sorting?: Sorting;
   onSort?: (sorting: Sorting) => void;
+  /** The box of a first column of boxes: that of all rows. */
+  select?: Selecting | undefined;
   children: ComponentChildren;
 }) {
   return (
     <table role="table" aria-label={label}>
       <thead role="rowgroup">
         <tr role="row">
+          {select && (
+            <th role="columnheader" scope="col" class="select">
+              <Box {...select} />
+            </th>
+          )}
           {columns.map((column) => {
             const by = sortable[column];
             const here = by !== undefined && sorting?.by === by;

@@ -55,10 +55,19 @@ export interface Organization {
   leak_policy: LeakPolicy;
   created_at: string;
   deleted_at: string | null;
+  /** When its records go, if it was deleted. */
+  purge_at: string | null;
   keys: Record<KeyState, number>;
   enforced: boolean;
   effective_at: string | null;
   revision: number;
+}
+
+/** What came of an order to many keys for one of them. */
+export interface KeyResult {
+  id: string;
+  key?: Key;
+  problem?: { code: string; title: string; status: number; detail: string };
 }
 
 export interface Page<T> {

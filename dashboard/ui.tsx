@@ -111,6 +111,7 @@ export function Button({
   kind?: "plain" | "primary" | "danger";
   busy?: boolean;
   disabled?: boolean;
+  title?: string;
   type?: "submit" | "button";
   onClick?: () => void;
 }) {
@@ -246,7 +247,18 @@ export function Dialog({
   );
 }
 
-export function Copy({ text, label, onCopied }: { text: string; label: string; onCopied?: () => void }) {
+/** Copies a text. `icon`: where the text stands beside it. */
+export function Copy({
+  text,
+  label,
+  icon = false,
+  onCopied,
+}: {
+  text: string;
+  label: string;
+  icon?: boolean;
+  onCopied?: () => void;
+}) {
   const [state, setState] = useState<"" | "copied" | "failed">("");
   const copy = async () => {
     try {
@@ -260,12 +272,40 @@ export function Copy({ text, label, onCopied }: { text: string; label: string; o
   };
   return (
     <span class="copy">
-      <button type="button" class="button small" aria-label={label} onClick={() => void copy()}>
-        {state === "copied" ? t().app.copied : t().app.copy}
+      <button
+        type="button"
+        class={icon ? "icon" : "button small"}
+        aria-label={label}
+        title={icon ? label : undefined}
+        onClick={() => void copy()}
+      >
+        {icon ? <CopyIcon done={state === "copied"} /> : state === "copied" ? t().app.copied : t().app.copy}
       </button>
       <span role="status" class={state === "failed" ? "wrong" : "visually-hidden"}>
         {state === "copied" ? t().app.copied : state === "failed" ? t().app.copyFailed : ""}
       </span>
+    </span>
+  );
+}
+
+function CopyIcon({ done }: { done: boolean }) {
+  return (
+    <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+      {done ? (
+        <path d="M3 8.5 6.5 12 13 4.5" />
+      ) : (
+        <path d="M5.5 5.5V3a1 1 0 0 1 1-1H13a1 1 0 0 1 1 1v6.5a1 1 0 0 1-1 1h-2.5M3 5.5h6.5a1 1 0 0 1 1 1V13a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1V6.5a1 1 0 0 1 1-1Z" />
+      )}
+    </svg>
+  );
+}
+
+/** An id, and the way to take it along. */
+export function Id({ id }: { id: string }) {
+  return (
+    <span class="with-copy">
+      <code class="id">{id}</code>
+      <Copy text={id} label={t().finding.copyId(id)} icon />
     </span>
   );
 }

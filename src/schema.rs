@@ -15,9 +15,9 @@ use crate::key::{
 };
 use crate::limits::policy::Precision;
 use crate::registry::message::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, LimitPolicy,
-    LimitUnits, Limits, Metadata, Name, Note, OverlapSeconds, Patch, ResetDay, RestrictionReason,
-    RevocationReason, Span, Wait, WindowSeconds,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyIds, KeyLifetimeDays, LeakPolicy,
+    LimitPolicy, LimitUnits, Limits, Metadata, Name, Note, OverlapSeconds, Patch, ResetDay,
+    RestrictionReason, RevocationReason, Span, Wait, WindowSeconds,
 };
 use crate::time::{Rfc3339, Rfc3339OrNull};
 
@@ -151,6 +151,11 @@ schema!(Instant, "Instant", |_| json_schema!({
 
 schema!(inline Rfc3339, |generator| generator.subschema_for::<Instant>());
 schema!(inline Rfc3339OrNull, |generator| generator.subschema_for::<Option<Instant>>());
+
+schema!(inline KeyIds, |generator| json_schema!({
+    "type": "array", "minItems": 1, "maxItems": Self::MAX, "items": generator.subschema_for::<KeyId>(),
+    "description": "Key ids; a repeat counts once.",
+}));
 
 schema!(AllowedIps, "AllowedIps", |_| json_schema!({
     "type": "array", "maxItems": Self::MAX, "items": network(),

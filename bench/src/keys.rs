@@ -108,6 +108,7 @@ pub(crate) fn mint(secrets: &Secrets, count: usize, kv: SocketAddr) -> Result<Ve
             id: organization.clone(),
             api_access: true,
             keys_revoked_through: 0,
+            limits: Vec::new(),
         })?,
     )?;
     let client = Client::new(kv);

@@ -3,6 +3,7 @@ import { call, paths, pieces, query } from "../api.ts";
 import { type Verdict, verify } from "../chain.ts";
 import { useLive, useSending } from "../live.ts";
 import { to } from "../place.ts";
+import { save } from "../save.ts";
 import { Cell, Table } from "../table.tsx";
 import { t } from "../text/index.ts";
 import type { AuditEntry, AuditHead, Page } from "../types.ts";
@@ -11,11 +12,15 @@ import { OrganizationHead, useOrganization } from "./organization.tsx";
 
 /** Entries that are loaded at a time, from the newest back. */
 const STEP = 100;
+/** The same where only those about one key are wanted: the API looks at so many for a page. */
+const STEP_OF_KEY = 2_000;
 const MOST_OF_A_PAGE = 200;
 
-export function AuditPage({ org }: { org: string }) {
+/** The audit of an organization, or of one key. */
+export function AuditPage({ org, of }: { org: string; of?: string | undefined }) {
   const organization = useOrganization(org);
-  const [reach, setReach] = useState(STEP);
+  const step = of === undefined ? STEP : STEP_OF_KEY;
+  const [reach, setReach] = useState(step);
   const [search, setSearch] = useState("");
   const [action, setAction] = useState("");
   const live = useLive(async (signal) => {
@@ -26,15 +31,17 @@ export function AuditPage({ org }: { org: string }) {
     while (after !== null) {
       const page: Page<AuditEntry> = await call(
         "GET",
-        `${paths.audit(org)}?${query({ after, limit: MOST_OF_A_PAGE })}`,
+        `${paths.audit(org)}?${query({ cursor: after, key: of, limit: MOST_OF_A_PAGE })}`,
         { signal },
       );
       entries.push(...page.items);
       after = page.next_cursor === null ? null : Number(page.next_cursor);
     }
     const kept = head.count - (head.checkpoint?.seq ?? 0);
-    return { entries: entries.reverse(), count: Math.max(kept, entries.length), checkpoint: head.checkpoint };
-  }, [org, reach]);
+    const count = Math.max(kept, entries.length);
+    const seen = of === undefined ? entries.length : Math.min(reach, count);
+    return { entries: entries.reverse(), seen, count, checkpoint: head.checkpoint };
+  }, [org, of, reach]);
   const text = t().audit;
   return (
     <>
@@ -42,14 +49,14 @@ export function AuditPage({ org }: { org: string }) {
         org={org}
         live={organization}
         tab="audit"
-        title={text.title}
-        lead={text.lead}
-        aside={<Export org={org} />}
+        title={of === undefined ? text.title : t().finding.audit}
+        lead={of === undefined ? text.lead : t().finding.auditLead(of)}
+        aside={of === undefined ? <Export org={org} /> : <OfKey org={org} id={of} />}
       />
-      <Verify org={org} />
+      {of === undefined && <Verify org={org} />}
       <Await live={live}>
-        {({ entries, count, checkpoint }) => {
-          if (entries.length === 0) return <p class="empty">{text.empty}</p>;
+        {({ entries, seen, count, checkpoint }) => {
+          if (entries.length === 0 && seen >= count) return <p class="empty">{text.empty}</p>;
           const wanted = search.trim().toLowerCase();
           const shown = entries.filter(
             (entry) =>
@@ -90,10 +97,12 @@ export function AuditPage({ org }: { org: string }) {
                 </Table>
               )}
               <div class="pages">
-                <span class="hint">{text.loaded(entries.length, count)}</span>
-                {entries.length < count && <Button onClick={() => setReach(reach + STEP)}>{text.older}</Button>}
+                <span class="hint">
+                  {of === undefined ? text.loaded(seen, count) : t().finding.looked(seen, count)}
+                </span>
+                {seen < count && <Button onClick={() => setReach(reach + step)}>{text.older}</Button>}
               </div>
-              {checkpoint && entries.length >= count && (
+              {checkpoint && seen >= count && (
                 <p class="hint">
                   {text.dropped(checkpoint.seq)} <Time at={checkpoint.at} />
                 </p>
@@ -212,13 +221,17 @@ function written(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Hands a file to the browser, without a request. */
-function save(name: string, pieces: string[], type: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob(pieces, { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+function OfKey({ org, id }: { org: string; id: string }) {
+  return (
+    <>
+      <a class="button" href={to.key(org, id)}>
+        {t().finding.open}
+      </a>
+      <a class="button" href={to.audit(org)}>
+        {t().finding.wholeAudit}
+      </a>
+    </>
+  );
 }
 
 function Export({ org }: { org: string }) {

@@ -24,6 +24,7 @@ export function KeyPage({ org, id }: { org: string; id: string }) {
   const { busy, problem, clear, send } = useSending();
   const mayWrite = useMay("keys:write", org);
   const mayUsage = useMay("usage:read", org);
+  const mayAudit = useMay("audit:read", org);
 
   const key = live.data;
   const [change, setChange] = useChange(key?.enforced ?? false, live.reload);
@@ -87,6 +88,11 @@ export function KeyPage({ org, id }: { org: string; id: string }) {
             <Facts value={key} />
             {mayUsage && (key.replaces !== null || key.replaced_by !== null) && <Progress org={org} value={key} />}
             {mayUsage && <Usage org={org} id={id} />}
+            {mayAudit && (
+              <p>
+                <a href={to.audit(org, id)}>{t().finding.audit}</a>
+              </p>
+            )}
             {asked === "edit" && (
               <Edit value={key} busy={busy} problem={problem} onClose={() => ask("")} onSave={(body) => void act("PATCH", "", body)} />
             )}

@@ -1,19 +1,22 @@
 import { useEffect, useState } from "preact/hooks";
-import { all, paths } from "../api.ts";
+import { all, paths, query } from "../api.ts";
+import { csvOfKeys } from "../csv.ts";
 import * as format from "../format.ts";
-import { useLive } from "../live.ts";
+import { useLive, useSending } from "../live.ts";
 import { to } from "../place.ts";
+import { save } from "../save.ts";
 import { useMay } from "../session.ts";
-import { Cell, type Sorting, Table } from "../table.tsx";
+import { Cell, SelectCell, type Sorting, Table } from "../table.tsx";
 import { t } from "../text/index.ts";
-import { type Key, type KeyState, PLATFORM } from "../types.ts";
-import { Await, Button, State, Time, who } from "../ui.tsx";
+import { type Key, PLATFORM } from "../types.ts";
+import { Await, Button, Id, ProblemNote, State, Time, who } from "../ui.tsx";
+import { Bulk } from "./keys/bulk.tsx";
+import { type Filter, Filters, isFiltered, NO_FILTER, parametersOf, STATES } from "./keys/filter.tsx";
 import { OrganizationHead, useOrganization } from "./organization.tsx";
 
 /** Most keys that are held and sorted here; beyond, the search narrows. */
 const MOST = 1_000;
 const PAGE = 20;
-const STATES: KeyState[] = ["active", "retiring", "disabled", "expired", "revoked"];
 
 /** Nothing, or a time that never comes, sorts last when ascending. */
 const ORDERS: Record<string, (key: Key) => string> = {
@@ -26,63 +29,52 @@ const ORDERS: Record<string, (key: Key) => string> = {
 
 export function KeysPage({ org }: { org: string }) {
   const organization = useOrganization(org);
-  const [name, setName] = useState("");
-  const [state, setState] = useState<KeyState | "">("");
+  const [filter, setFilter] = useState(NO_FILTER);
+  const [picked, setPicked] = useState<string[]>([]);
   const [sorting, setSorting] = useState<Sorting>({ by: "created", descending: true });
   const [page, setPage] = useState(0);
   const keys = useLive(
-    (signal) => all<Key>(paths.keys(org), { name: name.trim(), state }, MOST, signal),
-    [org, name.trim(), state],
+    (signal) => all<Key>(paths.keys(org), parametersOf(filter), MOST, signal),
+    [org, query(parametersOf(filter))],
   );
-  useEffect(() => setPage(0), [name, state, sorting]);
+  useEffect(() => setPage(0), [filter, sorting]);
+  // What another filter shows was not meant.
+  useEffect(() => setPicked([]), [filter]);
+  const selected = (keys.data?.items ?? []).filter((key) => picked.includes(key.id) && canBeStopped(key));
+  const pick = (ids: string[], on: boolean) =>
+    setPicked(on ? [...new Set([...picked, ...ids])] : picked.filter((id) => !ids.includes(id)));
+  const done = () => {
+    setPicked([]);
+    void keys.reload();
+  };
   // Whoever may not see the organization may still issue: the API decides.
   const open = organization.data ? organization.data.api_access === "enabled" : organization.problem?.code === "insufficient_scope";
-  const mayIssue = useMay("keys:write", org) && (org === PLATFORM || open);
+  const mayWrite = useMay("keys:write", org) && !organization.data?.deleted_at;
+  const mayIssue = mayWrite && (org === PLATFORM || open);
   const text = org === PLATFORM ? { ...t().keys, ...t().adminKeys } : t().keys;
   const issue = mayIssue && (
     <a class="button primary" href={to.issue(org)}>
       {text.issue}
     </a>
   );
+  const aside = (
+    <>
+      <Csv org={org} filter={filter} />
+      {issue}
+    </>
+  );
   return (
     <>
-      <OrganizationHead org={org} live={organization} tab="keys" title={text.title} lead={text.lead} aside={issue} />
-      <div class="filters" role="search" aria-label={text.filters}>
-        <input
-          type="search"
-          aria-label={text.search}
-          placeholder={text.search}
-          maxLength={100}
-          value={name}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-        <select
-          aria-label={text.state}
-          value={state}
-          onChange={(event) => setState(event.currentTarget.value as KeyState | "")}
-        >
-          <option value="">{text.anyState}</option>
-          {STATES.map((state) => (
-            <option key={state} value={state}>
-              {t().state[state]}
-            </option>
-          ))}
-        </select>
-      </div>
+      <OrganizationHead org={org} live={organization} tab="keys" title={text.title} lead={text.lead} aside={aside} />
+      <Filters org={org} filter={filter} onFilter={setFilter} />
+      {mayWrite && <Bulk org={org} selected={selected} onDone={done} onClear={() => setPicked([])} />}
       <Await live={keys}>
         {({ items, more }) => {
           if (items.length === 0) {
-            return name.trim() !== "" || state !== "" ? (
+            return isFiltered(filter) ? (
               <div class="empty">
                 <p>{text.noneFound}</p>
-                <Button
-                  onClick={() => {
-                    setName("");
-                    setState("");
-                  }}
-                >
-                  {text.clear}
-                </Button>
+                <Button onClick={() => setFilter(NO_FILTER)}>{text.clear}</Button>
               </div>
             ) : (
               <div class="empty">
@@ -95,6 +87,7 @@ export function KeysPage({ org }: { org: string }) {
           const pages = Math.ceil(items.length / PAGE);
           const shownPage = Math.min(page, pages - 1);
           const shown = sorted(items, sorting).slice(shownPage * PAGE, (shownPage + 1) * PAGE);
+          const stoppable = shown.filter(canBeStopped).map((key) => key.id);
           return (
             <>
               {more && <p class="hint">{text.limited(items.length)}</p>}
@@ -110,9 +103,25 @@ export function KeysPage({ org }: { org: string }) {
                 }}
                 sorting={sorting}
                 onSort={setSorting}
+                select={
+                  mayWrite
+                    ? {
+                        label: t().finding.selectPage,
+                        checked: stoppable.length > 0 && stoppable.every((id) => picked.includes(id)),
+                        disabled: stoppable.length === 0,
+                        onChange: (on) => pick(stoppable, on),
+                      }
+                    : undefined
+                }
               >
                 {shown.map((key) => (
-                  <Row key={key.id} org={org} value={key} />
+                  <Row
+                    key={key.id}
+                    org={org}
+                    value={key}
+                    picked={picked.includes(key.id)}
+                    onPick={mayWrite ? (on) => pick([key.id], on) : undefined}
+                  />
                 ))}
               </Table>
               {pages > 1 && (
@@ -149,13 +158,56 @@ function sorted(keys: Key[], { by, descending }: Sorting): Key[] {
   return descending ? compared.reverse() : compared;
 }
 
-function Row({ org, value: key }: { org: string; value: Key }) {
+const canBeStopped = (key: Key): boolean => key.state !== "revoked";
+
+/** The whole filtered list as a file, however long it is. */
+function Csv({ org, filter }: { org: string; filter: Filter }) {
+  const { busy, problem, send } = useSending();
+  const text = t().finding;
+  return (
+    <>
+      <Button
+        busy={busy}
+        title={text.csvTitle}
+        onClick={() =>
+          void send(async () => {
+            const { items } = await all<Key>(paths.keys(org), parametersOf(filter), Number.POSITIVE_INFINITY);
+            save(`keys-${org}.csv`, [csvOfKeys(items)], "text/csv;charset=utf-8");
+          })
+        }
+      >
+        {text.csv}
+      </Button>
+      <ProblemNote problem={problem} />
+    </>
+  );
+}
+
+function Row({
+  org,
+  value: key,
+  picked,
+  onPick,
+}: {
+  org: string;
+  value: Key;
+  picked: boolean;
+  onPick: ((picked: boolean) => void) | undefined;
+}) {
   const text = t().keys;
   return (
     <tr role="row" class={key.state === "revoked" || key.state === "expired" ? "over" : ""}>
+      {onPick && (
+        <SelectCell
+          label={t().finding.select(key.name)}
+          checked={picked && canBeStopped(key)}
+          disabled={!canBeStopped(key)}
+          onChange={onPick}
+        />
+      )}
       <Cell label={text.name} main>
         <a href={to.key(org, key.id)}>{key.name}</a>
-        <code class="id">{key.id}</code>
+        <Id id={key.id} />
       </Cell>
       <Cell label={text.state}>
         <Badges value={key} />

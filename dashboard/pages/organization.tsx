@@ -1,13 +1,15 @@
 // What all pages of one organization share: its name, its tabs, its switch.
 
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { call, paths } from "../api.ts";
-import { type Live, useLive } from "../live.ts";
+import * as format from "../format.ts";
+import { type Live, useLive, useSending } from "../live.ts";
 import { to } from "../place.ts";
 import { useMay } from "../session.ts";
 import { t } from "../text/index.ts";
 import { type Organization, PLATFORM } from "../types.ts";
-import { Heading, Note, useTitle } from "../ui.tsx";
+import { Button, Heading, Note, ProblemNote, useTitle } from "../ui.tsx";
 
 export function useOrganization(org: string): Live<Organization> {
   return useLive((signal) => call<Organization>("GET", paths.organization(org), { signal }), [org]);
@@ -51,13 +53,56 @@ export function OrganizationHead({
       <Heading aside={aside} {...(lead ? { lead } : {})}>
         {title}
       </Heading>
-      {live.data?.api_access === "disabled" && !platform && tab !== "settings" && (
+      <Deleted live={live} />
+      {live.data?.api_access === "disabled" && !live.data.deleted_at && !platform && tab !== "settings" && (
         <Note kind="warn">
           <p>
             {text.accessOff} <a href={to.settings(org)}>{text.turnOnLink}</a>
           </p>
         </Note>
       )}
+    </>
+  );
+}
+
+/** Says that an organization was deleted, and brings it back. */
+function Deleted({ live }: { live: Live<Organization> }) {
+  const [restored, setRestored] = useState(false);
+  const { busy, problem, send } = useSending();
+  const mayOrganize = useMay("organizations:write");
+  const text = t().finding;
+  const organization = live.data;
+  const restore = () =>
+    send(async () => {
+      if (!organization) return;
+      const path = `${paths.organization(organization.id)}/undelete`;
+      const answer = await call<{ organization: Organization }>("POST", path, { body: { wait: false } });
+      live.put(answer.organization);
+      setRestored(true);
+    });
+  return (
+    <>
+      {organization?.deleted_at && organization.purge_at && (
+        <Note kind="bad">
+          <p>{text.deletedNote(format.relative(organization.deleted_at), format.date(organization.purge_at))}</p>
+          {mayOrganize && (
+            <>
+              <p class="hint">{text.restoreHint}</p>
+              <Button busy={busy} onClick={() => void restore()}>
+                {text.restore}
+              </Button>
+            </>
+          )}
+        </Note>
+      )}
+      <ProblemNote problem={problem} />
+      <div role="status">
+        {restored && organization?.deleted_at === null && organization.api_access === "disabled" && (
+          <Note kind="good">
+            <p>{text.restored}</p>
+          </Note>
+        )}
+      </div>
     </>
   );
 }

@@ -6,30 +6,33 @@ import { go, to } from "../place.ts";
 import { useMay } from "../session.ts";
 import { t } from "../text/index.ts";
 import type { Organization, Page } from "../types.ts";
-import { Access, Await, Button, Dialog, Field, Heading, ProblemNote, Time, useTitle } from "../ui.tsx";
+import { Access, Await, Button, Dialog, Field, Heading, Id, ProblemNote, Switch, Time, useTitle } from "../ui.tsx";
 import { Cell, Table } from "../table.tsx";
+import { FindKey } from "./find-key.tsx";
 
 /** Each organization is asked at its own registry: less often than a single one. */
 const EVERY_MS = 6_000;
 
 export function OrganizationsPage() {
   const [search, setSearch] = useState("");
+  const [deleted, setDeleted] = useState(false);
   const [pages, setPages] = useState(1);
   const [creating, setCreating] = useState(false);
   const mayCreate = useMay("organizations:write");
+  const mayFind = useMay("keys:read");
   const live = useLive(
     async (signal) => {
       const items: Organization[] = [];
       let cursor: string | null = null;
       for (let page = 0; page < pages; page += 1) {
-        const answer: Page<Organization> = await call("GET", paths.organizations(search, cursor), { signal });
+        const answer: Page<Organization> = await call("GET", paths.organizations(search, deleted, cursor), { signal });
         items.push(...answer.items);
         cursor = answer.next_cursor;
         if (!cursor) break;
       }
       return { items, more: cursor !== null };
     },
-    [search, pages],
+    [search, deleted, pages],
     EVERY_MS,
   );
   const text = t().organizations;
@@ -60,11 +63,28 @@ export function OrganizationsPage() {
             setPages(1);
           }}
         />
+        <Switch
+          label={t().finding.shown}
+          value={deleted ? "deleted" : "existing"}
+          options={[
+            ["existing", t().finding.existing],
+            ["deleted", t().finding.deleted],
+          ]}
+          onChange={(shown) => {
+            setDeleted(shown === "deleted");
+            setPages(1);
+          }}
+        />
       </div>
+      {mayFind && <FindKey />}
       <Await live={live}>
         {({ items, more }) =>
           items.length === 0 ? (
+            deleted ? (
+              <p class="empty">{search === "" ? t().finding.noneDeleted : text.noneFound}</p>
+            ) : (
             <Empty searched={search !== ""} onCreate={mayCreate ? () => setCreating(true) : undefined} />
+            )
           ) : (
             <>
               <Table label={text.title} columns={[text.name, text.id, text.access, text.keys, text.created]}>
@@ -91,10 +111,14 @@ function Row({ organization }: { organization: Organization }) {
         <a href={to.keys(organization.id)}>{organization.name}</a>
       </Cell>
       <Cell label={text.id}>
-        <code>{organization.id}</code>
+        <Id id={organization.id} />
       </Cell>
       <Cell label={text.access}>
-        <Access on={organization.api_access === "enabled"} />
+        {organization.deleted_at ? (
+          <span class="badge revoked">{t().finding.deleted}</span>
+        ) : (
+          <Access on={organization.api_access === "enabled"} />
+        )}
       </Cell>
       <Cell label={text.keys} number>
         {format.number(usable)}
@@ -128,7 +152,7 @@ function Create({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
   const [access, setAccess] = useState(true);
   const [tried, setTried] = useState(false);
-  const [taken, setTaken] = useState("");
+  const [taken, setTaken] = useState<Organization>();
   const { busy, problem, send } = useSending();
   const text = t().organizations;
   const idRight = /^[A-Za-z0-9-][A-Za-z0-9_-]{0,63}$/.test(id);
@@ -138,8 +162,9 @@ function Create({ onClose }: { onClose: () => void }) {
     setTried(true);
     if (!idRight || !nameRight) return;
     void send(async () => {
-      if (await exists(id)) {
-        setTaken(id);
+      const met = await existing(id);
+      if (met) {
+        setTaken(met);
         return;
       }
       await call("PUT", paths.organization(id), {
@@ -167,7 +192,15 @@ function Create({ onClose }: { onClose: () => void }) {
         <Field
           label={text.idLabel}
           hint={text.idHint}
-          wrong={taken !== "" && taken === id ? text.exists : tried && !idRight ? text.idWrong : undefined}
+          wrong={
+            taken?.id === id
+              ? taken.deleted_at
+                ? t().finding.existsDeleted
+                : text.exists
+              : tried && !idRight
+                ? text.idWrong
+                : undefined
+          }
         >
           {(attributes) => (
             <input
@@ -201,12 +234,11 @@ function Create({ onClose }: { onClose: () => void }) {
 }
 
 /** A PUT would change an organization that is there already. */
-async function exists(id: string): Promise<boolean> {
+async function existing(id: string): Promise<Organization | undefined> {
   try {
-    await call("GET", paths.organization(id));
-    return true;
+    return await call<Organization>("GET", paths.organization(id));
   } catch (problem) {
-    if (problem instanceof Problem && problem.code === "not_found") return false;
+    if (problem instanceof Problem && problem.code === "not_found") return undefined;
     throw problem;
   }
 }

@@ -4,7 +4,7 @@ import { type Live, useChange, useSending } from "../live.ts";
 import { useMay, useScopeOptions } from "../session.ts";
 import { t } from "../text/index.ts";
 import { type LeakPolicy, type Organization, type Reason, REASONS } from "../types.ts";
-import { Access, Await, Button, Choices, Dialog, Enforcement, Field, Note, ProblemNote, Time } from "../ui.tsx";
+import { Access, Await, Button, Choices, Dialog, Enforcement, Field, Id, Note, ProblemNote, Time } from "../ui.tsx";
 import { ScopeChoices } from "./issue.tsx";
 import { OrganizationHead, useOrganization } from "./organization.tsx";
 
@@ -23,8 +23,10 @@ function Settings({ live, organization }: { live: Live<Organization>; organizati
   const [asked, setAsked] = useState<"" | "access" | "revoke-all">("");
   const [change, setChange] = useChange(organization.enforced, live.reload);
   const sending = useSending();
-  const mayOrganize = useMay("organizations:write");
-  const mayRevoke = useMay("keys:write");
+  // What was deleted takes no changes.
+  const isThere = organization.deleted_at === null;
+  const mayOrganize = useMay("organizations:write") && isThere;
+  const mayRevoke = useMay("keys:write") && isThere;
   const text = t().organization;
   const on = organization.api_access === "enabled";
   const usable = organization.keys.active + organization.keys.retiring;
@@ -76,7 +78,7 @@ function Settings({ live, organization }: { live: Live<Organization>; organizati
           <div>
             <dt>{t().organizations.id}</dt>
             <dd>
-              <code>{organization.id}</code>
+              <Id id={organization.id} />
             </dd>
           </div>
           <div>

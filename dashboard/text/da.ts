@@ -1,8 +1,11 @@
+import { count as counted } from "./count.ts";
 import type { Text } from "./en.ts";
+import { finding } from "./finding/da.ts";
 
-const count = (n: number, one: string, many: string) => `${n.toLocaleString("da-DK")} ${n === 1 ? one : many}`;
+const count = (n: number, one: string, many: string) => counted("da-DK", n, one, many);
 
 export const da: Text = {
+  finding,
   app: {
     name: "API-indstillinger",
     skip: "Gå til indholdet",
@@ -413,6 +416,7 @@ export const da: Text = {
       "organization.change": "Ændrede organisation",
       "organization.revoke_all": "Tilbagekaldte alle nøgler",
       "organization.delete": "Slettede organisation",
+      "organization.undelete": "Gendannede organisation",
       "organization.import": "Importerede nøgler",
       "organization.export": "Eksporterede nøgler",
       "registry.recover": "Genoprettede registret",

@@ -1,9 +1,12 @@
 import type { Environment, KeyState, LeakPolicy, Reason } from "../types.ts";
 import type { Fault } from "../chain.ts";
+import { count as counted } from "./count.ts";
+import { finding } from "./finding/en.ts";
 
-const count = (n: number, one: string, many: string) => `${n.toLocaleString("en-GB")} ${n === 1 ? one : many}`;
+const count = (n: number, one: string, many: string) => counted("en-GB", n, one, many);
 
 export const en = {
+  finding,
   app: {
     name: "API settings",
     skip: "Skip to the content",
@@ -403,6 +406,7 @@ export const en = {
       "organization.change": "Changed organization",
       "organization.revoke_all": "Revoked all keys",
       "organization.delete": "Deleted organization",
+      "organization.undelete": "Restored organization",
       "organization.import": "Imported keys",
       "organization.export": "Exported keys",
       "registry.recover": "Recovered the registry",

@@ -1,12 +1,14 @@
 //! `/admin/v1/*`: who is asking is proven at the [`door`](crate::control::door) on every
 //! request, then the organization's registry is told what to do.
 
+use zeroize::Zeroizing;
+
 use crate::control::door::Door;
 use crate::control::log;
 use crate::control::objects::DIRECTORY;
 use crate::control::registry;
 use crate::control::status;
-use crate::http::admin::{self, Ask, Facts};
+use crate::http::admin::{self, Ask, Facts, LookedUp};
 use crate::http::{AdminPlace, Answer, Body, Code, EdgeReport, Place, Problem, same_origin};
 use crate::key::{KeyId, OrganizationId};
 use crate::limits::message::{LeaseReply, LeaseRequest};
@@ -18,6 +20,7 @@ use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;
 use crate::runtime::objects;
+use crate::runtime::secrets;
 use crate::settings::bindings;
 use crate::time::Timestamp;
 
@@ -48,6 +51,7 @@ pub(crate) async fn answer(
     .await;
     if let Ok(answer) = &answered
         && incoming.method() != "GET"
+        && *place != AdminPlace::KeyLookup
     {
         log::act(incoming, place, answer.status);
     }
@@ -74,6 +78,10 @@ async fn carry_out(door: Door<'_>) -> Result<Answer, Problem> {
                 .await?
                 .overview(place, Command::Status { unused_for_days: 1 })
                 .await
+        }
+        AdminPlace::KeyLookup => {
+            let scope = admin::scope_of(place, incoming.method());
+            Caller::prove(door, scope).await?.look_up().await
         }
         AdminPlace::Organizations => {
             Caller::prove(door, "organizations:read")
@@ -154,7 +162,7 @@ pub(crate) async fn lines_after(
     let caller = Caller::prove(door, admin::scope_of(&place, incoming.method())).await?;
     let facts = Facts {
         method: incoming.method(),
-        query: &admin::query_after(next),
+        query: &admin::query_after(incoming.query(), next),
         body: &[],
         if_match: None,
         if_none_match: None,
@@ -212,21 +220,51 @@ impl<'a> Caller<'a> {
         }
     }
 
+    fn request(&self, command: Command) -> Request {
+        Request {
+            v: MESSAGE_VERSION,
+            organization: None,
+            actor: self.actor.clone(),
+            request_id: self.request_id.to_owned(),
+            if_match: None,
+            must_exist: false,
+            idempotency: None,
+            command,
+        }
+    }
+
     async fn ask(&self, ask: Ask, idempotency: Option<Idempotency>) -> Result<Outcome, Problem> {
         let tag = ask.organization.tag();
         let request = Request {
-            v: MESSAGE_VERSION,
             organization: Some(ask.organization),
-            actor: self.actor.clone(),
-            request_id: self.request_id.to_owned(),
             if_match: ask.if_match,
             must_exist: ask.must_exist,
             idempotency,
-            command: ask.command,
+            ..self.request(ask.command)
         };
         registry::ask(&self.edge.env, tag, &request)
             .await?
             .map_err(admin::problem_of)
+    }
+
+    /// Whose a key is. Its id names the registry, which asks for the scope of its
+    /// organization, and does not exist for an administrator who is tied to another.
+    async fn look_up(&self) -> Result<Answer, Problem> {
+        let body = Zeroizing::new(self.incoming.json_body_or_empty().await?);
+        let looked_up = LookedUp::read(&body, &self.edge.settings.keyring)?;
+        let id = *looked_up.id();
+        let request = self.request(Command::GetKey { id });
+        let outcome = registry::ask(&self.edge.env, id.public.organization_tag(), &request)
+            .await?
+            .map_err(admin::problem_of)?;
+        let Outcome::Key(key) = outcome else {
+            return Err(Code::RegistryUnavailable.into());
+        };
+        let secret_matches = match &looked_up {
+            LookedUp::Id(_) => None,
+            LookedUp::Key(key) => Some(secrets::proves(self.edge, key, |_| None).await?),
+        };
+        Ok(admin::lookup_answer(&key, secret_matches))
     }
 
     /// How limits stand, by the organization's meter.
@@ -270,6 +308,7 @@ impl<'a> Caller<'a> {
         }
         let order = Order::List {
             search: page.search,
+            deleted: page.deleted,
             cursor: page.cursor,
             limit: page.limit,
         };
@@ -319,9 +358,11 @@ impl<'a> Caller<'a> {
     /// its keys could still open something, by the root key that made them.
     async fn overview(&self, place: &AdminPlace<'_>, command: Command) -> Result<Answer, Problem> {
         let page = self.each(place, command).await?;
+        let deleted = admin::organizations_query(place, self.incoming.query())?.deleted;
         let items = page
             .items
             .into_iter()
+            .filter(|(_, outcome)| admin::is_listed(outcome, deleted))
             .map(|(organization, outcome)| match outcome {
                 Outcome::Status(status) => Ok(serde_json::json!({
                     "organization": organization,

@@ -59,12 +59,18 @@ pub enum AdminPlace<'a> {
     Status,
     /// `/status/root-keys`
     RootKeys,
+    /// `/keys/lookup`
+    KeyLookup,
     /// `/organizations`
     Organizations,
     /// `/organizations/{org}`
     Organization(&'a str),
     /// `…/{org}/keys`
     Keys(&'a str),
+    /// `…/{org}/keys/disable`
+    DisableKeys(&'a str),
+    /// `…/{org}/keys/revoke`
+    RevokeKeys(&'a str),
     /// `…/{org}/keys/{key id}`
     Key(&'a str, &'a str),
     /// `…/{org}/keys/{key id}/{action}`
@@ -73,6 +79,8 @@ pub enum AdminPlace<'a> {
     Impact(&'a str, &'a str),
     /// `…/{org}/revoke-all`
     RevokeAll(&'a str),
+    /// `…/{org}/undelete`
+    Undelete(&'a str),
     /// `…/{org}/audit`
     Audit(&'a str),
     /// `…/{org}/audit/head`
@@ -225,16 +233,19 @@ type Make = for<'a> fn(&'a str, &'a str) -> AdminPlace<'a>;
 
 /// The places of the admin API by the template of their path behind
 /// [`ADMIN_PREFIX`] (RFC 6570 level 1). A variable is one segment that is not
-/// empty.
+/// empty; a word goes before the variable in whose place it stands.
 #[rustfmt::skip]
-pub const ADMIN: [(&str, Make); 21] = [
+pub const ADMIN: [(&str, Make); 25] = [
     ("bootstrap", |_, _| AdminPlace::Bootstrap),
     ("session", |_, _| AdminPlace::Session),
     ("status", |_, _| AdminPlace::Status),
     ("status/root-keys", |_, _| AdminPlace::RootKeys),
+    ("keys/lookup", |_, _| AdminPlace::KeyLookup),
     ("organizations", |_, _| AdminPlace::Organizations),
     ("organizations/{organization}", |org, _| AdminPlace::Organization(org)),
     ("organizations/{organization}/keys", |org, _| AdminPlace::Keys(org)),
+    ("organizations/{organization}/keys/disable", |org, _| AdminPlace::DisableKeys(org)),
+    ("organizations/{organization}/keys/revoke", |org, _| AdminPlace::RevokeKeys(org)),
     ("organizations/{organization}/keys/{key_id}", |org, id| AdminPlace::Key(org, id)),
     ("organizations/{organization}/keys/{key_id}/rotate", |org, id| AdminPlace::KeyAction(org, id, KeyAction::Rotate)),
     ("organizations/{organization}/keys/{key_id}/revoke", |org, id| AdminPlace::KeyAction(org, id, KeyAction::Revoke)),
@@ -242,6 +253,7 @@ pub const ADMIN: [(&str, Make); 21] = [
     ("organizations/{organization}/keys/{key_id}/enable", |org, id| AdminPlace::KeyAction(org, id, KeyAction::Enable)),
     ("organizations/{organization}/keys/{key_id}/impact", |org, id| AdminPlace::Impact(org, id)),
     ("organizations/{organization}/revoke-all", |org, _| AdminPlace::RevokeAll(org)),
+    ("organizations/{organization}/undelete", |org, _| AdminPlace::Undelete(org)),
     ("organizations/{organization}/audit", |org, _| AdminPlace::Audit(org)),
     ("organizations/{organization}/audit/head", |org, _| AdminPlace::AuditHead(org)),
     ("organizations/{organization}/usage", |org, _| AdminPlace::Usage(org)),
@@ -285,10 +297,14 @@ impl<'a> AdminPlace<'a> {
             | Self::Session
             | Self::Status
             | Self::RootKeys
+            | Self::KeyLookup
             | Self::Organizations => (None, None),
             Self::Organization(org)
             | Self::Keys(org)
+            | Self::DisableKeys(org)
+            | Self::RevokeKeys(org)
             | Self::RevokeAll(org)
+            | Self::Undelete(org)
             | Self::Audit(org)
             | Self::AuditHead(org)
             | Self::Usage(org)
@@ -319,7 +335,14 @@ impl<'a> AdminPlace<'a> {
     #[must_use]
     pub const fn allow(&self) -> &'static str {
         match self {
-            Self::Bootstrap | Self::KeyAction(..) | Self::RevokeAll(_) | Self::Import(_) => "POST",
+            Self::Bootstrap
+            | Self::KeyLookup
+            | Self::DisableKeys(_)
+            | Self::RevokeKeys(_)
+            | Self::KeyAction(..)
+            | Self::RevokeAll(_)
+            | Self::Undelete(_)
+            | Self::Import(_) => "POST",
             Self::Session => "GET, POST, DELETE",
             Self::Organizations
             | Self::Status
@@ -384,6 +407,19 @@ mod tests {
                 Place::Unknown,
             ),
             ("/admin/v1/session/x", Place::Unknown),
+            ("/admin/v1/keys/lookup", Place::Admin(AdminPlace::KeyLookup)),
+            (
+                "/admin/v1/organizations/acme/keys/revoke",
+                Place::Admin(AdminPlace::RevokeKeys("acme")),
+            ),
+            (
+                "/admin/v1/organizations/acme/keys/disable",
+                Place::Admin(AdminPlace::DisableKeys("acme")),
+            ),
+            (
+                "/admin/v1/organizations/acme/undelete",
+                Place::Admin(AdminPlace::Undelete("acme")),
+            ),
             (
                 "/admin/v1/status/root-keys",
                 Place::Admin(AdminPlace::RootKeys),

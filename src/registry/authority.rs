@@ -85,7 +85,8 @@ const fn needs(command: &Command) -> Needs {
         Command::GetOrganization {} => Needs::Permission(Permission::ReadOrganizations),
         Command::PutOrganization(_)
         | Command::PatchOrganization(_)
-        | Command::DeleteOrganization(_) => Needs::Permission(Permission::WriteOrganizations),
+        | Command::DeleteOrganization(_)
+        | Command::UndeleteOrganization(_) => Needs::Permission(Permission::WriteOrganizations),
         Command::GetKey { .. } | Command::ListKeys(_) => Needs::Permission(Permission::ReadKeys),
         Command::Export { .. }
         | Command::Import(_)
@@ -95,6 +96,8 @@ const fn needs(command: &Command) -> Needs {
         | Command::RevokeKey { .. }
         | Command::DisableKey { .. }
         | Command::EnableKey { .. }
+        | Command::DisableKeys(_)
+        | Command::RevokeKeys(_)
         | Command::RevokeAll(_) => Needs::Permission(Permission::WriteKeys),
         Command::ListAudit(_) | Command::AuditHead {} => Needs::Permission(Permission::ReadAudit),
         Command::ListUsage(_) | Command::Impact { .. } | Command::GetLimits { .. } => {

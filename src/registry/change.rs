@@ -5,9 +5,9 @@ use serde_json::{Map, Value as Json};
 
 use super::audit::{self, AuditSubject};
 use super::message::{Idempotency, RevocationReason, Who};
-use super::outbox;
 use super::sql as statements;
 use super::store::{self, Key, Organization, set_meta};
+use super::{deletion, outbox};
 use crate::key::{Brand, Revision};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -34,6 +34,8 @@ pub(super) struct Change {
     pub(super) organization: Option<(Organization, bool)>,
     /// All keys issued up to its revision are revoked by it.
     pub(super) bulk_revocation: Option<RevocationReason>,
+    /// The revision of the deletion that it takes back.
+    pub(super) taken_back: Option<Revision>,
     /// The token that is used up by it.
     pub(super) token_digest: Option<String>,
 }
@@ -115,6 +117,7 @@ impl Change {
             imported: Vec::new(),
             organization: None,
             bulk_revocation: None,
+            taken_back: None,
             token_digest: None,
         }
     }
@@ -177,6 +180,9 @@ impl Change {
         for key in &self.imported {
             key.insert(sql, context.now)?;
             outbox::put(sql, key.subject(), key.revision, outbox::Need::Tell)?;
+        }
+        if let Some(deletion) = self.taken_back {
+            deletion::mark_taken_back(sql, deletion)?;
         }
         if let Some(digest) = &self.token_digest {
             sql.query(

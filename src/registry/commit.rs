@@ -79,9 +79,7 @@ impl RequestContext<'_> {
             let held = self.reload()?;
             Ok(Changed {
                 awaits: outbox::awaits(self.sql, &[held.subject()])?,
-                object: Object::Organization(Box::new(read::organization(
-                    self.sql, &held, self.now,
-                )?)),
+                object: Object::Organization(Box::new(read::organization(self, &held)?)),
                 created,
             })
         })?;
@@ -108,7 +106,7 @@ impl RequestContext<'_> {
         Ok(Outcome::Changed(Box::new(changed)))
     }
 
-    fn reload_key(&self, issued: Revision) -> Result<Key, SqlError> {
+    pub(super) fn reload_key(&self, issued: Revision) -> Result<Key, SqlError> {
         store::parsed(Key::load_issued(self.sql, issued)?, "the key")
     }
 

@@ -5,7 +5,11 @@
 //!    it on record, as this audit will go, and revoke the admin keys that are tied
 //!    to it, in one transaction: whoever uses the id again has no administrators
 //!    but those made for it.
-//! 2. For the retention the records can be read, and the id cannot be used.
+//! 2. For the retention the records can be read, and the id cannot be used. Until it is
+//!    over `UndeleteOrganization` takes the deletion back: the organization is there
+//!    again with its settings, its audit and its keys' records. What the deletion revoked
+//!    stays revoked, as all that is revoked does, and access is off until it is switched
+//!    on.
 //! 3. Then, step by step from [`housekeeping`](super::housekeeping): the keys go,
 //!    and their values and the organization's in Workers KV with them; the
 //!    directory is told; once nothing is left to tell anyone, the rest goes. What
@@ -15,7 +19,7 @@
 use super::audit::AuditSubject;
 use super::change::Change;
 use super::context::{CommandError, RequestContext};
-use super::message::{Command, Outcome, RevocationReason, RevokeKey, Wait};
+use super::message::{Command, Outcome, Refusal, RevocationReason, RevokeKey, Wait};
 use super::settings::RegistrySettings;
 use super::sql as statements;
 use super::store::{self, Key, Organization, first, public_id};
@@ -32,6 +36,9 @@ const AT_ONCE: u64 = 500;
 
 /// Name in `meta`: the deletion at this revision is on record in `_platform`.
 const NOTED: &str = "deletion.noted";
+/// Name in `meta`: the revision of the last deletion that was taken back. It is to be on
+/// record in `_platform` all the same: the admin keys tied to the organization ended.
+const TAKEN_BACK: &str = "deletion.taken_back";
 /// Name in `meta`: 1 once the directory was told so.
 const UNLISTED: &str = "deletion.unlisted";
 
@@ -45,6 +52,39 @@ impl RequestContext<'_> {
         let change = delete(&self.transition_context(held)?);
         self.change_organization(held, Some(change))
     }
+
+    /// Takes a deletion back; nothing to do where there was none.
+    pub(super) fn undelete(&self, held: &Organization) -> Result<Outcome, CommandError> {
+        if held.deleted_at.is_none() {
+            return self.change_organization(held, None);
+        }
+        self.check_if_match(held.revision)?;
+        let purge_at = purge_at(held, self.settings);
+        if purge_at.is_none_or(|at| at <= self.now) || store::is_going(self.sql)? {
+            return Err(Refusal::NotFound.into());
+        }
+        let change = undelete(&self.transition_context(held)?);
+        self.change_organization(held, Some(change))
+    }
+
+    /// Why an organization cannot be created where a deleted one still is.
+    pub(super) fn met_deleted(&self, held: &Organization) -> Refusal {
+        match (held.deleted_at, purge_at(held, self.settings)) {
+            (Some(deleted_at), Some(purge_at)) if purge_at > self.now => {
+                Refusal::OrganizationDeleted {
+                    deleted_at,
+                    purge_at,
+                }
+            }
+            _ => Refusal::OrganizationIdTaken,
+        }
+    }
+}
+
+/// When the records of a deleted organization begin to go.
+pub(super) fn purge_at(held: &Organization, settings: &RegistrySettings) -> Option<Timestamp> {
+    let kept = u64::from(settings.retention_days) * DAY;
+    Some(held.deleted_at?.plus(kept))
 }
 
 impl RequestContext<'_> {
@@ -119,6 +159,27 @@ fn delete(context: &TransitionContext<'_>) -> Change {
     change
 }
 
+fn undelete(context: &TransitionContext<'_>) -> Change {
+    let before = context.organization;
+    let mut after = before.clone();
+    after.deleted_at = None;
+    let mut change = Change::of_organization(
+        "organization.undelete",
+        before,
+        after,
+        context.revision,
+        // Access stays off, and the keys revoked.
+        false,
+    );
+    change.taken_back = Some(before.revision);
+    change
+}
+
+/// Notes the deletion that was taken back. To be called within a transaction.
+pub(super) fn mark_taken_back(sql: &dyn Sql, revision: Revision) -> Result<(), SqlError> {
+    store::set_meta(sql, TAKEN_BACK, revision)
+}
+
 /// What `_platform` must be told of a deletion here, as a
 /// [`NoteDeletion`](Command::NoteDeletion) by the system; may be told twice.
 ///
@@ -128,12 +189,16 @@ pub fn pending_note(sql: &dyn Sql) -> Result<Option<Command>, SqlError> {
     let Some(organization) = Organization::load(sql)? else {
         return Ok(None);
     };
-    if organization.deleted_at.is_none() || store::meta(sql, NOTED)? == organization.revision {
+    let revision = match organization.deleted_at {
+        Some(_) => organization.revision,
+        None => store::meta(sql, TAKEN_BACK)?,
+    };
+    if store::meta(sql, NOTED)? == revision {
         return Ok(None);
     }
     Ok(Some(Command::NoteDeletion {
         organization: organization.id,
-        revision: organization.revision,
+        revision,
     }))
 }
 
@@ -171,10 +236,9 @@ pub(super) fn step(
     held: &Organization,
     now: Timestamp,
 ) -> Result<Progress, SqlError> {
-    let Some(deleted_at) = held.deleted_at else {
+    let Some(end) = purge_at(held, settings) else {
         return Ok(Progress::Later(None));
     };
-    let end = deleted_at.plus(u64::from(settings.retention_days) * DAY);
     let going = store::is_going(sql)?;
     if now < end && !going {
         return Ok(Progress::Later(Some(end)));

@@ -31,6 +31,9 @@ pub enum Order {
         /// Only those whose id or name has this in it, in any case.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         search: Option<String>,
+        /// Only those that were deleted, or only the others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deleted: Option<bool>,
         /// Where the page before ended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cursor: Option<String>,
@@ -91,9 +94,13 @@ pub fn handle(sql: &dyn Sql, order: &Order) -> Result<Page<Listed>, SqlError> {
         }
         Order::List {
             search,
+            deleted,
             cursor,
             limit,
-        } => return list(sql, search.as_deref(), cursor.as_deref(), *limit),
+        } => {
+            let search = search.as_deref();
+            return list(sql, search, *deleted, cursor.as_deref(), *limit);
+        }
     }
     Ok(Page {
         items: Vec::new(),
@@ -121,6 +128,7 @@ fn put(sql: &dyn Sql, listed: &Listed, gone: bool) -> Result<(), SqlError> {
 fn list(
     sql: &dyn Sql,
     search: Option<&str>,
+    deleted: Option<bool>,
     cursor: Option<&str>,
     limit: Limit,
 ) -> Result<Page<Listed>, SqlError> {
@@ -133,6 +141,7 @@ fn list(
             WINDOW.into(),
             search.map(folded).into(),
             (limit + 1).into(),
+            deleted.into(),
         ],
     )?;
     let items = rows

@@ -119,9 +119,10 @@ impl RequestContext<'_> {
                 Ok(Outcome::Done {})
             }
             Command::DeleteOrganization(_) => self.delete(held),
+            Command::UndeleteOrganization(_) => self.undelete(held),
             Command::CountUsage { .. } if is_deleted => Ok(Outcome::Done {}),
             Command::CountUsage { batch, rows } => self.count_usage(batch, rows),
-            Command::PutOrganization(_) if is_deleted => Err(Refusal::OrganizationIdTaken.into()),
+            Command::PutOrganization(_) if is_deleted => Err(self.met_deleted(held).into()),
             _ if is_deleted => Err(Refusal::NotFound.into()),
             _ => self.change(held, randomness),
         }
@@ -131,7 +132,7 @@ impl RequestContext<'_> {
     fn answer_read(&self, held: &Organization) -> Option<CommandResult> {
         Some(match &self.request.command {
             Command::Records { key, .. } => self.records(held, key),
-            Command::GetOrganization {} => read::organization(self.sql, held, self.now)
+            Command::GetOrganization {} => read::organization(self, held)
                 .map(|view| Outcome::Organization(Box::new(view)))
                 .map_err(Into::into),
             Command::GetKey { id } => self
@@ -204,6 +205,12 @@ impl RequestContext<'_> {
                     Ok(transition::revoke(context, &key, revocation))
                 })
             }
+            Command::DisableKeys(order) => self.change_keys(held, &order.ids, |context, key| {
+                transition::set_disabled(context, key, true)
+            }),
+            Command::RevokeKeys(order) => self.change_keys(held, &order.ids, |context, key| {
+                Ok(transition::revoke(context, key, &order.into()))
+            }),
             Command::DisableKey { id, .. } => self.set_disabled(held, id, true),
             Command::EnableKey { id, .. } => self.set_disabled(held, id, false),
             Command::ReportLeak { key, source, url } => self.report_leak(held, key, *source, url),

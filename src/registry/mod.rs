@@ -10,6 +10,7 @@
 //! | `transition`, `transition_context`, `organization` | what each order makes of a key, of the organization: pure |
 //! | `authority`, `grant`, `last_admin` | who may do what, that nobody grants what they lack, that somebody always may |
 //! | `change`, `commit` | a change as a value, and the one way to write it |
+//! | `bulk` | one order to many keys |
 //! | `context` | what the answer to one request may use |
 //! | `store`, `sql`, `schema` | rows as values, every SQL text, the tables |
 //! | `read` | lists and counts |
@@ -35,6 +36,7 @@
 mod allowance;
 pub mod audit;
 mod authority;
+mod bulk;
 mod change;
 mod commit;
 mod context;

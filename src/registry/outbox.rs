@@ -295,6 +295,12 @@ pub fn refresh(
             renew_key(&mut issued.key)?;
             issued.replaced.iter_mut().try_for_each(renew_key)?;
         }
+        Object::Keys(results) => {
+            let mut done = results
+                .iter_mut()
+                .filter_map(|one| one.result.as_mut().ok());
+            done.try_for_each(|key| renew_key(key))?;
+        }
         Object::Organization(view)
         | Object::Imported {
             organization: view, ..

@@ -7,12 +7,11 @@ use super::message::{
     ApiAccess, KeyCounts, KeyLifetimeDays, Limits, ListKeys, OrganizationView, Outcome, Page,
     Refusal, Status,
 };
-use super::outbox;
 use super::sql as statements;
 use super::store::{self, Key, Organization, first, folded, word};
-use crate::key::{KeyState, Revision};
-use crate::sql::{Sql, SqlError, Value};
-use crate::time::Timestamp;
+use super::{deletion, outbox};
+use crate::key::{Environment, KeyState, Revision};
+use crate::sql::{SqlError, Value};
 
 /// How many keys one page of a filtered list looks at. A page then costs the
 /// same however many keys there are; where few fit, it is short or empty and its
@@ -24,13 +23,15 @@ const DAY: u64 = 86_400_000;
 /// The organization object. Its counts by state are the one answer whose cost
 /// grows with the number of keys: one pass over an index.
 pub(super) fn organization(
-    sql: &dyn Sql,
+    registry: &RequestContext<'_>,
     held: &Organization,
-    now: Timestamp,
 ) -> Result<OrganizationView, SqlError> {
     let mut keys = KeyCounts::default();
-    let parameters = [now.0.into(), held.keys_revoked_through.into()];
-    for row in sql.query(statements::COUNT_BY_STATE, &parameters)? {
+    let parameters = [registry.now.0.into(), held.keys_revoked_through.into()];
+    for row in registry
+        .sql
+        .query(statements::COUNT_BY_STATE, &parameters)?
+    {
         let count = row.unsigned(1)?;
         match word(row.text(0)?, "state")? {
             KeyState::Active => keys.active = count,
@@ -48,6 +49,7 @@ pub(super) fn organization(
         leak_policy: held.leak_policy.clone(),
         created_at: held.created_at,
         deleted_at: held.deleted_at,
+        purge_at: deletion::purge_at(held, registry.settings),
         keys,
         limits: Limits::shown(&held.limits),
         updated_at: held.updated_at,
@@ -65,11 +67,21 @@ pub(super) fn keys(
 ) -> Result<Outcome, CommandError> {
     let before = asked.cursor.as_deref().map_or(Ok(LAST), revision_cursor)?;
     let limit = asked.limit.get();
-    let filtered = asked.state.is_some() || asked.name.is_some() || asked.unused_for_days.is_some();
+    let filtered = asked.state.is_some()
+        || asked.name.is_some()
+        || asked.unused_for_days.is_some()
+        || asked.expires_within_days.is_some()
+        || asked.exposed.is_some()
+        || asked.environment.is_some()
+        || asked.metadata.is_some();
     let window = if filtered { WINDOW } else { limit + 1 };
     let unused_since = asked
         .unused_for_days
         .map(|days| registry.now.0.saturating_sub(u64::from(days) * DAY));
+    let ends_by = asked
+        .expires_within_days
+        .map(|days| registry.now.0 + u64::from(days) * DAY);
+    let note = asked.metadata.as_ref();
     let rows = registry.sql.query(
         statements::LIST_KEYS,
         &[
@@ -81,6 +93,11 @@ pub(super) fn keys(
             asked.name.as_deref().map(folded).into(),
             unused_since.into(),
             (limit + 1).into(),
+            ends_by.into(),
+            asked.exposed.into(),
+            asked.environment.map(Environment::as_str).into(),
+            note.map(|note| note.name.as_str()).into(),
+            note.and_then(|note| note.value.as_deref()).into(),
         ],
     )?;
     let mut items = Vec::with_capacity(rows.len());

@@ -81,7 +81,8 @@ pub(super) const KEY_BY_ISSUED: &str = concat!(
 );
 
 /// `?3` before which, `?4` how many to look at, `?5` state, `?6` part of the
-/// folded name, `?7` not used since, `?8` how many to give.
+/// folded name, `?7` not used since, `?8` how many to give, `?9` when it ends at the
+/// latest, `?10` exposed, `?11` environment, `?12` and `?13` a note's name and value.
 pub(super) const LIST_KEYS: &str = concat!(
     "SELECT ",
     key_columns!(),
@@ -92,6 +93,16 @@ pub(super) const LIST_KEYS: &str = concat!(
     state!(),
     ") AND (?6 IS NULL OR instr(name_folded, ?6) > 0)
        AND (?7 IS NULL OR coalesce(last_used_at, created_at) <= ?7)
+       AND (?9 IS NULL OR (expires_at <= ?9 OR retires_at <= ?9)
+            AND ",
+    state!(),
+    " NOT IN ('revoked', 'expired'))
+       AND (?10 IS NULL OR ?10 = (exposed_at IS NOT NULL OR leaked_at IS NOT NULL))
+       AND (?11 IS NULL OR ?11 = environment)
+       AND (?12 IS NULL OR EXISTS (SELECT 1 FROM json_each(keys.metadata) AS note
+            WHERE note.key = ?12 AND (?13 IS NULL OR ?13 =
+                CASE WHEN note.type IN ('true', 'false', 'null') THEN note.type
+                     ELSE CAST(note.atom AS TEXT) END)))
       ORDER BY keys.issued DESC LIMIT ?8"
 );
 /// The last one that `LIST_KEYS` looked at, if it looked at as many as it may.
@@ -136,6 +147,17 @@ pub(super) const AUDIT_END: &str =
 pub(super) const INSERT_AUDIT: &str = "INSERT INTO audit (seq, line) VALUES (?1, ?2)";
 pub(super) const LIST_AUDIT: &str =
     "SELECT seq, line FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+
+/// Of the next `?3` entries at most `?2` about the key `?4`: what was done to it, and
+/// how it came by rotation.
+pub(super) const LIST_AUDIT_OF_KEY: &str = "SELECT seq, line
+    FROM (SELECT seq, line FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?3)
+    WHERE instr(line, ?4) > 0 AND (json_extract(line, '$.subject.id') = ?4
+        OR json_extract(line, '$.after.successor.id') = ?4)
+    ORDER BY seq LIMIT ?2";
+/// The last one that `LIST_AUDIT_OF_KEY` looked at, if it looked at as many as it may.
+pub(super) const LAST_AUDIT_SEEN: &str =
+    "SELECT seq FROM audit WHERE seq > ?1 ORDER BY seq LIMIT 1 OFFSET ?2";
 
 pub(super) const AUDIT_AT: &str = "SELECT json_extract(line, '$.at') FROM audit WHERE seq = ?1";
 pub(super) const AUDIT_AGES: &str = "SELECT seq, json_extract(line, '$.at'),
@@ -391,12 +413,13 @@ pub(super) const DIRECTORY_PUT: &str = "INSERT INTO directory
         deleted_at = excluded.deleted_at, revision = excluded.revision, gone = excluded.gone
     WHERE excluded.revision >= directory.revision";
 /// `?1` after which, `?2` how many to look at, `?3` part of id or name, `?4` how
-/// many to give.
+/// many to give, `?5` whether deleted.
 pub(super) const DIRECTORY_LIST: &str = "SELECT directory.id, name, api_access, created_at,
         deleted_at, revision
     FROM (SELECT id FROM directory WHERE id > ?1 ORDER BY id LIMIT ?2) AS seen
     JOIN directory ON directory.id = seen.id
     WHERE gone = 0 AND (?3 IS NULL OR instr(folded, ?3) > 0)
+      AND (?5 IS NULL OR ?5 = (deleted_at IS NOT NULL))
     ORDER BY directory.id LIMIT ?4";
 pub(super) const DIRECTORY_LAST_SEEN: &str =
     "SELECT id FROM directory WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2";

@@ -180,7 +180,7 @@ impl RequestContext<'_> {
                 object: Object::Imported {
                     imported,
                     skipped,
-                    organization: Box::new(read::organization(self.sql, &held, self.now)?),
+                    organization: Box::new(read::organization(self, &held)?),
                 },
                 created: false,
             })

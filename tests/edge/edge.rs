@@ -19,6 +19,7 @@ mod door;
 mod examples;
 mod exposure;
 mod faults;
+mod finding;
 mod freshness;
 mod gateway;
 mod history;

@@ -148,6 +148,13 @@ fn a_whole_life_leaves_no_secret_behind() -> Result<()> {
         // anything is refused, it is not repeated.
         let body = json!({ "key": key, "surprise": key });
         told.send(edge.call("POST", "/admin/v1/session").json(&body))?;
+        for body in [json!({ "key": key }), body] {
+            told.send(
+                edge.call("POST", "/admin/v1/keys/lookup")
+                    .bearer(admin.key())
+                    .json(&body),
+            )?;
+        }
     }
     told.send(
         edge.call("POST", "/oauth2/introspect")

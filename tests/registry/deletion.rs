@@ -16,6 +16,10 @@ fn delete() -> Command {
     Command::DeleteOrganization(body(json!({})))
 }
 
+fn undelete() -> Command {
+    Command::UndeleteOrganization(body(json!({})))
+}
+
 fn organization(object: Object) -> OrganizationView {
     match object {
         Object::Organization(organization) => *organization,
@@ -81,9 +85,19 @@ fn everything_is_revoked_first() {
     ] {
         assert_eq!(world.refused(command), Refusal::NotFound);
     }
+    // Nothing is kept for longer than no day.
+    let put = || Command::PutOrganization(body(json!({"name": "x"})));
+    world.settings.retention_days = 0;
+    assert_eq!(world.refused(put()), Refusal::OrganizationIdTaken);
+    assert_eq!(world.refused(undelete()), Refusal::NotFound);
+    world.settings.retention_days = 30;
+    let deleted_at = world.now;
     assert_eq!(
-        world.refused(Command::PutOrganization(body(json!({"name": "x"})))),
-        Refusal::OrganizationIdTaken
+        world.refused(put()),
+        Refusal::OrganizationDeleted {
+            deleted_at,
+            purge_at: deleted_at.plus(30 * DAY)
+        }
     );
     let (mut platform, _) = World::platform();
     let refusal = platform.refused(delete());
@@ -287,4 +301,107 @@ fn idempotency_keys_are_forgotten() {
     assert_eq!(keep(&world), Some(world.now.plus(DAY)));
     assert_eq!(world.sql.count("idempotency"), 0);
     world.ask_once("k", "d", issue(order)).unwrap();
+}
+
+/// What a deletion revoked stays revoked, whoever brings the organization back; all else
+/// is there again.
+#[test]
+fn a_deletion_can_be_taken_back_while_the_records_are_kept() {
+    let (mut world, [a, _]) = deleted();
+    let purge_at = world.now.plus(30 * DAY);
+    let shown = |world: &mut World| match world.ask(Command::GetOrganization {}) {
+        Ok(Outcome::Organization(view)) => *view,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(shown(&mut world).purge_at, Some(purge_at));
+    world.settle();
+    world.later(30 * DAY - 1);
+    let mismatch = world.ask_if(1, undelete());
+    assert!(matches!(mismatch, Err(Refusal::RevisionMismatch { .. })));
+    let change = world.changed(undelete());
+    assert!(change.enforced(), "nothing is taken and nothing given");
+    let view = organization(change.object);
+    assert_eq!((view.deleted_at, view.purge_at), (None, None));
+    assert_eq!((view.name.as_str(), view.keys.revoked), ("Acme", 2));
+    let record = world.records(a.id.public).organization.unwrap();
+    assert_eq!((record.api_access, record.keys_revoked_through), (false, 4));
+    assert_eq!(world.get(a.id).state, KeyState::Revoked);
+    let entry = world.audit().pop().unwrap();
+    assert_eq!(entry["action"], "organization.undelete");
+    assert_eq!(entry["after"]["deleted_at"], json!(null));
+
+    // A repeat finds nothing to do, and keys can be issued once access is on.
+    let before = world.lines();
+    world.changed(undelete());
+    assert_eq!(world.lines(), before);
+    world.put(json!({"name": "Acme", "api_access": "enabled"}));
+    let fresh = world.key("c");
+    world.settle();
+    world.later(31 * DAY);
+    keep(&world);
+    assert_eq!(world.get(fresh.id).state, KeyState::Active, "nothing goes");
+    assert_eq!(world.get(a.id).state, KeyState::Revoked);
+}
+
+#[test]
+fn what_goes_cannot_be_brought_back() {
+    let (mut world, _) = deleted();
+    world.settle();
+    world.later(30 * DAY);
+    assert_eq!(world.refused(undelete()), Refusal::NotFound);
+    let put = Command::PutOrganization(body(json!({"name": "x"})));
+    assert_eq!(world.refused(put), Refusal::OrganizationIdTaken);
+    // However long the operator keeps records from now on.
+    deletion::mark_noted(&world.sql, 4).unwrap();
+    keep(&world);
+    world.settings.retention_days = 90;
+    assert_eq!(world.refused(undelete()), Refusal::NotFound);
+}
+
+/// `_platform` hears of a deletion that was taken back before it had: the admin keys
+/// that are tied to the organization ended by it.
+#[test]
+fn a_deletion_that_was_taken_back_is_on_record_all_the_same() {
+    let (mut world, _) = deleted();
+    let note = deletion::pending_note(&world.sql).unwrap().unwrap();
+    world.changed(undelete());
+    assert_eq!(
+        format!("{:?}", deletion::pending_note(&world.sql).unwrap()),
+        format!("{:?}", Some(note))
+    );
+    deletion::mark_noted(&world.sql, 4).unwrap();
+    assert!(deletion::pending_note(&world.sql).unwrap().is_none());
+    // And of the next one.
+    world.changed(delete());
+    let Some(Command::NoteDeletion { revision, .. }) = deletion::pending_note(&world.sql).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(revision, 6);
+}
+
+#[test]
+fn the_directory_tells_the_deleted_ones_apart() {
+    let (mut world, _) = deleted();
+    let directory = crate::sqlite::Sqlite::in_memory();
+    directory::migrate(&directory).unwrap();
+    let tell = |world: &World| {
+        let order = directory::pending_order(&world.sql).unwrap().unwrap();
+        directory::handle(&directory, &order).unwrap();
+        directory::mark_told(&world.sql, &order).unwrap();
+    };
+    let listed = |deleted: Option<bool>| {
+        let order = Order::List {
+            search: None,
+            deleted,
+            cursor: None,
+            limit: 50.try_into().unwrap(),
+        };
+        directory::handle(&directory, &order).unwrap().items.len()
+    };
+    tell(&world);
+    assert_eq!([None, Some(true), Some(false)].map(listed), [1, 1, 0]);
+    world.changed(undelete());
+    tell(&world);
+    assert_eq!([None, Some(true), Some(false)].map(listed), [1, 0, 1]);
 }

@@ -92,6 +92,7 @@ fn an_audit_page_that_holds_all_has_no_next() {
     let page = |world: &mut World, limit: u64| {
         let list = ListAudit {
             after: 0,
+            key: None,
             limit: Limit::try_from(limit).unwrap(),
         };
         match world.ask(Command::ListAudit(list)) {
@@ -169,6 +170,7 @@ fn list(
 ) -> (Vec<Listed>, Option<String>) {
     let order = Order::List {
         search: search.map(str::to_owned),
+        deleted: None,
         cursor: cursor.map(str::to_owned),
         limit: Limit::try_from(limit).unwrap(),
     };

@@ -54,7 +54,19 @@ fn costs(world: &mut World, id: KeyId) -> Costs {
             "list unused",
             list(json!({"limit": 50, "unused_for_days": 400})),
         ),
+        (
+            "list by note",
+            list(json!({"limit": 50, "metadata": {"name": "nobody"}})),
+        ),
+        (
+            "list expiring",
+            list(json!({"limit": 50, "expires_within_days": 400})),
+        ),
         ("audit", Command::ListAudit(body(json!({"after": 100})))),
+        (
+            "audit of key",
+            Command::ListAudit(body(json!({"after": 100, "key": id}))),
+        ),
         ("audit head", Command::AuditHead {}),
         ("usage by hour", asked_usage(None, Span::Hour)),
         ("usage by day", asked_usage(Some(id), Span::Day)),
@@ -63,6 +75,11 @@ fn costs(world: &mut World, id: KeyId) -> Costs {
         ("patch", patch(id, json!({"name": "other"}))),
         ("disable", disable(id)),
         ("enable", enable(id)),
+        (
+            "disable several",
+            Command::DisableKeys(body(json!({"ids": [id]}))),
+        ),
+        ("enable again", enable(id)),
         ("rotate", rotate(id, 60)),
         ("revoke", revoke(id, "unspecified")),
     ];

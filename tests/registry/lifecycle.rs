@@ -46,7 +46,7 @@ fn an_organization_begins_with_access_off() {
         json!({
             "id": "acme", "name": "Acme", "api_access": "disabled",
             "max_key_lifetime_days": null, "leak_policy": {"action": "report"}, "created_at": "2026-11-24T00:00:00.000Z",
-            "deleted_at": null,
+            "deleted_at": null, "purge_at": null,
             "keys": {"active": 0, "retiring": 0, "disabled": 0, "expired": 0, "revoked": 0},
             "limits": [], "updated_at": "2026-11-24T00:00:00.000Z",
             "enforced": true, "effective_at": "2026-11-24T00:00:00.000Z", "revision": 1,

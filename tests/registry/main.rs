@@ -17,6 +17,7 @@ mod deletion;
 mod doors;
 mod edge_calls;
 mod failures;
+mod finding;
 mod growth;
 mod leaks;
 mod lifecycle;

@@ -175,6 +175,35 @@ fn commands() {
         &Command::DeleteOrganization(body(json!({}))),
         &json!({"delete_organization": {"wait": true}}),
     );
+    pinned(
+        &Command::UndeleteOrganization(body(json!({}))),
+        &json!({"undelete_organization": {"wait": true}}),
+    );
+    pinned(
+        &Command::DisableKeys(body(json!({"ids": [id], "wait": false}))),
+        &json!({"disable_keys": {"ids": [id], "wait": false}}),
+    );
+    pinned(
+        &Command::RevokeKeys(body(
+            json!({"ids": [id], "reason": "superseded", "note": "b"}),
+        )),
+        &json!({"revoke_keys": {"ids": [id], "reason": "superseded", "note": "b", "wait": true}}),
+    );
+    let asked = json!({"state": "active", "name": "a", "unused_for_days": 1,
+        "expires_within_days": 2, "exposed": true, "environment": "live",
+        "metadata": {"name": "team", "value": "web"}, "cursor": "3", "limit": 7});
+    pinned(
+        &Command::ListKeys(body(asked.clone())),
+        &json!({"list_keys": asked}),
+    );
+    pinned(
+        &Command::ListKeys(body(json!({}))),
+        &json!({"list_keys": {"limit": 50}}),
+    );
+    pinned(
+        &Command::ListAudit(body(json!({"after": 3, "key": id}))),
+        &json!({"list_audit": {"after": 3, "key": id, "limit": 50}}),
+    );
 }
 
 fn said(world: &mut World, actor: Actor, command: Command) -> Value {

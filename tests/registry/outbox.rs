@@ -320,6 +320,7 @@ fn the_directory_hears_of_each_organization() {
     let list = |search: Option<&str>, cursor: Option<String>, limit: u64| {
         let order = Order::List {
             search: search.map(str::to_owned),
+            deleted: None,
             cursor,
             limit: limit.try_into().unwrap(),
         };

@@ -217,6 +217,12 @@ impl World {
         .key
     }
 
+    /// The id of a key of this organization, made by itself.
+    pub fn key_elsewhere(mut self) -> KeyId {
+        self.put(json!({"name": "Other", "api_access": "enabled"}));
+        self.key("elsewhere").id
+    }
+
     pub fn get(&mut self, id: KeyId) -> KeyView {
         match self.ask(Command::GetKey { id }) {
             Ok(Outcome::Key(key)) => *key,

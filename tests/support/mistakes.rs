@@ -183,13 +183,17 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     list("/admin/v1/organizations/acme/keys?state=dead")
         .is("invalid_request", "`state` must be one of active, retiring, disabled, expired, revoked."),
     list("/admin/v1/organizations/acme/keys?page=2")
-        .is("invalid_request", "There is no parameter `page` here, only `state`, `search`, `name`, `unused_for_days`, `cursor`, `limit`."),
+        .is("invalid_request", "There is no parameter `page` here, only `state`, `search`, `name`, `unused_for_days`, `expires_within_days`, `exposed`, `environment`, `metadata`, `cursor`, `limit`."),
     list("/admin/v1/organizations/acme/audit/head?limit=1").is("invalid_request", "There is no parameter `limit` here: it takes none."),
     list("/admin/v1/organizations/acme/keys?limit=1&limit=2")
         .is("invalid_request", "The query is not well-formed, has a parameter twice, or more than a hundred."),
     list("/admin/v1/organizations/acme/keys?search=").is("invalid_request", "`search` must be 1 to 100 characters."),
     list("/admin/v1/organizations/acme/keys?unused_for_days=never")
         .is("invalid_request", "`unused_for_days` must be a number of days from 1 to 36500."),
+    list("/admin/v1/organizations/acme/keys?exposed=maybe").is("invalid_request", "`exposed` must be true or false."),
+    list("/admin/v1/organizations/acme/keys?metadata=%3Dweb")
+        .is("invalid_request", "`metadata` must be a note's name, or `name=value`, with at most 200 characters."),
+    list("/admin/v1/organizations/acme/audit?key=Web").is("invalid_request", "`key` must be a key id."),
     list("/admin/v1/organizations/acme/keys?cursor=nonsense").not_pure()
         .is("invalid_request", "`cursor` must be the `next_cursor` of the page before."),
     list("/admin/v1/organizations?cursor=a%2Fb")

@@ -1,6 +1,6 @@
 import { t } from "../../text/index.ts";
 import type { Key } from "../../types.ts";
-import { Time, who } from "../../ui.tsx";
+import { Id, Time, who } from "../../ui.tsx";
 import { KeyLink, Scopes } from "../keys.tsx";
 
 /** All that is known about a key, member by member. */
@@ -13,7 +13,7 @@ export function Facts({ value: key }: { value: Key }) {
         <div class="whole">
           <dt>{text.id}</dt>
           <dd>
-            <code class="id">{key.id}</code>
+            <Id id={key.id} />
           </dd>
         </div>
         <div>

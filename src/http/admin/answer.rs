@@ -7,7 +7,10 @@ use crate::http::answer::{Answer, Body, JSON, NDJSON};
 use crate::http::place::ADMIN_PREFIX;
 use crate::http::problem::{Code, Problem};
 use crate::key::{KeyId, OrganizationId, Revision};
-use crate::registry::message::{AuditPage, Changed, Object, Outcome, Refusal, Session};
+use crate::registry::message::{
+    AuditPage, Changed, KeyResult, KeyView, Object, Outcome, Refusal, Session,
+};
+use crate::time::Timestamp;
 
 /// The problem of a refusal.
 #[must_use]
@@ -33,6 +36,10 @@ pub fn problem_of(refusal: Refusal) -> Problem {
         Refusal::AlreadyBootstrapped => Code::AlreadyBootstrapped.into(),
         Refusal::LastAdmin => Code::LastAdmin.into(),
         Refusal::OrganizationIdTaken => Code::OrganizationIdTaken.into(),
+        Refusal::OrganizationDeleted {
+            deleted_at,
+            purge_at,
+        } => deleted(deleted_at, purge_at),
         Refusal::SecretAlreadyShown { key } => Problem {
             extension: Some(("key", serde_json::to_string(&key).unwrap_or_default())),
             ..Problem::from(Code::SecretAlreadyShown)
@@ -41,6 +48,18 @@ pub fn problem_of(refusal: Refusal) -> Problem {
         Refusal::NoSession => Problem::from(Code::MissingCredentials)
             .because("The dashboard session has ended: sign in again."),
         Refusal::UnsupportedVersion => Code::RegistryUnavailable.into(),
+    }
+}
+
+fn deleted(deleted_at: Timestamp, purge_at: Timestamp) -> Problem {
+    let (deleted_at, purge_at) = (deleted_at.to_rfc3339(), purge_at.to_rfc3339());
+    let detail = format!(
+        "An organization with this id was deleted at {deleted_at}, and its records are kept until {purge_at}. `POST` at `/undelete` below this address brings it back; after that time the id is free. Or choose another id."
+    );
+    let member = json!({ "deleted_at": deleted_at, "purge_at": purge_at });
+    Problem {
+        extension: Some(("deleted_organization", member.to_string())),
+        ..Problem::from(Code::OrganizationIdTaken).because(detail)
     }
 }
 
@@ -118,16 +137,10 @@ fn audit_answer(page: &AuditPage, ndjson: bool) -> Answer {
 /// 200 or 201 where every edge decides by the change, 202 where not yet.
 fn changed_answer(changed: &Changed) -> Answer {
     let enforced = changed.enforced();
+    let effective_at = changed.effective_at().map(Timestamp::to_rfc3339);
     let enforcement = [
         ("enforced", json!(enforced)),
-        (
-            "effective_at",
-            json!(
-                changed
-                    .effective_at()
-                    .map(crate::time::Timestamp::to_rfc3339)
-            ),
-        ),
+        ("effective_at", json!(effective_at)),
     ];
     let status = match (enforced, changed.created) {
         (false, _) => 202,
@@ -137,10 +150,15 @@ fn changed_answer(changed: &Changed) -> Answer {
     let created = match &changed.object {
         Object::Issued(issued) => Some((&issued.key.organization, Some(issued.key.id))),
         Object::Organization(organization) => Some((&organization.id, None)),
-        Object::Key(_) | Object::Imported { .. } => None,
+        Object::Key(_) | Object::Keys(_) | Object::Imported { .. } => None,
     };
     let (members, revision) = match &changed.object {
-        Object::Key(key) => (vec![("key", json!(key))], key.revision),
+        Object::Key(key) => (vec![("key", json!(key))], Some(key.revision)),
+        // Each key has a revision of its own.
+        Object::Keys(results) => {
+            let results: Vec<Value> = results.iter().map(result).collect();
+            (vec![("results", json!(results))], None)
+        }
         // The one place where a secret leaves.
         Object::Issued(issued) => {
             let mut members = vec![("key", json!(issued.key)), ("secret", json!(issued.secret))];
@@ -150,11 +168,11 @@ fn changed_answer(changed: &Changed) -> Answer {
                     .as_ref()
                     .map(|replaced| ("replaced", json!(replaced))),
             );
-            (members, issued.key.revision)
+            (members, Some(issued.key.revision))
         }
         Object::Organization(organization) => (
             vec![("organization", json!(organization))],
-            organization.revision,
+            Some(organization.revision),
         ),
         Object::Imported {
             imported,
@@ -166,7 +184,7 @@ fn changed_answer(changed: &Changed) -> Answer {
                 .into_iter()
                 .chain([("organization", json!(organization))])
                 .collect();
-            (members, organization.revision)
+            (members, Some(organization.revision))
         }
     };
     let answer = beside(status, &members, revision, enforcement);
@@ -186,11 +204,33 @@ fn address(organization: &OrganizationId, key: Option<KeyId>) -> String {
     }
 }
 
+/// What came of an order to one of many keys: the key, or why nothing was done to it.
+fn result(one: &KeyResult) -> Value {
+    match &one.result {
+        Ok(key) => json!({ "id": one.id, "key": key }),
+        Err(refusal) => {
+            let problem = problem_of(refusal.clone());
+            json!({ "id": one.id, "problem": {
+                "code": problem.code.as_str(),
+                "title": problem.code.title(),
+                "status": problem.status(),
+                "detail": problem.detail.as_deref().unwrap_or_else(|| problem.code.advice()),
+            } })
+        }
+    }
+}
+
+/// A key that was looked up, and whether the secret that was sent with it is its own.
+#[must_use]
+pub fn lookup_answer(key: &KeyView, secret_matches: Option<bool>) -> Answer {
+    plain(&json!({ "key": key, "secret_matches": secret_matches }))
+}
+
 /// An object under its name, with `enforced` and `effective_at` beside it.
 fn beside(
     status: u16,
     members: &[(&'static str, Value)],
-    revision: Revision,
+    revision: Option<Revision>,
     enforcement: [(&'static str, Value); 2],
 ) -> Answer {
     let body: serde_json::Map<String, Value> = members
@@ -199,7 +239,10 @@ fn beside(
         .chain(enforcement)
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-    tagged(status, &body, revision)
+    match revision {
+        Some(revision) => tagged(status, &body, revision),
+        None => Answer::json(status, &body).with("cache-control", "no-store"),
+    }
 }
 
 /// Who is signed in, and which scopes their pages have to offer. The token goes into
@@ -255,7 +298,7 @@ mod tests {
             };
             let facts = Facts {
                 method: "GET",
-                query: &query_after(next),
+                query: &query_after("", next),
                 body: &[],
                 if_match: None,
                 if_none_match: None,
@@ -267,7 +310,7 @@ mod tests {
         };
         assert!(matches!(
             listing("/admin/v1/organizations/acme/audit", "200"),
-            Command::ListAudit(ListAudit { after: 200, limit }) if limit.get() == 200
+            Command::ListAudit(ListAudit { after: 200, limit, .. }) if limit.get() == 200
         ));
         assert!(matches!(
             listing("/admin/v1/organizations/acme/export", "7"),

@@ -1,17 +1,18 @@
 //! The queries of listings.
 
 use crate::http::parameters::Parameters;
+use crate::http::path::Query;
 use crate::http::place::AdminPlace;
 use crate::http::problem::Problem;
 use crate::http::usage::USAGE_QUERY;
-use crate::key::{KeyState, OrganizationId};
-use crate::registry::message::{Command, Limit, ListAudit, ListKeys};
+use crate::key::{Environment, KeyId, KeyState, OrganizationId};
+use crate::registry::message::{Command, Limit, ListAudit, ListKeys, MetadataFilter, Outcome};
 
 /// Greatest whole number that SQLite's port and every JSON reader keep: 2⁵³ − 1.
 const GREATEST_SAFE: u64 = (1 << 53) - 1;
 
-/// Days without use that a list may be asked for.
-pub const UNUSED_FOR_DAYS: std::ops::RangeInclusive<u32> = 1..=36_500;
+/// Days without use, or until an end, that a list may be asked for.
+pub const DAYS: std::ops::RangeInclusive<u32> = 1..=36_500;
 
 /// Parameters of every list.
 const PAGE: [&str; 2] = ["cursor", "limit"];
@@ -21,21 +22,29 @@ const PAGE: [&str; 2] = ["cursor", "limit"];
 #[must_use]
 pub const fn query_of(place: &AdminPlace<'_>) -> &'static [&'static str] {
     match place {
-        AdminPlace::Organizations => &["search", "cursor", "limit"],
+        AdminPlace::Organizations => &["search", "deleted", "cursor", "limit"],
         AdminPlace::Keys(_) => &[
             "state",
             "search",
             "name",
             "unused_for_days",
+            "expires_within_days",
+            "exposed",
+            "environment",
+            "metadata",
             "cursor",
             "limit",
         ],
-        AdminPlace::Audit(_) => &["cursor", "after", "limit"],
+        AdminPlace::Audit(_) => &["key", "cursor", "after", "limit"],
         AdminPlace::Usage(_) => &USAGE_QUERY,
         AdminPlace::Export(_) | AdminPlace::Status | AdminPlace::RootKeys => &PAGE,
         AdminPlace::Bootstrap
         | AdminPlace::Session
+        | AdminPlace::KeyLookup
         | AdminPlace::Organization(_)
+        | AdminPlace::Undelete(_)
+        | AdminPlace::DisableKeys(_)
+        | AdminPlace::RevokeKeys(_)
         | AdminPlace::Key(..)
         | AdminPlace::KeyAction(..)
         | AdminPlace::Impact(..)
@@ -55,10 +64,42 @@ fn searched(text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
+/// What says yes or no.
+const FLAG: &str = "true or false";
+
+fn flag(text: &str) -> Option<bool> {
+    text.parse().ok()
+}
+
+/// A number of [`DAYS`].
+const COUNT_OF_DAYS: &str = "a number of days from 1 to 36500";
+
+fn days(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|days| DAYS.contains(days))
+}
+
+/// Most characters of a filter by metadata.
+pub const METADATA_FILTER_MAX: usize = 200;
+
+/// `team`, or `team=web`.
+fn metadata_filter(text: &str) -> Option<MetadataFilter> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, None),
+    };
+    let fits = !name.is_empty() && text.chars().count() <= METADATA_FILTER_MAX;
+    fits.then(|| MetadataFilter {
+        name: name.to_owned(),
+        value,
+    })
+}
+
 /// The query of a place that passes over organizations.
 pub struct OrganizationsQuery {
     /// Only those whose id or name has this in it, in any case.
     pub search: Option<String>,
+    /// Only those that were deleted, or only the others.
+    pub deleted: Option<bool>,
     /// Where the page before ended.
     pub cursor: Option<String>,
     /// Most items.
@@ -77,6 +118,7 @@ pub fn organizations_query(
     let search = parameters.parse("search", SEARCH, searched)?;
     Ok(OrganizationsQuery {
         search,
+        deleted: parameters.parse("deleted", FLAG, flag)?,
         cursor: parameters
             .parse(
                 "cursor",
@@ -86,6 +128,19 @@ pub fn organizations_query(
             .map(|id| id.to_string()),
         limit: parameters.limit()?,
     })
+}
+
+/// Whether a list that asks for `deleted` organizations alone, or for the others, shows
+/// what a registry said. The directory lags by moments, and an administrator who is tied
+/// to an organization does not ask it.
+#[must_use]
+pub fn is_listed(outcome: &Outcome, deleted: Option<bool>) -> bool {
+    match (outcome, deleted) {
+        (Outcome::Organization(organization), Some(deleted)) => {
+            organization.deleted_at.is_some() == deleted
+        }
+        _ => true,
+    }
 }
 
 /// Makes a listing's pages as large as they come, for it is to leave as lines;
@@ -100,10 +155,16 @@ pub fn as_lines(command: &mut Command) -> bool {
     }
 }
 
-/// The query that asks for the lines after `next`, which a page of them gave.
+/// The query that asks for the lines after `next`, which a page of them gave, of those
+/// that `query` asked for.
 #[must_use]
-pub fn query_after(next: &str) -> String {
-    format!("cursor={next}")
+pub fn query_after(query: &str, next: &str) -> String {
+    let asked = Query::parse(query);
+    let key = asked.as_ref().and_then(|query| query.value("key"));
+    match key.and_then(KeyId::parse) {
+        Some(key) => format!("key={key}&cursor={next}"),
+        None => format!("cursor={next}"),
+    }
 }
 
 /// The value of a parameter under its name, or under the one that it had before: that
@@ -133,6 +194,7 @@ pub(super) fn list_audit(parameters: &Parameters) -> Result<ListAudit, Problem> 
             read,
         )?
         .unwrap_or(0),
+        key: parameters.parse("key", "a key id", KeyId::parse)?,
         limit: parameters.limit()?,
     })
 }
@@ -151,18 +213,21 @@ pub(super) fn list_keys(parameters: &Parameters) -> Result<ListKeys, Problem> {
                 .find(|state| state.as_str() == text)
         },
     )?;
-    let days = |text: &str| {
-        text.parse::<u32>()
-            .ok()
-            .filter(|days| UNUSED_FOR_DAYS.contains(days))
-    };
     Ok(ListKeys {
         state,
         name: renamed(parameters, ["search", "name"], SEARCH, searched)?,
-        unused_for_days: parameters.parse(
-            "unused_for_days",
-            "a number of days from 1 to 36500",
-            days,
+        unused_for_days: parameters.parse("unused_for_days", COUNT_OF_DAYS, days)?,
+        expires_within_days: parameters.parse("expires_within_days", COUNT_OF_DAYS, days)?,
+        exposed: parameters.parse("exposed", FLAG, flag)?,
+        environment: parameters.parse("environment", "one of live, test, admin", |text| {
+            Environment::ALL
+                .into_iter()
+                .find(|environment| environment.as_str() == text)
+        })?,
+        metadata: parameters.parse(
+            "metadata",
+            "a note's name, or `name=value`, with at most 200 characters",
+            metadata_filter,
         )?,
         cursor: parameters.cursor(),
         limit: parameters.limit()?,

@@ -62,7 +62,7 @@ fn key(text: &str) -> Result<KeyId, Problem> {
 }
 
 /// What the registry is asked for a place that concerns one organization;
-/// `None` for the others (bootstrap, session, status, list of organizations).
+/// `None` for the others (bootstrap, session, status, look-up, list of organizations).
 ///
 /// # Errors
 /// What is wrong with the request.
@@ -77,6 +77,7 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         | AdminPlace::Session
         | AdminPlace::Status
         | AdminPlace::RootKeys
+        | AdminPlace::KeyLookup
         | AdminPlace::Organizations => return Ok(None),
         AdminPlace::Organization(id) => match facts.method {
             "PUT" => (
@@ -100,6 +101,14 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         AdminPlace::Keys(id) => (
             organization(id, false)?,
             Command::ListKeys(list_keys(&parameters)?),
+        ),
+        AdminPlace::DisableKeys(id) => (
+            organization(id, false)?,
+            Command::DisableKeys(parse_body(body)?),
+        ),
+        AdminPlace::RevokeKeys(id) => (
+            organization(id, false)?,
+            Command::RevokeKeys(parse_body(body)?),
         ),
         AdminPlace::Key(id, key_id) if changes => (
             organization(id, false)?,
@@ -142,6 +151,10 @@ pub fn ask(place: &AdminPlace<'_>, facts: &Facts<'_>) -> Result<Option<Ask>, Pro
         AdminPlace::RevokeAll(id) => (
             organization(id, false)?,
             Command::RevokeAll(parse_body(body)?),
+        ),
+        AdminPlace::Undelete(id) => (
+            organization(id, false)?,
+            Command::UndeleteOrganization(parse_optional_body(body)?),
         ),
         AdminPlace::Audit(id) => (
             organization(id, false)?,

@@ -14,9 +14,13 @@ pub fn scope_of(place: &AdminPlace<'_>, method: &str) -> &'static str {
         AdminPlace::Status | AdminPlace::RootKeys => Permission::ReadStatus,
         AdminPlace::Organizations => Permission::ReadOrganizations,
         AdminPlace::Organization(_) if reads => Permission::ReadOrganizations,
-        AdminPlace::Organization(_) => Permission::WriteOrganizations,
+        AdminPlace::Organization(_) | AdminPlace::Undelete(_) => Permission::WriteOrganizations,
+        // What a body names is settled at its registry, which asks for more in `_platform`.
+        AdminPlace::KeyLookup => Permission::ReadKeys,
         AdminPlace::Keys(_) | AdminPlace::Key(..) if reads => Permission::ReadKeys,
         AdminPlace::Keys(_)
+        | AdminPlace::DisableKeys(_)
+        | AdminPlace::RevokeKeys(_)
         | AdminPlace::Key(..)
         | AdminPlace::KeyAction(..)
         | AdminPlace::RevokeAll(_)
@@ -74,12 +78,14 @@ mod tests {
     #[test]
     fn the_edge_and_the_registry_ask_for_the_same_scope() {
         const ID: &str = "kat_live_20BAssrdJ8UvAGbTzdPedgcnuDWlHC";
-        const BODIES: [&str; 5] = [
+        const BODIES: [&str; 7] = [
             "",
             r#"{"name":"a"}"#,
             r#"{"name":"a","environment":"live","scopes":["read"]}"#,
             r#"{"reason":"unspecified"}"#,
             r#"{"keys":[]}"#,
+            r#"{"ids":["kat_live_20BAssrdJ8UvAGbTzdPedgcnuDWlHC"]}"#,
+            r#"{"ids":["kat_live_20BAssrdJ8UvAGbTzdPedgcnuDWlHC"],"reason":"unspecified"}"#,
         ];
         let mut asked_for = 0;
         for organization in ["acme", OrganizationId::PLATFORM] {
@@ -124,6 +130,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(asked_for, 42);
+        assert_eq!(asked_for, 48);
     }
 }

@@ -283,13 +283,23 @@ fn each_refusal_is_a_problem() {
 
 #[test]
 fn a_listing_goes_on_where_its_page_ended() {
-    assert_eq!(query_after("17"), "cursor=17");
+    assert_eq!(query_after("", "17"), "cursor=17");
+    assert_eq!(query_after("cursor=3&limit=2", "17"), "cursor=17");
+    let of_key = format!("key={}&cursor=17", key_id());
+    assert_eq!(
+        query_after(&format!("cursor=3&key={}", key_id()), "17"),
+        of_key
+    );
     let mut audit = Command::ListAudit(ListAudit {
         after: 5,
+        key: None,
         limit: Limit::default(),
     });
     assert!(as_lines(&mut audit));
-    let Command::ListAudit(ListAudit { after: 5, limit }) = &audit else {
+    let Command::ListAudit(ListAudit {
+        after: 5, limit, ..
+    }) = &audit
+    else {
         panic!("{audit:?}")
     };
     assert_eq!(*limit, Limit::MAX);

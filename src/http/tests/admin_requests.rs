@@ -50,6 +50,8 @@ fn each_method_of_each_place_is_a_command() {
     let key = format!("{ACME}/keys/{}", key_id());
     let issue = r#"{"name":"a","environment":"live","scopes":["read"]}"#;
     let revoke = r#"{"reason":"key_compromise"}"#;
+    let listed = format!(r#"{{"ids":["{}"]}}"#, key_id());
+    let revoked = format!(r#"{{"ids":["{}"],"reason":"superseded"}}"#, key_id());
     let all = |tail: &str| format!("{ACME}{tail}");
     let one = |tail: &str| format!("{key}{tail}");
     for (method, path, body, expected) in [
@@ -69,6 +71,9 @@ fn each_method_of_each_place_is_a_command() {
         ("GET", all("/audit/head"), "", "AuditHead"),
         ("GET", all("/usage"), "", "ListUsage"),
         ("GET", all("/export"), "", "Export"),
+        ("POST", all("/keys/disable"), &listed, "DisableKeys"),
+        ("POST", all("/keys/revoke"), &revoked, "RevokeKeys"),
+        ("POST", all("/undelete"), "", "UndeleteOrganization"),
     ] {
         assert_eq!(command(method, &path, body), expected, "{method} {path}");
     }
@@ -89,6 +94,7 @@ fn places_without_an_organization_ask_no_registry() {
         "/admin/v1/session",
         "/admin/v1/status",
         "/admin/v1/status/root-keys",
+        "/admin/v1/keys/lookup",
         "/admin/v1/organizations",
     ] {
         let place = place(path);
@@ -111,10 +117,10 @@ fn a_place_takes_its_parameters_with_get_alone() {
     let names = |path: &str| query_of(&place(path)).join(" ");
     let usage = "from to by key cursor limit";
     for (path, expected) in [
-        ("/admin/v1/organizations", "search cursor limit"),
+        ("/admin/v1/organizations", "search deleted cursor limit"),
         ("/admin/v1/status", "cursor limit"),
         ("/admin/v1/status/root-keys", "cursor limit"),
-        (&format!("{ACME}/audit"), "cursor after limit"),
+        (&format!("{ACME}/audit"), "key cursor after limit"),
         (&format!("{ACME}/usage"), usage),
         (&format!("{ACME}/export"), "cursor limit"),
         (&format!("{ACME}/audit/head"), ""),
@@ -282,7 +288,15 @@ fn scopes_of_places() {
         (AdminPlace::Keys("acme"), "keys:read", "keys:write"),
         (AdminPlace::Key("acme", &id), "keys:read", "keys:write"),
         (action(KeyAction::Rotate), "keys:write", "keys:write"),
+        (AdminPlace::KeyLookup, "keys:read", "keys:read"),
+        (AdminPlace::DisableKeys("acme"), "keys:write", "keys:write"),
+        (AdminPlace::RevokeKeys("acme"), "keys:write", "keys:write"),
         (AdminPlace::RevokeAll("acme"), "keys:write", "keys:write"),
+        (
+            AdminPlace::Undelete("acme"),
+            "organizations:write",
+            "organizations:write",
+        ),
         (AdminPlace::Impact("acme", &id), "usage:read", "usage:read"),
         (AdminPlace::Usage("acme"), "usage:read", "usage:read"),
         (AdminPlace::Audit("acme"), "audit:read", "audit:read"),

@@ -84,6 +84,7 @@ fn organization_view(revision: u64, effective_at: Option<u64>) -> OrganizationVi
         leak_policy: Default::default(),
         created_at: Timestamp(0),
         deleted_at: None,
+        purge_at: None,
         keys: KeyCounts::default(),
         limits: Limits::default(),
         updated_at: None,

@@ -44,15 +44,19 @@ fn every_template_is_filled_and_read_back() {
         "GET, POST, DELETE",
         "GET",
         "GET",
+        "POST",
         "GET",
         "GET, PUT, PATCH, DELETE",
         "GET, POST",
+        "POST",
+        "POST",
         "GET, PATCH",
         "POST",
         "POST",
         "POST",
         "POST",
         "GET",
+        "POST",
         "POST",
         "GET",
         "GET",
@@ -62,6 +66,7 @@ fn every_template_is_filled_and_read_back() {
         "GET",
         "POST",
     ];
+    assert_eq!(ADMIN.len(), allows.len());
     for ((template, make), allow) in ADMIN.iter().zip(allows) {
         let filled = template
             .replace("{organization}", "acme")

@@ -175,6 +175,10 @@ pub(super) fn head(
     })
 }
 
+/// How many entries one page of those about a key looks at. It then costs the same
+/// however many there are; where few fit, its cursor leads on.
+const WINDOW: u64 = 2_000;
+
 /// A page of entries: from the first that is kept on, or after one that is still
 /// there. Who asks for what follows a dropped one would miss others, and is told.
 pub(super) fn list(
@@ -191,21 +195,30 @@ pub(super) fn list(
         return Err(Refusal::field("cursor", detail).into());
     }
     let limit = asked.limit.get();
-    let rows = sql.query(
-        statements::LIST_AUDIT,
-        &[asked.after.into(), (limit + 1).into()],
-    )?;
+    let (after, most) = (asked.after.into(), (limit + 1).into());
+    let rows = match &asked.key {
+        None => sql.query(statements::LIST_AUDIT, &[after, most])?,
+        Some(key) => sql.query(
+            statements::LIST_AUDIT_OF_KEY,
+            &[after, most, WINDOW.into(), key.to_string().into()],
+        )?,
+    };
     let shown = rows.iter().zip(0..limit).map(|(row, _)| row);
     let lines = shown
         .clone()
         .map(|row| row.text(1).map(str::to_owned))
         .collect::<Result<Vec<_>, _>>()?;
     let last = shown.last().map(|row| row.unsigned(0)).transpose()?;
-    let more = rows.len() > lines.len();
-    Ok(AuditPage {
-        lines,
-        next_after: last.filter(|_| more),
-    })
+    let next_after = if rows.len() > lines.len() {
+        last
+    } else if asked.key.is_some() {
+        let seen = [asked.after.into(), (WINDOW - 1).into()];
+        let seen = first(sql, statements::LAST_AUDIT_SEEN, &seen)?;
+        seen.map(|row| row.unsigned(0)).transpose()?
+    } else {
+        None
+    };
+    Ok(AuditPage { lines, next_after })
 }
 
 impl From<&Actor> for Who {

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, Limits, Metadata,
-    Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, present,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyIds, KeyLifetimeDays, LeakPolicy, Limits,
+    Metadata, Name, Note, Nothing, OverlapSeconds, Patch, RevocationReason, Wait, present,
 };
 use super::view::ExportedKey;
 use crate::http::admin::RequestBody;
@@ -34,6 +34,14 @@ impl RequestBody for RotateKey {
 
 impl RequestBody for RevokeKey {
     const REQUIRED: &'static [&'static str] = &["reason"];
+}
+
+impl RequestBody for DisableKeys {
+    const REQUIRED: &'static [&'static str] = &["ids"];
+}
+
+impl RequestBody for RevokeKeys {
+    const REQUIRED: &'static [&'static str] = &["ids", "reason"];
 }
 
 impl RequestBody for WaitOnly {
@@ -245,7 +253,46 @@ pub struct RevokeKey {
 /// `POST …/{org}/revoke-all`.
 pub type RevokeAll = RevokeKey;
 
-/// A body that says no more than whether to wait: disable, enable, delete.
+/// `POST …/keys/disable`: each of these, as `POST …/keys/{key id}/disable`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DisableKeys {
+    /// Which.
+    pub ids: KeyIds,
+    /// Whether to answer only once enforced.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+/// `POST …/keys/revoke`: each of these, as `POST …/keys/{key id}/revoke`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RevokeKeys {
+    /// Which.
+    pub ids: KeyIds,
+    /// Why.
+    pub reason: RevocationReason,
+    /// More about it, for the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+    /// Whether to answer only once enforced.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+impl From<&RevokeKeys> for RevokeKey {
+    fn from(order: &RevokeKeys) -> Self {
+        Self {
+            reason: order.reason,
+            note: order.note.clone(),
+            wait: order.wait,
+        }
+    }
+}
+
+/// A body that says no more than whether to wait: disable, enable, delete, undelete.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::body::{
-    Import, IssueKey, PatchKey, PatchOrganization, PutOrganization, RevokeAll, RevokeKey,
-    RotateKey, WaitOnly,
+    DisableKeys, Import, IssueKey, PatchKey, PatchOrganization, PutOrganization, RevokeAll,
+    RevokeKey, RevokeKeys, RotateKey, WaitOnly,
 };
 use super::field::{LeakSource, SessionToken};
 use crate::edge_call::{ListUsage, PreflightCount, RequiredRevisions, UsageCount};
-use crate::key::{KeyId, KeyState, OrganizationId, PublicKeyId, Revision, Subject};
+use crate::key::{Environment, KeyId, KeyState, OrganizationId, PublicKeyId, Revision, Subject};
 use crate::page::Limit;
 
 /// What a registry can be asked or told.
@@ -109,11 +109,19 @@ pub enum Command {
         /// Whether to wait.
         body: WaitOnly,
     },
+    /// Pauses each of these keys. A registry of an older version cannot read it, which
+    /// is answered 503.
+    DisableKeys(DisableKeys),
+    /// Revokes each of these keys for ever. The same of an older version.
+    RevokeKeys(RevokeKeys),
     /// Revokes every key there is, as one change.
     RevokeAll(RevokeAll),
     /// Revokes everything, switches access off, and lets the records go once
     /// the audit's retention is over.
     DeleteOrganization(WaitOnly),
+    /// Takes a deletion back while the records are kept; what it revoked stays revoked.
+    /// The same of an older version.
+    UndeleteOrganization(WaitOnly),
     /// Takes keys in that were exported; only where the operator allows it.
     Import(Import),
 
@@ -229,6 +237,19 @@ pub struct ListKeys {
     /// Only keys that were not used, and not issued, for so many days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unused_for_days: Option<u32>,
+    /// Only keys that are usable and come to an end within so many days, be it their own
+    /// or that of their overlap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_within_days: Option<u32>,
+    /// Only keys that a browser sent or that were reported as leaked, or only the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposed: Option<bool>,
+    /// Only keys for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+    /// Only keys with this among their notes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataFilter>,
     /// Where the page before ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -237,12 +258,25 @@ pub struct ListKeys {
     pub limit: Limit,
 }
 
+/// A member of a key's `metadata`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MetadataFilter {
+    /// Its name, at the top.
+    pub name: String,
+    /// Its value as text: a string, a number, `true`, `false` or `null`. Any where none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
 /// `GET …/audit`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ListAudit {
     /// Only entries after this sequence number.
     #[serde(default)]
     pub after: u64,
+    /// Only entries about this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
     /// Most entries.
     #[serde(default)]
     pub limit: Limit,
@@ -287,7 +321,10 @@ impl Command {
             Self::RevokeAll(body) => body.wait.0,
             Self::DisableKey { body, .. }
             | Self::EnableKey { body, .. }
-            | Self::DeleteOrganization(body) => body.wait.0,
+            | Self::DeleteOrganization(body)
+            | Self::UndeleteOrganization(body) => body.wait.0,
+            Self::DisableKeys(body) => body.wait.0,
+            Self::RevokeKeys(body) => body.wait.0,
             Self::Import(body) => body.wait.0,
             Self::RevokeSelf { .. } => true,
             _ => false,

@@ -16,18 +16,18 @@ mod view;
 use serde::{Deserialize, Serialize};
 
 pub use body::{
-    Import, IssueKey, PatchKey, PatchOrganization, PutOrganization, RevokeAll, RevokeKey,
-    RotateKey, WaitOnly,
+    DisableKeys, Import, IssueKey, PatchKey, PatchOrganization, PutOrganization, RevokeAll,
+    RevokeKey, RevokeKeys, RotateKey, WaitOnly,
 };
-pub use command::{Command, FailedAuthentication, ListAudit, ListKeys};
+pub use command::{Command, FailedAuthentication, ListAudit, ListKeys, MetadataFilter};
 pub use field::{
-    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyLifetimeDays, LeakPolicy, LeakSource,
+    AllowedIps, ApiAccess, GrantedScopes, Instant, KeyIds, KeyLifetimeDays, LeakPolicy, LeakSource,
     LimitPolicy, LimitUnits, Limits, Metadata, Name, Note, Nothing, OverlapSeconds, Patch, Period,
     ResetDay, RevocationReason, SessionToken, Wait, WindowSeconds,
 };
 pub use outcome::{
-    AuditPage, Awaited, Changed, Impact, Issued, Object, OutboxDepth, Outcome, Preflight,
-    RegistryResponse, Reply, Secret, Session, Status, Successor, WindowUse,
+    AuditPage, Awaited, Changed, Impact, Issued, KeyResult, Object, OutboxDepth, Outcome,
+    Preflight, RegistryResponse, Reply, Secret, Session, Status, Successor, WindowUse,
 };
 pub use refusal::Refusal;
 pub use view::{

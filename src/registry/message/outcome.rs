@@ -100,6 +100,8 @@ pub enum Object {
     Key(Box<KeyView>),
     /// A key that was made now, with its secret.
     Issued(Box<Issued>),
+    /// Keys of one order, each with what came of it.
+    Keys(Vec<KeyResult>),
     /// The organization.
     Organization(Box<OrganizationView>),
     /// The organization, after keys were taken in.
@@ -111,6 +113,15 @@ pub enum Object {
         /// As it stands now.
         organization: Box<OrganizationView>,
     },
+}
+
+/// What came of an order to many keys for one of them.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeyResult {
+    /// As it was named.
+    pub id: KeyId,
+    /// The key as it stands now, or why nothing was done to it.
+    pub result: Result<Box<KeyView>, Refusal>,
 }
 
 /// A key with its secret: the one place where a secret leaves.
@@ -179,6 +190,7 @@ impl Changed {
             Object::Issued(issued) => {
                 issued.key.enforced && issued.replaced.as_ref().is_none_or(|key| key.enforced)
             }
+            Object::Keys(results) => done(results).all(|key| key.enforced),
             Object::Organization(organization) | Object::Imported { organization, .. } => {
                 organization.enforced && self.awaits.is_empty()
             }
@@ -197,11 +209,18 @@ impl Changed {
                 .replaced
                 .as_ref()
                 .map_or(issued.key.effective_at, |key| key.effective_at),
+            // Of the last one.
+            Object::Keys(results) => done(results).filter_map(|key| key.effective_at).max(),
             Object::Organization(organization) | Object::Imported { organization, .. } => {
                 organization.effective_at
             }
         }
     }
+}
+
+/// Those of the keys to which nothing was refused.
+fn done(results: &[KeyResult]) -> impl Iterator<Item = &KeyView> {
+    results.iter().filter_map(|one| one.result.as_deref().ok())
 }
 
 /// What a revocation would hit.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::view::KeyView;
 use crate::key::{Revision, Scope};
+use crate::time::Timestamp;
 
 /// A refusal; each but `no_session` and `unsupported_version` is a problem code.
 /// Nothing was changed.
@@ -40,8 +41,15 @@ pub enum Refusal {
     /// 409.
     LastAdmin,
     /// 409: another organization's id has the same tag, or this one was deleted
-    /// and its records are still kept.
+    /// and its records are going.
     OrganizationIdTaken,
+    /// 409 `organization_id_taken`: this one was deleted, and can be undeleted.
+    OrganizationDeleted {
+        /// When it was deleted.
+        deleted_at: Timestamp,
+        /// Until when its records are kept.
+        purge_at: Timestamp,
+    },
     /// 409: the first request made this key; its secret is not stored.
     SecretAlreadyShown {
         /// The key made then.

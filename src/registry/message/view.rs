@@ -158,6 +158,9 @@ pub struct OrganizationView {
     /// When it was deleted; its records go once the audit's retention is over.
     #[serde(with = "Rfc3339OrNull")]
     pub deleted_at: Option<Timestamp>,
+    /// When its records go, if it was deleted; until then it can be undeleted.
+    #[serde(default, with = "Rfc3339OrNull")]
+    pub purge_at: Option<Timestamp>,
     /// Its keys by state.
     pub keys: KeyCounts,
     /// What all its keys together are held to.

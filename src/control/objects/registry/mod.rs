@@ -79,6 +79,7 @@ fn tag_of(request: &Request) -> Option<OrganizationTag> {
             | Command::ReportLeak { key, .. }
             | Command::RevokeSelf { key },
         ) => Some(key.organization_tag()),
+        (None, Command::GetKey { id }) => Some(id.public.organization_tag()),
         (None, Command::ReportBehind { subject }) => Some(subject.organization_tag()),
         (None, Command::CountUsage { rows, .. }) => {
             rows.first().map(|row| row.key.organization_tag())

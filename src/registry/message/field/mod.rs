@@ -1,6 +1,7 @@
 //! Fields that check themselves: a value exists only where it is right.
 
 mod allowed_ips;
+mod key_ids;
 mod leak;
 mod limits;
 mod metadata;
@@ -11,6 +12,7 @@ mod text;
 mod word;
 
 pub use allowed_ips::AllowedIps;
+pub use key_ids::KeyIds;
 pub use leak::{LeakPolicy, LeakSource};
 pub use limits::{GrantedScopes, Instant, KeyLifetimeDays, OverlapSeconds};
 pub use metadata::Metadata;

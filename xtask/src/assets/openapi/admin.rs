@@ -2,9 +2,11 @@
 
 use super::operation::{KEY_PROBLEMS, Operation, content, json_of, tagged, with_header};
 use super::schema::{count, reference, words};
-use katalo_keys::http::admin::{IDEMPOTENCY_KEY_MAX, UNUSED_FOR_DAYS, query_of, scope_of};
+use katalo_keys::http::admin::{
+    DAYS, IDEMPOTENCY_KEY_MAX, METADATA_FILTER_MAX, query_of, scope_of,
+};
 use katalo_keys::http::{AdminPlace, Code, JSON, KeyAction, NDJSON};
-use katalo_keys::key::KeyState;
+use katalo_keys::key::{Environment, KeyState};
 use katalo_keys::registry::message::Limit;
 use serde_json::{Value, json};
 
@@ -54,7 +56,9 @@ pub(super) fn operation(place: &AdminPlace<'_>, method: &str) -> Option<Operatio
     ) {
         operation = operation.refused(&[Code::NotFound]);
     }
-    Some(if changes {
+    Some(if *place == AdminPlace::KeyLookup {
+        operation.refused(&BODY)
+    } else if changes {
         operation
             .parameter(if_match())
             .refused(&BODY)
@@ -77,6 +81,14 @@ fn described(place: &AdminPlace<'_>, method: &str) -> Option<Operation> {
                 .described("A ring entry that no organization counts keys on can be removed without refusing any.")
                 .answers("200", json_of("A page.", "RootKeysPage"))
         }
+        (AdminPlace::KeyLookup, "POST") => {
+            Operation::new("lookUpKey", "keys", "Whose a key is, by its id or by the whole key")
+                .described("A key id names its organization's registry, so that none has to be searched. A whole key is \
+                    neither stored nor logged: it is in the body, and `secret_matches` tells whether its secret is right. \
+                    Admin keys take `admins:write`. An administrator who is tied to an organization finds its keys alone.")
+                .body("KeyLookup", true, &[JSON])
+                .answers("200", no_store(json_of("The key.", "KeyLookedUp")))
+        }
         (AdminPlace::Organizations, "GET") => {
             Operation::new("listOrganizations", "organizations", "Organizations in the order of their ids")
                 .described("An administrator who is tied to one organization sees that one alone.")
@@ -86,6 +98,12 @@ fn described(place: &AdminPlace<'_>, method: &str) -> Option<Operation> {
         (AdminPlace::Keys(_), "GET") => Operation::new("listKeys", "keys", "Keys, newest first")
             .answers("200", json_of("A page.", "KeyPage")),
         (AdminPlace::Keys(_), "POST") => issue(),
+        (AdminPlace::DisableKeys(_), "POST") => change_of_many(
+            Operation::new("disableKeys", "keys", "Pause up to 100 keys").body("DisableKeys", true, &[JSON]),
+        ),
+        (AdminPlace::RevokeKeys(_), "POST") => change_of_many(
+            Operation::new("revokeKeys", "keys", "Revoke up to 100 keys for ever").body("RevokeKeys", true, &[JSON]),
+        ),
         (AdminPlace::Key(..), "GET") => Operation::new("readKey", "keys", "A key")
             .answers("200", tagged(json_of("The key.", "Key"))),
         (AdminPlace::Key(..), "PATCH") => change_of(
@@ -105,9 +123,16 @@ fn described(place: &AdminPlace<'_>, method: &str) -> Option<Operation> {
             "OrganizationChanged",
         )
         .refused(&[Code::LastAdmin]),
+        (AdminPlace::Undelete(_), "POST") => change_of(
+            Operation::new("undeleteOrganization", "organizations", "Take the deletion of an organization back")
+                .described("Until `purge_at`. Its settings, its audit and the records of its keys are there again. What the deletion \
+                    revoked stays revoked, the admin keys that were tied to it too, and API access is off until it is switched on.")
+                .body("WaitOnly", false, &[JSON]),
+            "OrganizationChanged",
+        ),
         (AdminPlace::Audit(_), "GET") => lines(
             Operation::new("listAudit", "audit", "Entries of the audit, oldest first")
-                .described("As lines the answer is everything after `cursor`, whatever `limit` says, streamed as it is read. One that \
+                .described("With `key`, those about one key: what was done to it, and the rotation that made it. As lines the answer is everything after `cursor`, whatever `limit` says, streamed as it is read. One that \
                     is cut off has no end of its own (no last chunk, or a reset stream): ask again with the last line's `seq` as `cursor`."),
             "AuditPage",
             "AuditEntry",
@@ -306,6 +331,16 @@ fn change_of(operation: Operation, schema: &str) -> Operation {
         )
 }
 
+/// The answers to an order to many keys.
+fn change_of_many(operation: Operation) -> Operation {
+    let answer = |description| no_store(json_of(description, "KeysChanged"));
+    operation
+        .described("Each as by itself, all in one transaction and enforced together: `results` has what came of each, \
+            in the order of `ids`, in which a repeat counts once. `If-Match` is of the organization.")
+        .answers("200", answer("Enforced: every edge decides by all of it."))
+        .answers("202", answer("Done, and not yet enforced."))
+}
+
 /// A list that is also there as lines.
 fn lines(operation: Operation, page: &str, line: &str) -> Operation {
     let mut response = json_of(
@@ -423,11 +458,36 @@ fn parameter(name: &str, place: &AdminPlace<'_>) -> Value {
         ),
         "unused_for_days" => (
             "Only keys that were not used, and not issued, for so many days.",
-            json!({ "type": "integer", "minimum": UNUSED_FOR_DAYS.start(), "maximum": UNUSED_FOR_DAYS.end() }),
+            days(),
+        ),
+        "expires_within_days" => (
+            "Only keys that are usable and come to an end within so many days: their own, or that of their overlap.",
+            days(),
+        ),
+        "exposed" => (
+            "`true`: only keys that a browser sent or that were reported as leaked; `false`: only the others.",
+            json!({ "type": "boolean" }),
+        ),
+        "environment" => (
+            "Only keys for it.",
+            words(Environment::ALL.map(Environment::as_str)),
+        ),
+        "metadata" => (
+            "Only keys with such a member at the top of their `metadata`: `team`, or `team=web`. The value is a string, \
+                or a number, `true`, `false` or `null` as JSON writes it.",
+            json!({ "type": "string", "maxLength": METADATA_FILTER_MAX, "pattern": "^[^=]", "examples": ["team=web"] }),
+        ),
+        "deleted" => (
+            "`true`: only organizations that were deleted and whose records are kept; `false`: only the others.",
+            json!({ "type": "boolean" }),
         ),
         other => return usage_parameter(other),
     };
     query(name, description, &schema)
+}
+
+fn days() -> Value {
+    json!({ "type": "integer", "minimum": DAYS.start(), "maximum": DAYS.end() })
 }
 
 fn search() -> Value {

@@ -5,8 +5,9 @@ use katalo_keys::freshness::recent::RecentChange;
 use katalo_keys::http::Code;
 use katalo_keys::http::admin::{OF_ALL_ORGANIZATIONS, Totals};
 use katalo_keys::registry::message::{
-    self, AuditHead, ExportedKey, Impact, Import, IssueKey, KeyView, OrganizationView, Page,
-    PatchKey, PatchOrganization, PutOrganization, RevokeKey, RotateKey, UsageRow, WaitOnly,
+    self, AuditHead, DisableKeys, ExportedKey, Impact, Import, IssueKey, KeyView, OrganizationView,
+    Page, PatchKey, PatchOrganization, PutOrganization, RevokeKey, RevokeKeys, RotateKey, UsageRow,
+    WaitOnly,
 };
 use katalo_keys::schema::ClientOrganizationId;
 use schemars::{
@@ -87,6 +88,8 @@ fn read(mut generator: SchemaGenerator) -> Map<String, Value> {
     define::<PatchKey>(&mut generator);
     define::<RotateKey>(&mut generator);
     define::<RevokeKey>(&mut generator);
+    define::<DisableKeys>(&mut generator);
+    define::<RevokeKeys>(&mut generator);
     define::<WaitOnly>(&mut generator);
     define::<Import>(&mut generator);
     let mut schemas = generator.take_definitions(true);

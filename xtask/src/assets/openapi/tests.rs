@@ -5,7 +5,8 @@ use super::*;
 use crate::settings::{self, Document, check};
 use jsonschema::Validator;
 use katalo_keys::http::admin::{
-    Facts, RequestBody, answer_to, ask, parse_body, problem_of, query_of, session_answer,
+    Facts, RequestBody, answer_to, ask, lookup_answer, parse_body, problem_of, query_of,
+    session_answer,
 };
 use katalo_keys::http::{AdminPlace, Answer, Body, Code, FIXED, MOVABLE, Place, Problem, oauth};
 use katalo_keys::key::{KeyId, KeyRecord, OrganizationRecord};
@@ -227,6 +228,7 @@ fn query_parameters_have_the_limits_of_the_code() {
         );
     };
     let long = "x".repeat(101);
+    let noted = "x".repeat(201);
     let keys = AdminPlace::Keys("acme");
     for (name, text) in [
         ("limit", "0"),
@@ -242,6 +244,16 @@ fn query_parameters_have_the_limits_of_the_code() {
         ("unused_for_days", "1"),
         ("unused_for_days", "36500"),
         ("unused_for_days", "36501"),
+        ("expires_within_days", "0"),
+        ("expires_within_days", "36500"),
+        ("environment", "live"),
+        ("environment", "prod"),
+        ("metadata", ""),
+        ("metadata", "team"),
+        ("metadata", "team=web"),
+        ("metadata", "=web"),
+        ("metadata", &noted),
+        ("metadata", &noted[1..]),
         ("search", ""),
         ("search", "x"),
         ("search", &long),
@@ -496,6 +508,18 @@ fn bodies_are_taken_as_described() {
             ("reason", json!("theft")),
         ],
     );
+    let ids = |count: usize| ("ids", json!(vec![KEY; count]));
+    let counts = [ids(0), ids(1), ids(100), ids(101)];
+    agree::<message::DisableKeys>(
+        "DisableKeys",
+        &json!({ "ids": [KEY], "wait": true }),
+        &counts,
+    );
+    agree::<message::RevokeKeys>(
+        "RevokeKeys",
+        &json!({ "ids": [KEY], "reason": "superseded", "note": "Moved", "wait": true }),
+        &counts,
+    );
     agree::<message::WaitOnly>("WaitOnly", &json!({ "wait": true }), &[]);
     let line = json!({
         "v": 1, "id": KEY, "digest": DIGEST, "name": "Web shop", "scopes": ["read"], "created_at": AT,
@@ -537,7 +561,7 @@ fn organization_view() -> Value {
     json!({
         "id": "acme", "name": "Acme", "api_access": "enabled", "max_key_lifetime_days": 90,
         "leak_policy": { "action": "quarantine", "scopes": ["usage"] }, "created_at": AT,
-        "deleted_at": AT, "keys": { "active": 1, "retiring": 0, "disabled": 0, "expired": 0, "revoked": 2 },
+        "deleted_at": AT, "purge_at": AT, "keys": { "active": 1, "retiring": 0, "disabled": 0, "expired": 0, "revoked": 2 },
         "enforced": true, "effective_at": AT, "revision": 7,
     })
 }
@@ -598,6 +622,17 @@ fn answers_are_as_described() {
     let changed =
         |object: Value| json!({ "changed": { "object": object, "created": false, "awaits": [] } });
     answers("KeyChanged", changed(json!({ "key": key_view() })));
+    let many = json!([
+        { "id": KEY, "result": { "Ok": key_view() } },
+        { "id": KEY, "result": { "Err": "already_revoked" } },
+    ]);
+    answers("KeysChanged", changed(json!({ "keys": many })));
+    let view = serde_json::from_value(key_view()).unwrap();
+    for secret_matches in [None, Some(true)] {
+        let found = shown(lookup_answer(&view, secret_matches));
+        fits("KeyLookedUp", &found);
+        assert_eq!(names(&found), properties("KeyLookedUp"));
+    }
     answers(
         "KeyIssued",
         changed(json!({ "issued": { "key": key_view(), "secret": SECRET } })),
@@ -638,7 +673,7 @@ fn sessions_introspection_and_problems_are_as_described() {
         &key,
         &organization,
         "https://keys.example",
-        r#"[{"name":"minute","limit":7}]"#,
+        r#"[{"name":"monthly","limit":10,"remaining":3}]"#,
     ));
     fits("Introspection", &introspected);
     assert_eq!(names(&introspected), properties("Introspection"));
@@ -667,6 +702,10 @@ fn sessions_introspection_and_problems_are_as_described() {
         problem_of(Refusal::RevisionMismatch { current: 7 }),
         problem_of(Refusal::InsufficientScope {
             scope: katalo_keys::key::Scope::parse("keys:read").unwrap(),
+        }),
+        problem_of(Refusal::OrganizationDeleted {
+            deleted_at: Timestamp(0),
+            purge_at: Timestamp(1_000),
         }),
         problem_of(Refusal::SecretAlreadyShown {
             key: Box::new(view),

@@ -61,6 +61,15 @@ pub(super) fn requests() -> Vec<(&'static str, Value)> {
             }),
         ),
         (
+            "KeyLookup",
+            json!({
+                "type": "object", "description": "What is looked up.", "required": ["key"], "additionalProperties": false,
+                "properties": {
+                    "key": { "type": "string", "description": "A key id, or a whole key. Spaces around it are cut off." },
+                },
+            }),
+        ),
+        (
             "TokenForm",
             json!({
                 "type": "object", "description": "Other parameters are ignored (RFC 6749 section 3.2).",
@@ -154,6 +163,41 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
             changed(
                 "The key, and how far the change has come.",
                 json!({ "key": reference("Key") }),
+            ),
+        ),
+        (
+            "KeysChanged",
+            changed(
+                "What came of each key, and how far the change of all of them has come.",
+                json!({ "results": { "type": "array", "items": reference("KeyResult") } }),
+            ),
+        ),
+        (
+            "KeyResult",
+            json!({
+                "description": "The key as it stands now, or why nothing was done to it.",
+                "oneOf": [
+                    object("Done, now or before.", &[], json!({ "id": reference("KeyId"), "key": reference("Key") })),
+                    object("Refused.", &[], json!({
+                        "id": reference("KeyId"),
+                        "problem": object("What the same order to this key alone is refused with.", &[], json!({
+                            "code": reference("ProblemCode"), "title": text(), "detail": text(),
+                            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
+                        })),
+                    })),
+                ],
+            }),
+        ),
+        (
+            "KeyLookedUp",
+            object(
+                "A key that was found.",
+                &[],
+                json!({
+                    "key": reference("Key"),
+                    "secret_matches": { "type": ["boolean", "null"],
+                        "description": "Whether the secret is the key's own; `null` where none was sent." },
+                }),
             ),
         ),
         (
@@ -300,6 +344,7 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                     "scope",
                     "restriction",
                     "current_revision",
+                    "deleted_organization",
                     "key",
                     "error",
                     "violated-policies",
@@ -325,6 +370,11 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
                     "restriction": { "const": "leak", "description": "`insufficient_scope`: the key had the scope before it leaked." },
                     "current_revision": { "type": "integer", "minimum": 0,
                         "description": "`revision_mismatch`: the revision that it has; 0 where there is nothing." },
+                    "deleted_organization": object(
+                        "`organization_id_taken`: the organization of this id was deleted, and can be undeleted until `purge_at`.",
+                        &[],
+                        json!({ "deleted_at": instant(), "purge_at": instant() }),
+                    ),
                     "key": { "allOf": [reference("Key")], "description": "`secret_already_shown`: the key made then." },
                     "violated-policies": { "type": "array", "items": text(),
                         "description": "`rate_limit_exceeded`, `quota_exceeded`: which limits, by name." },

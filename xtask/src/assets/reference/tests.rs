@@ -1,11 +1,13 @@
 use super::{example::sample, *};
-use crate::{assets::openapi, settings};
+use crate::assets::openapi;
+use crate::settings;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 fn document() -> Value {
     let file = std::env::temp_dir().join(format!("katalo-reference-{}.json", std::process::id()));
-    let loaded = settings::load(Some(settings::EXAMPLE.as_ref())).unwrap();
+    let loaded = settings::load(Some(Path::new(settings::EXAMPLE))).unwrap();
     let document = openapi::run(&file, &loaded.checked.settings).unwrap();
     std::fs::remove_file(&file).unwrap();
     document
