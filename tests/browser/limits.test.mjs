@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { begunAt, placeOf, usedUpAt } from "../../dashboard/limits.ts";
+import { check } from "./accessible.mjs";
 import { admin, curl, issue, organization, ready, signIn, until, visits } from "./support.mjs";
 
 const { visit } = visits();
@@ -48,7 +49,7 @@ describe("limits", () => {
 
     // The page sees what is wrong by itself, and then shows what the API says, both at
     // their fields.
-    await card.getByRole("button", { name: "Edit limits" }).click();
+    await card.getByRole("button", { name: "Change limits" }).click();
     const dialog = page.getByRole("dialog");
     const save = () => dialog.getByRole("button", { name: "Save" }).click();
     await dialog.getByRole("button", { name: "Add a quota" }).click();
@@ -72,6 +73,7 @@ describe("limits", () => {
     await rate.getByLabel("Burst").fill("0");
     await save();
     await rate.getByText("A whole number from 1").waitFor();
+    await check(page, "limits with what is wrong");
     await rate.getByLabel("Burst").fill("500");
     await save();
     await page.getByText(/Enforced everywhere, after/).waitFor();
@@ -95,6 +97,7 @@ describe("limits", () => {
     assert.equal(curl(secret), 429);
     await monthly.getByText("Used up.").waitFor();
     await monthly.getByText("Begins anew").waitFor();
+    await check(page, "a key that is limited");
     const usage = page.getByRole("region", { name: "Usage" });
     await usage.getByRole("button", { name: "Outcome" }).click();
     await usage.getByText("quota used up").first().waitFor();
@@ -103,7 +106,8 @@ describe("limits", () => {
     await page.goto(page.url().replace(/#.*/, "#/organizations/held/settings"));
     const refused = card.getByRole("row").filter({ hasText: key.id });
     await refused.getByText("quota used up").waitFor();
-    await card.getByRole("button", { name: "Edit limits" }).click();
+    await check(page, "who was limited");
+    await card.getByRole("button", { name: "Change limits" }).click();
     await dialog.getByRole("button", { name: "Add a quota" }).click();
     await quota.getByLabel("Name").fill("pool");
     await quota.getByLabel("Units").fill("5000");
@@ -115,7 +119,7 @@ describe("limits", () => {
     await card.locator('[data-limit="pool"]').getByText("of the organization").waitFor();
 
     // One is removed, the other stays.
-    await card.getByRole("button", { name: "Edit limits" }).click();
+    await card.getByRole("button", { name: "Change limits" }).click();
     await dialog.getByRole("button", { name: "Remove limit monthly" }).click();
     await save();
     await monthly.waitFor({ state: "detached" });

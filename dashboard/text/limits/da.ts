@@ -7,7 +7,7 @@ export const limits: LimitsText = {
   lead: "Et kald koster én enhed, eller hvad dets rute siger. Den strengeste grænse afgør det.",
   none: "Ingen: kald tælles ikke op mod noget.",
   ofOrganization: "organisationens, for alle dens nøgler tilsammen",
-  edit: "Rediger grænser",
+  edit: "Ændr grænser",
   editTitle: (name) => `Grænser for ${name}`,
   editLead: "Det brugte forbliver brugt, så længe en grænse beholder navn, vindue og nulstilling.",
   rate: (limit, n, window) => `${units(n, limit)} på ${window}`,

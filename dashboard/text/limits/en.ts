@@ -6,7 +6,7 @@ export const limits = {
   lead: "A request costs one unit, or what its route says. The strictest limit decides.",
   none: "None: requests are not counted against anything.",
   ofOrganization: "of the organization, for all its keys together",
-  edit: "Edit limits",
+  edit: "Change limits",
   editTitle: (name: string) => `Limits of ${name}`,
   editLead: "What was spent stays spent, as long as a limit keeps its name, its window and its reset.",
   rate: (limit: string, n: number, window: string) => `${units(n, limit)} in ${window}`,
