@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
 
 use crate::http::Code;
 use crate::key::{
@@ -250,6 +251,42 @@ schema!(inline LimitUnits, |_| numbers(&Self::RANGE));
 schema!(inline WindowSeconds, |_| numbers(&Self::RANGE));
 schema!(inline ResetDay, |_| numbers(&Self::RANGE));
 schema!(inline Precision, |_| words(["local", "leased", "strict"]));
+
+/// A rate, or a quota by one of three periods, each with what belongs to it.
+fn limit(generator: &mut SchemaGenerator, period: Option<&str>) -> Value {
+    let name = json!({ "type": "string", "pattern": "^[a-z0-9_-]{1,32}$",
+        "description": "As in the fields `RateLimit` and `RateLimit-Policy`." });
+    let mut members = json!({ "name": name, "limit": generator.subschema_for::<LimitUnits>() });
+    let exact = json!({ "enum": ["leased", "strict"], "description": "`leased` unless said." });
+    let Some(period) = period else {
+        members["limit"] = json!({ "type": "integer", "minimum": 1, "maximum": 10_000_000 });
+        members["window_seconds"] = generator.subschema_for::<WindowSeconds>().into();
+        members["burst"] = json!({ "type": "integer", "minimum": 1, "maximum": 10_000_000,
+            "description": "How much more may be admitted in a window of that length; half the limit unless said." });
+        members["precision"] = json!({ "enum": ["leased", "strict", "local"], "description": "`leased` unless said." });
+        return json!({ "type": "object", "title": "Rate", "required": ["name", "limit", "window_seconds"],
+            "properties": members, "additionalProperties": false });
+    };
+    members["precision"] = exact;
+    members["period"] = json!({ "const": period });
+    if period != "forever" {
+        members["reset_time"] = json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
+            "description": "`00:00` unless said." });
+        members["time_zone"] = json!({ "type": "string", "minLength": 1, "maxLength": 64,
+            "description": "A name of the IANA time zone database; `UTC` unless said.", "examples": ["Europe/Copenhagen"] });
+    }
+    if period == "month" {
+        members["reset_day"] = generator.subschema_for::<ResetDay>().into();
+    }
+    json!({ "type": "object", "title": format!("Quota: {period}"), "required": ["name", "limit", "period"],
+        "properties": members, "additionalProperties": false })
+}
+
+schema!(LimitPolicy, "Limit", |generator| {
+    let kinds = [None, Some("day"), Some("month"), Some("forever")];
+    let kinds = kinds.map(|period| limit(generator, period));
+    json_schema!({ "oneOf": kinds, "description": "A rate (with `window_seconds`) or a quota (with `period`)." })
+});
 
 schema!(Limits, "Limits", |generator| json_schema!({
     "type": "array", "maxItems": Self::MAX, "items": generator.subschema_for::<LimitPolicy>(),

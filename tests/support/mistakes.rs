@@ -243,7 +243,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     // What is wrong with its members.
     issue("{}").is("invalid_request", "The member `name` is missing. The member `environment` is missing. The member `scopes` is missing."),
     issue(r#"{"name":"a","enviroment":"live","scopes":["read"]}"#)
-        .is("invalid_request", "There is no member `enviroment`, only `name`, `environment`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `bound_organization`, `limits`. The member `environment` is missing."),
+        .is("invalid_request", "There is no member `enviroment` (did you mean environment?), only `name`, `environment`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `bound_organization`, `limits`. The member `environment` is missing."),
     issue(r#"{"name":"a","name":"b","environment":"live","scopes":["read"]}"#)
         .is("invalid_request", "The member `name` is there twice."),
     issue(r#"{"name":7,"environment":"live","scopes":["read"]}"#)
@@ -277,7 +277,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     issue(r#"{"name":"a","environment":"live","scopes":["read"],"metadata":"web"}"#)
         .is("invalid_request", "`metadata`: expected a JSON object, not a string."),
     issue(r#"{"name":7,"environment":"prod","scope":"read"}"#)
-        .is("invalid_request", "`name`: expected a string, not a number. `environment`: expected one of `live`, `test`, `admin`. There is no member `scope`, only `name`, `environment`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `bound_organization`, `limits`. The member `scopes` is missing."),
+        .is("invalid_request", "`name`: expected a string, not a number. `environment`: expected one of `live`, `test`, `admin`. There is no member `scope` (did you mean scopes?), only `name`, `environment`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `bound_organization`, `limits`. The member `scopes` is missing."),
     put("{}").is("invalid_request", "The member `name` is missing."),
     put(r#"{"name":"Acme","api_access":true}"#)
         .is("invalid_request", "`api_access`: expected one of `enabled`, `disabled`, not a boolean."),
@@ -295,7 +295,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     admin("PATCH", "/admin/v1/organizations/acme").body(r#"{"name":null}"#)
         .is("invalid_request", "`name`: expected a string, not null."),
     admin("PATCH", "/admin/v1/organizations/acme/keys/{key}").body(r#"{"state":"revoked"}"#)
-        .is("invalid_request", "There is no member `state`, only `name`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `restriction`, `wait`."),
+        .is("invalid_request", "There is no member `state`, only `name`, `scopes`, `expires_at`, `allowed_ips`, `metadata`, `limits`, `restriction`, `wait`."),
     admin("PATCH", "/admin/v1/organizations/acme/keys/{key}").body(r#"{"restriction":{}}"#)
         .is("invalid_request", "`restriction`: can only be set to null."),
     admin("POST", "/admin/v1/organizations/acme/keys/{key}/revoke")

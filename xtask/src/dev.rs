@@ -103,7 +103,9 @@ impl Watch {
             Ok(loaded) if loaded.file != self.was => {
                 tools::say("the settings are in another file now: end this run and start it again")
             }
-            Ok(_) => tools::say("the settings have changed: they are served in a moment"),
+            Ok(_) => {
+                tools::say("the settings have changed: they are served once they are built in")
+            }
             Err(error) => tools::say(format_args!(
                 "{error:#}\nkatalo: until that is mended, the last good settings are served"
             )),

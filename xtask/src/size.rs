@@ -13,8 +13,8 @@ use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 /// unnoticed.
 const fn budget(plane: Plane) -> usize {
     match plane {
-        Plane::Edge => 160_000,
-        Plane::Control => 400_000,
+        Plane::Edge => 176_000,
+        Plane::Control => 440_000,
     }
 }
 

@@ -7,7 +7,7 @@ use katalo_keys::{
     json,
     settings::{
         RawSettings, Settings, SettingsError, SettingsFile, Upstream,
-        bindings::{ON_UNPROVEN, ROOT_KEYS, ROUTES, TEST_OF, URL_OF},
+        bindings::{ON_UNPROVEN, ROOT_KEYS, ROUTES, SCOPES, TEST_OF, URL_OF},
     },
 };
 use serde_json::{Map, Value, json};
@@ -78,6 +78,13 @@ struct Given<'a> {
     entries: Vec<String>,
 }
 
+impl Given<'_> {
+    /// Whether wrangler's configuration has it.
+    fn is_variable(&self) -> bool {
+        self.pointer.starts_with("/vars/")
+    }
+}
+
 #[derive(Default)]
 struct Checking<'a> {
     given: BTreeMap<String, Given<'a>>,
@@ -108,6 +115,11 @@ impl<'a> Checking<'a> {
             let mut steps = error.pointer().split('/').skip(1);
             let (first, second) = (steps.next().unwrap_or_default(), steps.next());
             let place = second.and_then(|step| step.parse::<usize>().ok());
+            if first == "scopes"
+                && reduce(tree.pointer_mut(&format!("/scopes/{}", second.unwrap_or_default())))
+            {
+                continue;
+            }
             match (kept.get_mut(first), place, second) {
                 (Some(kept), Some(place), _) => kept.retain(|at| *at != place),
                 (None, _, Some(name)) if first == "upstreams" => {
@@ -254,7 +266,17 @@ impl<'a> Checking<'a> {
                     }
                 }
             }
-            SettingsError::Missing(_) => self.take_variable(ON_UNPROVEN, error),
+            SettingsError::Missing(name) => {
+                let given = self.given.remove(ON_UNPROVEN)?;
+                let name = match given.is_variable() {
+                    true => (*name).to_owned(),
+                    false => name.to_ascii_lowercase(),
+                };
+                let text = format!("{name} is missing, which `serve` needs");
+                self.mistakes
+                    .push(given.document.mistake(&given.pointer, &text));
+                Some(())
+            }
             SettingsError::Brand => self.take_variable("BRAND", error),
             SettingsError::Value { name, .. } => self.take_variable(name, error),
             SettingsError::Entry(error) => self.take_entry(error),
@@ -266,7 +288,7 @@ impl<'a> Checking<'a> {
                 self.mistakes.push(
                     given
                         .document
-                        .mistake(&given.pointer, &in_words(given, &said)),
+                        .mistake(&given.pointer, &in_words(given, &variable, &said)),
                 );
                 Some(())
             }
@@ -277,7 +299,7 @@ impl<'a> Checking<'a> {
 
     fn take_variable(&mut self, name: &str, error: &SettingsError) -> Option<()> {
         let given = self.given.remove(name)?;
-        let text = in_words(&given, &error.to_string());
+        let text = in_words(&given, name, &error.to_string());
         self.mistakes
             .push(given.document.mistake(&given.pointer, &text));
         Some(())
@@ -286,7 +308,7 @@ impl<'a> Checking<'a> {
     fn take_entry(&mut self, error: &EntryError) -> Option<()> {
         let given = self.given.get_mut(error.list)?;
         let Some(place) = error.entry.checked_sub(1) else {
-            let text = in_words(given, &error.to_string());
+            let text = in_words(given, error.list, &error.to_string());
             self.mistakes
                 .push(given.document.mistake(&given.pointer, &text));
             given.value = json!([]);
@@ -299,7 +321,11 @@ impl<'a> Checking<'a> {
             text = format!("{text} (line {line})");
         }
         self.mistakes.push(given.document.mistake(&pointer, &text));
-        given.value.as_array_mut()?.remove(place);
+        let items = given.value.as_array_mut()?;
+        if error.list == SCOPES && reduce(items.get_mut(place)) {
+            return Some(());
+        }
+        items.remove(place);
         given.entries.remove(place);
         Some(())
     }
@@ -349,6 +375,17 @@ impl<'a> Checking<'a> {
     }
 }
 
+/// Leaves no more of a scope than its name, by which routes know it. Whether there was
+/// more.
+fn reduce(scope: Option<&mut Value>) -> bool {
+    let Some(Value::Object(members)) = scope else {
+        return false;
+    };
+    let is_plain = members.len() == 1;
+    members.retain(|name, value| name == "name" && value.is_string());
+    !is_plain && !members.is_empty()
+}
+
 /// A mistake of form, in TOML's words.
 fn said(error: &json::Error) -> String {
     let said = error.message().replace("an object", "a table");
@@ -361,13 +398,13 @@ fn said(error: &json::Error) -> String {
     said
 }
 
-/// The Worker's words, with the name that the file has for the setting.
-fn in_words(given: &Given<'_>, text: &str) -> String {
-    let name = given.pointer.rsplit('/').next().unwrap_or_default();
-    match text.split_once(' ') {
-        Some((_, rest)) if !given.pointer.starts_with("/vars/") => format!("{name} {rest}"),
-        _ => text.to_owned(),
+/// The Worker's words, with the name that the file has for a setting.
+fn in_words(given: &Given<'_>, name: &str, text: &str) -> String {
+    if given.is_variable() {
+        return text.to_owned();
     }
+    let own = given.pointer.rsplit('/').next().unwrap_or_default();
+    text.replacen(name, own, 1)
 }
 
 /// The variables that the Worker asks for.

@@ -98,7 +98,10 @@ fn a_mistake_is_told_with_its_line_in_words_to_act_on() {
             "on_unproven = \"Serve\"",
             "on_unproven must be refuse or serve",
         ),
-        ("on_unproven = \"serve\"", "UNPROVEN_AT_MOST_MS is not set"),
+        (
+            "on_unproven = \"serve\"",
+            "unproven_at_most_ms is missing, which `serve` needs",
+        ),
         (
             "relay_region = \"europe\"",
             "relay_region must be a location hint",
@@ -462,7 +465,7 @@ fn the_schema_for_editors_is_that_of_the_types() {
 fn the_example_is_right_to_the_last_comment() {
     let text = fs::read_to_string(project::root().join(EXAMPLE)).unwrap();
     assert!(text.starts_with(&format!("#:schema ./{SCHEMA}\n")));
-    let (before, scopes) = text.split_once("# What each scope allows").unwrap();
+    let (before, scopes) = text.split_once("# [[scopes]]").unwrap();
     let uncommented = |text: &str| -> String {
         let lines = text.lines().map(|line| match line.strip_prefix("# ") {
             Some(rest) if rest.contains(" = ") && !rest.contains('`') || rest.starts_with('[') => {
@@ -478,7 +481,7 @@ fn the_example_is_right_to_the_last_comment() {
     let mut known = check::known();
     known.extend(["UPSTREAM_URL", "ORDERS_URL"].map(str::to_owned));
     assert_eq!(named, known, "the example names every setting");
-    let scopes = Document::parse("scopes", &uncommented(scopes)).unwrap();
+    let scopes = Document::parse("scopes", &format!("[[scopes]]{}", uncommented(scopes))).unwrap();
     let scopes: Vec<katalo_keys::http::DescribedScope> =
         serde_json::from_value(scopes.tree["scopes"].clone()).unwrap();
     assert_eq!(scopes.len(), 1);

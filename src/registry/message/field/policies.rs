@@ -27,7 +27,6 @@ const FASTEST: u64 = 10_000_000;
 
 /// How long a quota lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
     /// A day.
@@ -40,16 +39,10 @@ pub enum Period {
 
 /// A rate (with `window_seconds`) or a quota (with `period`).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(rename = "Limit")
-)]
 #[serde(deny_unknown_fields)]
 pub struct LimitPolicy {
     /// `[a-z0-9_-]{1,32}`, once in a list; in the fields `RateLimit` and
     /// `RateLimit-Policy`.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z0-9_-]{1,32}$")))]
     pub name: String,
     /// Units in a window.
     pub limit: LimitUnits,
@@ -68,14 +61,9 @@ pub struct LimitPolicy {
     pub reset_day: Option<ResetDay>,
     /// Of a quota by the day or month: when; `00:00` unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(regex(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$"))
-    )]
     pub reset_time: Option<String>,
     /// Whose clocks show it: a name of the IANA time zone database; `UTC` unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
     pub time_zone: Option<String>,
     /// How exactly it is kept; `leased` unless said.
     #[serde(default)]

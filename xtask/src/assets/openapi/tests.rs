@@ -8,8 +8,13 @@ use katalo_keys::http::admin::{
     Facts, RequestBody, answer_to, ask, lookup_answer, parse_body, problem_of, query_of,
     session_answer,
 };
+use katalo_keys::http::exceeded;
 use katalo_keys::http::{AdminPlace, Answer, Body, Code, FIXED, MOVABLE, Place, Problem, oauth};
 use katalo_keys::key::{KeyId, KeyRecord, OrganizationRecord};
+use katalo_keys::limits::{
+    allowance::{Limit, Standing},
+    policy::Policy,
+};
 use katalo_keys::registry::message::{self, Refusal};
 use katalo_keys::time::Timestamp;
 use katalo_keys::verify::Denial;
@@ -436,15 +441,45 @@ fn bodies_are_taken_as_described() {
     .iter()
     .map(|network| ("allowed_ips", json!([network])))
     .collect();
+    let limits = json!([
+        { "name": "burst", "limit": 100, "window_seconds": 1, "burst": 50, "precision": "leased" },
+        { "name": "daily", "limit": 100, "period": "day", "reset_time": "23:59", "time_zone": "UTC" },
+        { "name": "monthly", "limit": 100, "period": "month", "reset_day": 28, "precision": "strict" },
+        { "name": "all", "limit": 100, "period": "forever" },
+    ]);
+    let limit = |member: &str, value: Value| {
+        let mut limit = json!({ "name": "q", "limit": 9, "period": "day" });
+        limit[member] = value;
+        ("limits", json!([limit]))
+    };
+    let limited = [
+        limit("name", json!("Q")),
+        limit("name", json!("")),
+        limit("name", json!("a".repeat(33))),
+        limit("limit", json!(0)),
+        limit("limit", json!(1_000_000_001)),
+        limit("reset_time", json!("24:00")),
+        limit("reset_day", json!(1)),
+        limit("burst", json!(1)),
+        limit("window_seconds", json!(1)),
+        limit("precision", json!("local")),
+        limit("precision", json!("exact")),
+        ("limits", json!([{ "name": "q", "limit": 9 }])),
+        (
+            "limits",
+            json!(vec![json!({ "name": "q", "limit": 9, "period": "day" }); 9]),
+        ),
+    ];
     let issue = json!({
         "name": "Web shop", "environment": "live", "scopes": ["read"], "expires_at": AT,
         "allowed_ips": ["192.0.2.0/24"], "metadata": { "team": "web" }, "bound_organization": "acme",
+        "limits": limits,
     });
     let patch = json!({
         "name": "Web shop", "scopes": ["read"], "expires_at": AT, "allowed_ips": ["192.0.2.0/24"],
-        "metadata": { "team": "web" }, "restriction": null, "wait": false,
+        "metadata": { "team": "web" }, "limits": limits, "restriction": null, "wait": false,
     });
-    let both = [&named[..], &granted, &ips].concat();
+    let both = [&named[..], &granted, &ips, &limited].concat();
     let only_issue = [
         ("environment", json!("admin")),
         ("environment", json!("prod")),
@@ -456,7 +491,7 @@ fn bodies_are_taken_as_described() {
     agree::<message::PatchKey>("PatchKey", &patch, &both);
     let days = |days: Value| ("max_key_lifetime_days", days);
     let organization = json!({ "name": "Acme", "api_access": "enabled", "max_key_lifetime_days": 90,
-        "leak_policy": { "action": "report" }, "wait": true });
+        "leak_policy": { "action": "report" }, "limits": limits, "wait": true });
     let policy = |policy: Value| ("leak_policy", policy);
     let only = [
         policy(json!({ "action": "revoke" })),
@@ -553,6 +588,7 @@ fn key_view() -> Value {
         "revocation_reason": "superseded", "exposed_at": AT, "exposed_origin": "https://shop.example",
         "leaked_at": AT, "leak_url": "https://github.com/acme/shop", "restriction": { "reason": "leak", "since": AT, "scopes": ["usage"] },
         "allowed_ips": ["192.0.2.0/24"], "metadata": { "team": "web" }, "bound_organization": "acme",
+        "limits": [{ "name": "all", "limit": 9, "period": "forever", "precision": "leased" }], "updated_at": AT,
         "enforced": true, "effective_at": AT, "revision": 7,
     })
 }
@@ -562,6 +598,7 @@ fn organization_view() -> Value {
         "id": "acme", "name": "Acme", "api_access": "enabled", "max_key_lifetime_days": 90,
         "leak_policy": { "action": "quarantine", "scopes": ["usage"] }, "created_at": AT,
         "deleted_at": AT, "purge_at": AT, "keys": { "active": 1, "retiring": 0, "disabled": 0, "expired": 0, "revoked": 2 },
+        "limits": [{ "name": "all", "limit": 9, "period": "forever", "precision": "leased" }], "updated_at": AT,
         "enforced": true, "effective_at": AT, "revision": 7,
     })
 }
@@ -695,6 +732,15 @@ fn sessions_introspection_and_problems_are_as_described() {
     assert_eq!(names(&session), properties("Session"));
 
     let view: message::KeyView = serde_json::from_value(key_view()).unwrap();
+    let policy = Policy::try_from("monthly 1 - 10 0 0 leased never".to_owned()).unwrap();
+    let limit = Limit {
+        meter: id.public.into(),
+        policy: &policy,
+    };
+    let standing = Standing {
+        left: 0,
+        resets_ms: 1_000,
+    };
     let mut members = BTreeSet::new();
     for problem in [
         problem_of(Refusal::field("name", "is wrong")),
@@ -711,6 +757,7 @@ fn sessions_introspection_and_problems_are_as_described() {
             key: Box::new(view),
         }),
         oauth::as_oauth(Code::InvalidKey.into()),
+        exceeded(&limit, 1_000, standing, 0),
         Problem::from(&Denial::RestrictedKey("read".to_owned())),
     ] {
         let document = shown(problem.into_answer("https://keys.example", "r1"));
