@@ -30,6 +30,10 @@ export function date(time: string): string {
   return new Intl.DateTimeFormat(locale(), { dateStyle: "medium" }).format(new Date(time));
 }
 
+export function moment(time: string): string {
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
+}
+
 export function clock(time: string): string {
   return new Intl.DateTimeFormat(locale(), { timeStyle: "medium" }).format(new Date(time));
 }
@@ -55,6 +59,13 @@ export function seconds(ms: number, digits?: number): string {
     minimumFractionDigits: digits ?? 0,
     maximumFractionDigits: digits ?? 1,
   }).format(ms / 1000);
+}
+
+/** Whole seconds in the largest unit that they are whole in: "1 day", "90 seconds". */
+export function span(seconds: number): string {
+  const units = [["day", 86_400], ["hour", 3_600], ["minute", 60]] as const;
+  const [unit, size] = units.find(([, size]) => seconds % size === 0) ?? (["second", 1] as const);
+  return new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "long" }).format(seconds / size);
 }
 
 export function milliseconds(ms: number): string {

@@ -15,6 +15,33 @@ export interface Who {
   name?: string;
 }
 
+export type Precision = "leased" | "strict" | "local";
+export type Period = "day" | "month" | "forever";
+
+/** A rate, with its window, or a quota, with its period. */
+export interface Limit {
+  name: string;
+  limit: number;
+  precision: Precision;
+  window_seconds?: number;
+  burst?: number;
+  period?: Period;
+  reset_day?: number;
+  reset_time?: string;
+  time_zone?: string;
+}
+
+/** How a limit stands; an organization's own is named `organization.<name>`. */
+export interface Standing {
+  name: string;
+  limit: number;
+  window_seconds?: number;
+  /** Absent where the meter could not be asked. */
+  remaining?: number;
+  /** Absent where it never begins anew. */
+  resets_at?: string;
+}
+
 export interface Key {
   id: string;
   organization: string;
@@ -39,6 +66,7 @@ export interface Key {
   allowed_ips: string[];
   metadata: Record<string, unknown>;
   bound_organization?: string;
+  limits: Limit[];
   enforced: boolean;
   effective_at: string | null;
   revision: number;
@@ -58,6 +86,7 @@ export interface Organization {
   /** When its records go, if it was deleted. */
   purge_at: string | null;
   keys: Record<KeyState, number>;
+  limits: Limit[];
   enforced: boolean;
   effective_at: string | null;
   revision: number;

@@ -6,7 +6,7 @@ import * as format from "./format.ts";
 import { useLive } from "./live.ts";
 import { useScopeOptions } from "./session.ts";
 import { t } from "./text/index.ts";
-import type { UsageRow } from "./types.ts";
+import type { Limit, UsageRow } from "./types.ts";
 import { Await, Switch } from "./ui.tsx";
 
 type Span = "day" | "week" | "month";
@@ -23,7 +23,7 @@ const SPANS: Record<Span, { bars: number; widthMs: number; by: "hour" | "day" }>
 /** Rows of a key in a month: bars by scopes by outcomes. */
 const MOST_ROWS = 4_000;
 
-export function Usage({ org, id }: { org: string; id: string }) {
+export function Usage({ org, id, limits }: { org: string; id: string; limits: Limit[] }) {
   const [span, setSpan] = useState<Span>("day");
   const [by, setBy] = useState<By>("scope");
   const text = t().usage;
@@ -67,11 +67,18 @@ export function Usage({ org, id }: { org: string; id: string }) {
         </div>
       </div>
       <Await live={live}>
-        {({ rows, begin }) => <Plot rows={rows} begin={begin} span={span} by={by} />}
+        {({ rows, begin }) => <Plot rows={rows} begin={begin} span={span} by={by} line={lineOf(limits, widthMs)} />}
       </Await>
       <p class="hint">{text.lag}</p>
     </section>
   );
+}
+
+/** The strictest limit whose window is as long as a bar is wide. */
+function lineOf(limits: Limit[], widthMs: number): Limit | undefined {
+  const windowMs = ({ period, window_seconds: seconds }: Limit) =>
+    period === "day" ? DAY_MS : seconds === undefined ? undefined : seconds * 1_000;
+  return limits.filter((limit) => windowMs(limit) === widthMs).sort((one, other) => one.limit - other.limit)[0];
 }
 
 interface Bar {
@@ -127,7 +134,15 @@ const LEFT = 40;
 const BOTTOM = 22;
 const TOP = 8;
 
-function Plot({ rows, begin, span, by }: { rows: UsageRow[]; begin: number; span: Span; by: By }) {
+interface PlotProps {
+  rows: UsageRow[];
+  begin: number;
+  span: Span;
+  by: By;
+  line: Limit | undefined;
+}
+
+function Plot({ rows, begin, span, by, line }: PlotProps) {
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(640);
   const caption = useId();
@@ -142,7 +157,10 @@ function Plot({ rows, begin, span, by }: { rows: UsageRow[]; begin: number; span
   const scopes = useScopeOptions(false).map(({ name }) => name);
   const { series, bars } = arrange(rows, begin, span, by);
   const total = bars.reduce((sum, bar) => sum + bar.total, 0);
-  const top = ceiling(Math.max(...bars.map((bar) => bar.total)));
+  const most = Math.max(...bars.map((bar) => bar.total));
+  // A limit far above all bars would make them too small to be seen.
+  const shownLine = line && line.limit <= 4 * most ? line : undefined;
+  const top = ceiling(Math.max(most, shownLine?.limit ?? 0));
   const step = (width - LEFT) / bars.length;
   const y = (value: number) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
   const label = (time: string) => (span === "day" ? format.shortHour(time) : format.shortDay(time));
@@ -202,6 +220,14 @@ function Plot({ rows, begin, span, by }: { rows: UsageRow[]; begin: number; span
               </g>
             );
           })}
+          {shownLine && (
+            <g class="limit-line">
+              <line x1={LEFT} x2={width} y1={y(shownLine.limit)} y2={y(shownLine.limit)} />
+              <text x={LEFT + 4} y={y(shownLine.limit) + 12}>
+                {t().limits.line(shownLine.name, format.number(shownLine.limit))}
+              </text>
+            </g>
+          )}
         </svg>
         {total === 0 && <p class="over-plot">{text.none}</p>}
       </div>

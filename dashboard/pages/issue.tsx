@@ -1,6 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { call, paths } from "../api.ts";
 import * as format from "../format.ts";
+import { type Draft, limitOf, wrongFields } from "../limits.ts";
 import { useSending } from "../live.ts";
 import { go, to } from "../place.ts";
 import { showSecret } from "../secret.tsx";
@@ -8,6 +9,7 @@ import { type ScopeOption, useScopeOptions } from "../session.ts";
 import { t } from "../text/index.ts";
 import { type Issued, PLATFORM } from "../types.ts";
 import { Button, Choices, Field, Heading, Note, ProblemNote, useTitle } from "../ui.tsx";
+import { LimitFields } from "./limits/fields.tsx";
 import { Crumbs, useOrganization } from "./organization.tsx";
 
 const DAY_MS = 86_400_000;
@@ -22,6 +24,7 @@ export function IssuePage({ org }: { org: string }) {
   const [expiry, setExpiry] = useState<"never" | "date" | `${number}`>("never");
   const [at, setAt] = useState(() => format.localInput(new Date(Date.now() + 30 * DAY_MS).toISOString()));
   const [addresses, setAddresses] = useState("");
+  const [limits, setLimits] = useState<Draft[]>([]);
   const [bound, setBound] = useState("");
   const [tried, setTried] = useState(false);
   const { busy, problem, send } = useSending();
@@ -53,6 +56,7 @@ export function IssuePage({ org }: { org: string }) {
     scopes,
     ...(expires ? { expires_at: expires } : {}),
     ...(networks.length > 0 ? { allowed_ips: networks } : {}),
+    ...(limits.length > 0 ? { limits: limits.map(limitOf) } : {}),
     ...(platform && bound.trim() ? { bound_organization: bound.trim() } : {}),
   };
   // Sent again after a lost connection, the same form makes no second key.
@@ -63,7 +67,8 @@ export function IssuePage({ org }: { org: string }) {
   const submit = (event: Event) => {
     event.preventDefault();
     setTried(true);
-    if (Object.values(wrong).some((wrong) => wrong !== "")) {
+    const wrongLimit = limits.some((draft) => wrongFields(draft, limits).length > 0);
+    if (wrongLimit || Object.values(wrong).some((wrong) => wrong !== "")) {
       const target = event.currentTarget as HTMLFormElement;
       requestAnimationFrame(() => target.querySelector<HTMLElement>("[aria-invalid=true], .invalid input")?.focus());
       return;
@@ -181,6 +186,15 @@ export function IssuePage({ org }: { org: string }) {
             />
           )}
         </Field>
+        {!platform && (
+          <fieldset class="field">
+            <legend>
+              {t().limits.title}
+              <span class="optional"> ({text.optional})</span>
+            </legend>
+            <LimitFields drafts={limits} tried={tried} problem={problem} onChange={setLimits} />
+          </fieldset>
+        )}
         {platform && (
           <Field label={text.bound} optional hint={text.boundHint}>
             {(attributes) => (

@@ -14,9 +14,11 @@ import { Progress } from "./key/progress.tsx";
 import { Rotate } from "./key/rotate.tsx";
 import { Sure } from "./key/sure.tsx";
 import { Badges } from "./keys.tsx";
+import { EditLimits } from "./limits/edit.tsx";
+import { LimitsCard } from "./limits/standing.tsx";
 import { Crumbs, useOrganization } from "./organization.tsx";
 
-type Asked = "" | "edit" | "rotate" | "revoke" | "disable";
+type Asked = "" | "edit" | "limits" | "rotate" | "revoke" | "disable";
 
 export function KeyPage({ org, id }: { org: string; id: string }) {
   const live = useLive((signal) => call<Key>("GET", paths.key(org, id), { signal }), [org, id]);
@@ -87,7 +89,16 @@ export function KeyPage({ org, id }: { org: string; id: string }) {
             {change && <Enforcement since={change.since} done={change.done} />}
             <Facts value={key} />
             {mayUsage && (key.replaces !== null || key.replaced_by !== null) && <Progress org={org} value={key} />}
-            {mayUsage && <Usage org={org} id={id} />}
+            {org !== PLATFORM && (
+              <LimitsCard
+                path={paths.key(org, id)}
+                limits={key.limits}
+                since={key.created_at}
+                mayUsage={mayUsage}
+                onEdit={mayWrite && key.state !== "revoked" ? () => ask("limits") : undefined}
+              />
+            )}
+            {mayUsage && <Usage org={org} id={id} limits={key.limits} />}
             {mayAudit && (
               <p>
                 <a href={to.audit(org, id)}>{t().finding.audit}</a>
@@ -95,6 +106,16 @@ export function KeyPage({ org, id }: { org: string; id: string }) {
             )}
             {asked === "edit" && (
               <Edit value={key} busy={busy} problem={problem} onClose={() => ask("")} onSave={(body) => void act("PATCH", "", body)} />
+            )}
+            {asked === "limits" && (
+              <EditLimits
+                name={key.name}
+                limits={key.limits}
+                busy={busy}
+                problem={problem}
+                onClose={() => ask("")}
+                onSave={(limits) => void act("PATCH", "", { limits })}
+              />
             )}
             {asked === "rotate" && (
               <Rotate

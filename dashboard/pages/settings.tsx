@@ -6,6 +6,9 @@ import { t } from "../text/index.ts";
 import { type LeakPolicy, type Organization, type Reason, REASONS } from "../types.ts";
 import { Access, Await, Button, Choices, Dialog, Enforcement, Field, Id, Note, ProblemNote, Time } from "../ui.tsx";
 import { ScopeChoices } from "./issue.tsx";
+import { EditLimits } from "./limits/edit.tsx";
+import { Limited } from "./limits/limited.tsx";
+import { LimitsCard } from "./limits/standing.tsx";
 import { OrganizationHead, useOrganization } from "./organization.tsx";
 
 export function SettingsPage({ org }: { org: string }) {
@@ -20,13 +23,14 @@ export function SettingsPage({ org }: { org: string }) {
 }
 
 function Settings({ live, organization }: { live: Live<Organization>; organization: Organization }) {
-  const [asked, setAsked] = useState<"" | "access" | "revoke-all">("");
+  const [asked, setAsked] = useState<"" | "access" | "limits" | "revoke-all">("");
   const [change, setChange] = useChange(organization.enforced, live.reload);
   const sending = useSending();
   // What was deleted takes no changes.
   const isThere = organization.deleted_at === null;
   const mayOrganize = useMay("organizations:write") && isThere;
   const mayRevoke = useMay("keys:write") && isThere;
+  const mayUsage = useMay("usage:read");
   const text = t().organization;
   const on = organization.api_access === "enabled";
   const usable = organization.keys.active + organization.keys.retiring;
@@ -73,6 +77,16 @@ function Settings({ live, organization }: { live: Live<Organization>; organizati
         </div>
       </section>
       {mayOrganize && <Rules organization={organization} live={live} />}
+      <LimitsCard
+        path={path}
+        limits={organization.limits}
+        since={organization.created_at}
+        ofOrganization
+        mayUsage={mayUsage}
+        onEdit={mayOrganize ? () => setAsked("limits") : undefined}
+      >
+        {mayUsage && <Limited org={organization.id} />}
+      </LimitsCard>
       <section class="card" aria-label={text.facts}>
         <dl class="facts">
           <div>
@@ -127,6 +141,16 @@ function Settings({ live, organization }: { live: Live<Organization>; organizati
             </Button>
           </div>
         </Dialog>
+      )}
+      {asked === "limits" && (
+        <EditLimits
+          name={organization.name}
+          limits={organization.limits}
+          busy={sending.busy}
+          problem={sending.problem}
+          onClose={close}
+          onSave={(limits) => void act("PATCH", path, { limits })}
+        />
       )}
       {asked === "revoke-all" && (
         <RevokeAll

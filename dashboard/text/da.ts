@@ -1,11 +1,13 @@
 import { count as counted } from "./count.ts";
 import type { Text } from "./en.ts";
 import { finding } from "./finding/da.ts";
+import { limits } from "./limits/da.ts";
 
 const count = (n: number, one: string, many: string) => counted("da-DK", n, one, many);
 
 export const da: Text = {
   finding,
+  limits,
   app: {
     name: "API-indstillinger",
     skip: "Gå til indholdet",
@@ -343,6 +345,9 @@ export const da: Text = {
       freshness_unavailable: "friskhed ikke bevist",
       insufficient_scope: "manglende scope",
       rate_limited: "for mange kald",
+      rate_limit_exceeded: "rate opbrugt",
+      quota_exceeded: "kvote opbrugt",
+      limits_unavailable: "grænser kunne ikke kontrolleres",
       revoked_key: "nøgle tilbagekaldt",
       wrong_environment: "forkert miljø",
     },
@@ -466,6 +471,8 @@ export const da: Text = {
       BOOTSTRAP_TOKEN: () =>
         "BOOTSTRAP_TOKEN er sat: hvem der har et ubrugt, kan lave en adminnøgle. Fjern det efter brug.",
       KEY_TRANSFER: () => "KEY_TRANSFER er slået til: nøgler kan eksporteres med deres digests og importeres.",
+      ON_UNMETERED: () =>
+        "ON_UNMETERED er serve: hvor en grænse ikke kan kontrolleres, lukkes kald ind uden at blive talt. Kvoter og rater kan overskrides, så længe det varer.",
       ON_UNPROVEN: (age) =>
         `ON_UNPROVEN er serve: en edge, der ikke kan bevise, at den er ajour, lukker klienter ind efter det, den sidst vidste, op til ${age} gammelt. En tilbagekaldt nøgle kan blive godtaget dér så længe, efter at tilbagekaldelsen trådte i kraft.`,
     },
@@ -505,6 +512,9 @@ export const da: Text = {
     idempotency_key_reused: "Formularen er sendt før med andre værdier. Genindlæs siden.",
     rate_limited: "For mange forsøg. Vent lidt.",
     freshness_unavailable: "Det kan ikke bevises lige nu, hvordan det står. Prøv igen om lidt.",
+    rate_limit_exceeded: "For mange kald på kort tid. Vent lidt.",
+    quota_exceeded: "Kvoten er opbrugt.",
+    limits_unavailable: "Det kan ikke siges lige nu, hvordan grænserne står. Prøv igen om lidt.",
     registry_unavailable: "Registret svarer ikke lige nu. Prøv igen om lidt.",
     internal_error: "Noget gik galt hos tjenesten. Prøv igen.",
   },

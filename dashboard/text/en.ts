@@ -2,11 +2,13 @@ import type { Environment, KeyState, LeakPolicy, Reason } from "../types.ts";
 import type { Fault } from "../chain.ts";
 import { count as counted } from "./count.ts";
 import { finding } from "./finding/en.ts";
+import { limits } from "./limits/en.ts";
 
 const count = (n: number, one: string, many: string) => counted("en-GB", n, one, many);
 
 export const en = {
   finding,
+  limits,
   app: {
     name: "API settings",
     skip: "Skip to the content",
@@ -335,7 +337,12 @@ export const en = {
     day: "24 hours",
     week: "7 days",
     month: "30 days",
-    outcomes: { allowed: "let through" } as Record<string, string>,
+    outcomes: {
+      allowed: "let through",
+      rate_limit_exceeded: "rate used up",
+      quota_exceeded: "quota used up",
+      limits_unavailable: "limits could not be checked",
+    } as Record<string, string>,
     noScope: "no scope",
     none: "No request with this key in this time.",
     table: "As a table",
@@ -457,6 +464,8 @@ export const en = {
       BOOTSTRAP_TOKEN: () =>
         "BOOTSTRAP_TOKEN is set: whoever holds an unused one can make an admin key. Take it away after use.",
       KEY_TRANSFER: () => "KEY_TRANSFER is on: keys can be exported with their digests, and imported.",
+      ON_UNMETERED: () =>
+        "ON_UNMETERED is serve: where a limit cannot be checked, requests are let in and not counted. Quotas and rates can be exceeded for as long as that lasts.",
       ON_UNPROVEN: (age: string) =>
         `ON_UNPROVEN is serve: an edge that cannot prove freshness lets clients in on what it last knew, up to ${age} old. A revoked key may be accepted there for that long after its revocation was enforced.`,
     } as Record<string, (age: string) => string>,
@@ -496,6 +505,9 @@ export const en = {
     idempotency_key_reused: "This form was sent before with other values. Reload the page.",
     rate_limited: "Too many tries. Wait a moment.",
     freshness_unavailable: "How things stand cannot be proven right now. Try again in a moment.",
+    rate_limit_exceeded: "Too many requests in a short time. Wait a moment.",
+    quota_exceeded: "The quota is used up.",
+    limits_unavailable: "How the limits stand cannot be told right now. Try again in a moment.",
     registry_unavailable: "The registry is not available right now. Try again in a moment.",
     internal_error: "Something went wrong at the service. Try again.",
   } as Record<string, string>,

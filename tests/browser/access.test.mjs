@@ -73,6 +73,7 @@ describe("accessible", () => {
         await page.goto(dashboard + one((key) => key.name === "Integration 19"));
         for (const [en, danish] of [
           ["Edit", "Redigér"],
+          ["Change limits", "Ændr grænser"],
           ["Disable", "Deaktivér"],
           ["Revoke", "Tilbagekald"],
           ["Rotate", "Rotér"],

@@ -1,6 +1,9 @@
 //! The configurations of docs/integrations, each read by the real program with
 //! nothing but its addresses replaced.
 
+mod limited;
+
+use self::limited::used_up;
 use crate::support::{ACME, CLAIMS, acme, assert_no_cors, assert_problem, enforced, raw};
 use anyhow::{Context, Result, ensure};
 use katalo_rig::workerd::{Folder, Port, Process, checkout};
@@ -293,6 +296,8 @@ fn examine(rig: &mut Rig, front: &Client) -> Result<()> {
         call.header(name, "192.0.2.7")
     });
     challenge(claims.bearer(&elsewhere.secret), 403)?;
+
+    used_up(rig, &admin, front)?;
 
     // No page may read what the API says.
     rig.upstream().answer(|_| Reply {

@@ -1,6 +1,7 @@
 //! Limits in the real runtime: what is admitted, what is told, what survives.
 
-use crate::support::{ACME, own_key, until};
+use crate::python;
+use crate::support::{ACME, own_key, read, until};
 use anyhow::{Context, Result, ensure};
 use katalo_rig::{Admin, Answer, Caller, Class, Client, Issued, Rig};
 use serde_json::{Value, json};
@@ -338,5 +339,78 @@ fn a_wrong_limit_is_told_and_changes_nothing() -> Result<()> {
         answer["key"]["limits"][0]["time_zone"] == "Europe/Copenhagen",
         "{answer}"
     );
+    Ok(())
+}
+
+/// Both fields of an answer as a parser of other makers reads them, each as
+/// `[[name, [[parameter, value], …]], …]`.
+fn fields(answer: &Answer) -> Result<[Value; 2]> {
+    let [policies, standings] =
+        ["ratelimit-policy", "ratelimit"].map(|name| Vec::from_iter(answer.headers_of(name)));
+    ensure!(policies.len() == 1 && standings.len() == 1, "{answer:?}");
+    let lines = [policies[0], standings[0]].join("\n");
+    let read = python::run("fields.py", &[("FIELDS", &lines)])?;
+    let read: Vec<Value> = read
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    <[Value; 2]>::try_from(read).map_err(|read| anyhow::anyhow!("{read:?}"))
+}
+
+/// A list of strings whose parameters, all integers, are among these.
+fn strings_with(field: &Value, parameters: &[&str]) -> Result<Vec<String>> {
+    let members = field.as_array().context("no list")?;
+    let member = |member: &Value| {
+        let of = member[1].as_array().context("no parameters")?;
+        for parameter in of {
+            let name = parameter[0].as_str().context("no name")?;
+            ensure!(parameters.contains(&name), "{name} in {field}");
+            ensure!(parameter[1].is_u64(), "{name} in {field}");
+        }
+        let name = member[0].as_str().context("not a string")?;
+        Ok(name.to_owned())
+    };
+    members.iter().map(member).collect()
+}
+
+#[test]
+fn both_fields_are_structured_fields_of_rfc_9651() -> Result<()> {
+    let rig = Rig::builder().start()?;
+    let (admin, key) = limited(
+        &rig,
+        &json!([
+            { "name": "burst", "limit": 100, "window_seconds": 60 },
+            { "name": "few", "limit": 2, "period": "forever", "precision": "strict" },
+        ]),
+    )?;
+    let pool = json!([{ "name": "pool", "limit": 1_000_000_000, "period": "month" }]);
+    patch(&admin, "", &json!({ "limits": pool }))?;
+    for answer in [
+        authorize(rig.edge(0), &key)?,
+        read(rig.edge(0), &key.secret)?,
+    ] {
+        ensure!(answer.status == 200, "{answer:?}");
+        let [policies, standings] = fields(&answer)?;
+        let mut names = strings_with(&policies, &["q", "w"])?;
+        ensure!(
+            names == strings_with(&standings, &["r", "t"])?,
+            "{answer:?}"
+        );
+        names.sort();
+        ensure!(names == ["burst", "few", "organization.pool"], "{names:?}");
+        for policy in [
+            json!(["burst", [["q", 100], ["w", 60]]]),
+            json!(["few", [["q", 2]]]),
+            json!(["organization.pool", [["q", 1_000_000_000]]]),
+        ] {
+            let members = policies.as_array().context("no list")?;
+            ensure!(members.contains(&policy), "{policy} in {policies}");
+        }
+    }
+    let refused = authorize(rig.edge(0), &key)?;
+    ensure!(refused.status == 429, "{refused:?}");
+    let [policies, standings] = fields(&refused)?;
+    ensure!(policies == json!([["few", [["q", 2]]]]), "{policies}");
+    ensure!(standings == json!([["few", [["r", 0]]]]), "{standings}");
     Ok(())
 }
