@@ -76,8 +76,8 @@ fn requests_under_way_when_another_traps_are_answered() -> Result<()> {
         }
         let trapping = rig
             .edge(0)
-            .call("GET", "/healthz")
-            .header("rig-trap", "3")
+            .call("GET", "/v1/key")
+            .header("rig-trap", "2")
             .send()?;
         assert_problem(&trapping, 500, "internal_error");
         let waited = waiting.join().expect("the thread ends")?;
