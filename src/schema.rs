@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::http::Code;
 use crate::key::{
@@ -254,31 +254,54 @@ schema!(inline Precision, |_| words(["local", "leased", "strict"]));
 
 /// A rate, or a quota by one of three periods, each with what belongs to it.
 fn limit(generator: &mut SchemaGenerator, period: Option<&str>) -> Value {
-    let name = json!({ "type": "string", "pattern": "^[a-z0-9_-]{1,32}$",
-        "description": "As in the fields `RateLimit` and `RateLimit-Policy`." });
-    let mut members = json!({ "name": name, "limit": generator.subschema_for::<LimitUnits>() });
-    let exact = json!({ "enum": ["leased", "strict"], "description": "`leased` unless said." });
-    let Some(period) = period else {
-        members["limit"] = json!({ "type": "integer", "minimum": 1, "maximum": 10_000_000 });
-        members["window_seconds"] = generator.subschema_for::<WindowSeconds>().into();
-        members["burst"] = json!({ "type": "integer", "minimum": 1, "maximum": 10_000_000,
-            "description": "How much more may be admitted in a window of that length; half the limit unless said." });
-        members["precision"] = json!({ "enum": ["leased", "strict", "local"], "description": "`leased` unless said." });
-        return json!({ "type": "object", "title": "Rate", "required": ["name", "limit", "window_seconds"],
-            "properties": members, "additionalProperties": false });
+    let mut members = Map::new();
+    let mut put = |name: &str, schema: Value| members.insert(name.to_owned(), schema);
+    put(
+        "name",
+        json!({ "type": "string", "pattern": "^[a-z0-9_-]{1,32}$",
+            "description": "As in the fields `RateLimit` and `RateLimit-Policy`." }),
+    );
+    let precision =
+        |words: &[&str]| json!({ "enum": words, "description": "`leased` unless said." });
+    let number = |most: u64| json!({ "type": "integer", "minimum": 1, "maximum": most });
+    let (title, needed) = match period {
+        None => {
+            put("limit", number(10_000_000));
+            let window = generator.subschema_for::<WindowSeconds>();
+            put("window_seconds", window.into());
+            let mut burst = json_schema!({
+                "description": "How much more may be admitted in a window of that length; half the limit unless said.",
+            });
+            burst.insert("type".to_owned(), "integer".into());
+            burst.insert("minimum".to_owned(), 1.into());
+            burst.insert("maximum".to_owned(), 10_000_000.into());
+            put("burst", burst.into());
+            put("precision", precision(&["leased", "strict", "local"]));
+            ("Rate".to_owned(), "window_seconds")
+        }
+        Some(period) => {
+            put("limit", generator.subschema_for::<LimitUnits>().into());
+            put("period", json!({ "const": period }));
+            put("precision", precision(&["leased", "strict"]));
+            if period != "forever" {
+                put(
+                    "reset_time",
+                    json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
+                        "description": "`00:00` unless said." }),
+                );
+                put(
+                    "time_zone",
+                    json!({ "type": "string", "minLength": 1, "maxLength": 64, "examples": ["Europe/Copenhagen"],
+                        "description": "A name of the IANA time zone database; `UTC` unless said." }),
+                );
+            }
+            if period == "month" {
+                put("reset_day", generator.subschema_for::<ResetDay>().into());
+            }
+            (format!("Quota: {period}"), "period")
+        }
     };
-    members["precision"] = exact;
-    members["period"] = json!({ "const": period });
-    if period != "forever" {
-        members["reset_time"] = json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
-            "description": "`00:00` unless said." });
-        members["time_zone"] = json!({ "type": "string", "minLength": 1, "maxLength": 64,
-            "description": "A name of the IANA time zone database; `UTC` unless said.", "examples": ["Europe/Copenhagen"] });
-    }
-    if period == "month" {
-        members["reset_day"] = generator.subschema_for::<ResetDay>().into();
-    }
-    json!({ "type": "object", "title": format!("Quota: {period}"), "required": ["name", "limit", "period"],
+    json!({ "type": "object", "title": title, "required": ["name", "limit", needed],
         "properties": members, "additionalProperties": false })
 }
 

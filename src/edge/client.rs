@@ -14,7 +14,7 @@ use crate::http::{
     Route, address_behind, assertion, for_proxy, original, own_usage_answer, unknown_route,
     usage_query,
 };
-use crate::limits::allowance::{Spending, Step};
+use crate::limits::spending::{Spending, Step};
 use crate::runtime::host;
 use crate::runtime::incoming::Incoming;
 use crate::runtime::isolate::Edge;

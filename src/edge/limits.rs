@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::http::{Code, Problem, exceeded, limit_field, limits_member};
 use crate::key::OrganizationTag;
-use crate::limits::allowance::{
-    Allowances, Event, IDLE, Limit, PATIENCE, Refusal, Spending, Standing, Step,
-};
+use crate::limits::allowance::Standing;
+use crate::limits::allowances::{Allowances, IDLE, PATIENCE};
 use crate::limits::message::{LeaseReply, LeaseRequest};
+use crate::limits::spending::{Event, Limit, Refusal, Spending, Step};
 use crate::random::Randomness as _;
 use crate::runtime::host::{self, Crypto};
 use crate::runtime::isolate::Edge;

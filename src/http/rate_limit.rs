@@ -3,8 +3,9 @@
 
 use super::problem::{Code, Problem};
 use crate::json::ObjectWriter;
-use crate::limits::allowance::{Limit, Standing};
+use crate::limits::allowance::Standing;
 use crate::limits::policy::Policy;
+use crate::limits::spending::Limit;
 use crate::time::Timestamp;
 
 /// The problem type of the draft, section 6, which all its readers know.

@@ -14,11 +14,13 @@
 //! | [`bucket`] | the tokens of a rate |
 //! | [`window`] | when a quota begins anew |
 //! | [`meter`] | debits units before anybody spends them |
-//! | [`allowance`] | what an isolate may spend, and what a request does next |
+//! | [`spending`] | what a request does until it is paid for |
+//! | [`allowances`], [`allowance`] | what an isolate may spend: all of it, under one policy |
 //! | [`ledgers`] | the meter's storage |
 //! | [`message`] | what the two say to each other |
 
 pub mod allowance;
+pub mod allowances;
 pub mod bucket;
 #[cfg(feature = "control")]
 pub mod ledgers;
@@ -26,6 +28,7 @@ pub mod message;
 #[cfg(feature = "control")]
 pub mod meter;
 pub mod policy;
+pub mod spending;
 #[cfg(feature = "control")]
 pub mod window;
 

@@ -14,7 +14,7 @@ use crate::freshness::{EdgeClock, Millis, Reading, Subject};
 use crate::key::{
     KeyDigest, KeyId, KeyRecord, KeyState, Keyring, OrganizationRecord, PresentedKey,
 };
-use crate::limits::allowance::{Limit, limits_of};
+use crate::limits::spending::{Limit, limits_of};
 use crate::time::Timestamp;
 
 /// How current the records of a decision must be.

@@ -6,10 +6,11 @@
 )]
 
 use katalo_keys::key::{OrganizationId, Subject};
-use katalo_keys::limits::allowance::{Allowances, Event, IDLE, Limit, Spending, Step};
+use katalo_keys::limits::allowances::{Allowances, IDLE};
 use katalo_keys::limits::message::{LeaseReply, LeaseRequest, Return};
 use katalo_keys::limits::meter::{self, Ledger, Ledgers};
 use katalo_keys::limits::policy::{Policy, Precision};
+use katalo_keys::limits::spending::{Event, Limit, Spending, Step};
 use katalo_keys::limits::window::Zones;
 use std::collections::BTreeMap;
 

@@ -187,7 +187,9 @@ fn remove_others(build: &Path, files: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Compiles a plane and returns the path of its module, which the next one replaces.
+/// Compiles a plane and returns the path of its module. Each plane has a directory of
+/// its own: in one, both would write the same file, and every build would compile both
+/// anew.
 fn compile(plane: Plane, dev: bool) -> Result<PathBuf> {
     tools::say(format_args!(
         "compiling the {} plane (the first time takes a few minutes)",
@@ -198,7 +200,6 @@ fn compile(plane: Plane, dev: bool) -> Result<PathBuf> {
     if !dev {
         cargo.arg("--release");
     }
-    tools::run(&mut cargo)?;
     let metadata =
         tools::output(tools::cargo().args(["metadata", "--no-deps", "--format-version=1"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
@@ -209,7 +210,9 @@ fn compile(plane: Plane, dev: bool) -> Result<PathBuf> {
         bail!("cargo metadata names no target directory");
     };
     let profile = if dev { "debug" } else { "release" };
-    Ok(Path::new(target)
+    let target = Path::new(target).join(plane.name());
+    tools::run(cargo.arg("--target-dir").arg(&target))?;
+    Ok(target
         .join("wasm32-unknown-unknown")
         .join(profile)
         .join("katalo_keys.wasm"))

@@ -3,8 +3,9 @@
 use crate::http::answer::{Answer, Body, JSON};
 use crate::http::limits_member;
 use crate::key::KeyId;
-use crate::limits::allowance::{Limit, Standing, limits_of};
+use crate::limits::allowance::Standing;
 use crate::limits::message::LeaseReply;
+use crate::limits::spending::{Limit, limits_of};
 use crate::registry::message::Records;
 use crate::time::Timestamp;
 

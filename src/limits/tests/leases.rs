@@ -1,8 +1,9 @@
 //! Quotas, leased and strict.
 
 use super::room::{Meter, meter as meter_subject, quota, request};
-use crate::limits::allowance::{Allowances, Event, IDLE, Limit, Refusal, Spending, Step};
+use crate::limits::allowances::{Allowances, IDLE};
 use crate::limits::policy::{Policy, Precision};
+use crate::limits::spending::{Event, Limit, Refusal, Spending, Step};
 
 const NOW: u64 = 1_000_000;
 

@@ -1,7 +1,7 @@
 //! Rates: what is admitted in any window.
 
 use super::room::{Meter, quota, rate, request};
-use crate::limits::allowance::Allowances;
+use crate::limits::allowances::Allowances;
 use crate::limits::policy::{Policy, Precision};
 
 /// When requests were admitted, of so many a millisecond and isolate, for ten seconds.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::key::{OrganizationId, Subject};
-use crate::limits::allowance::{Allowances, Event, Limit, Refusal, Spending, Standing, Step};
+use crate::limits::allowance::Standing;
+use crate::limits::allowances::Allowances;
 use crate::limits::message::{LeaseReply, LeaseRequest};
 use crate::limits::meter::{self, Ledger, Ledgers};
 use crate::limits::policy::{Policy, Precision};
+use crate::limits::spending::{Event, Limit, Refusal, Spending, Step};
 use crate::limits::window::Zones;
 
 pub(super) struct Utc;

@@ -11,10 +11,7 @@ use katalo_keys::http::admin::{
 use katalo_keys::http::exceeded;
 use katalo_keys::http::{AdminPlace, Answer, Body, Code, FIXED, MOVABLE, Place, Problem, oauth};
 use katalo_keys::key::{KeyId, KeyRecord, OrganizationRecord};
-use katalo_keys::limits::{
-    allowance::{Limit, Standing},
-    policy::Policy,
-};
+use katalo_keys::limits::{allowance::Standing, policy::Policy, spending::Limit};
 use katalo_keys::registry::message::{self, Refusal};
 use katalo_keys::time::Timestamp;
 use katalo_keys::verify::Denial;
