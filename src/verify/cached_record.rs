@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::freshness::Revision;
 use crate::freshness::records::Record;
 use crate::key::{KeyRecord, OrganizationRecord};
+use crate::limits::policy::Policy;
 
 /// A record of the view. Shared, so that a request that decides on it copies
 /// nothing.
@@ -51,7 +52,13 @@ impl Record for CachedRecord {
             + match self {
                 Self::Key(key) => size_of::<KeyRecord>() + key.weight(),
                 Self::Organization(organization) => {
-                    size_of::<OrganizationRecord>() + organization.id.as_str().len()
+                    size_of::<OrganizationRecord>()
+                        + organization.id.as_str().len()
+                        + organization
+                            .limits
+                            .iter()
+                            .map(Policy::weight)
+                            .sum::<usize>()
                 }
             }
     }
