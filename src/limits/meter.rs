@@ -37,7 +37,8 @@ pub struct Ledger {
     debited: u64,
     /// Of a rate.
     bucket: Option<Bucket>,
-    /// The number of the last lease.
+    /// The number of the last lease. It begins with the instant at which the ledger does:
+    /// one that was dropped and began anew credits no return of its predecessor's.
     last: u64,
     leases: Vec<Outstanding>,
     /// Who asked, and when last.
@@ -60,7 +61,7 @@ impl Ledger {
             ends: None,
             debited: 0,
             bucket: None,
-            last: 0,
+            last: now,
             leases: Vec::new(),
             holders: Vec::new(),
         };

@@ -212,3 +212,16 @@ fn a_clock_that_is_set_back_gives_leases_up() {
     request(&mut isolate, &mut meter, &[&policy], 1, NOW - 1).unwrap();
     assert!(meter.asked > asked);
 }
+
+#[test]
+fn a_ledger_that_began_anew_credits_nothing_of_its_predecessor() {
+    let (mut meter, policy) = (Meter::default(), quota(100));
+    let (mut old, mut new) = (Allowances::new(1), Allowances::new(2));
+    request(&mut old, &mut meter, &[&policy], 1, NOW).unwrap();
+    let [(_, late)] = old.idle(NOW + IDLE).try_into().unwrap();
+    meter.ledgers.clear();
+    request(&mut new, &mut meter, &[&policy], 1, NOW + IDLE).unwrap();
+    let debited = meter.debited(&policy);
+    meter.answer(&late, NOW + IDLE);
+    assert_eq!(meter.debited(&policy), debited);
+}
